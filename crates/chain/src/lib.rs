@@ -1,0 +1,1 @@
+//! RPC: read Safes, submit, track, read logs.

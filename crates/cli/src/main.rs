@@ -1,0 +1,2 @@
+//! `countersign`, the headless program.
+fn main() {}

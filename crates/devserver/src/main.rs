@@ -1,0 +1,2 @@
+//! The contract over HTTP for browser tests; never shipped.
+fn main() {}

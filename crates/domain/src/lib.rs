@@ -1,0 +1,1 @@
+//! Nouns, states, rules and matching; pure.

@@ -1,0 +1,1 @@
+//! Exact amounts, assets, rates and named rounding; no IO.

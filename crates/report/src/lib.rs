@@ -1,0 +1,1 @@
+//! Accounting files: the journal as CSV.

@@ -1,0 +1,1 @@
+//! The Safe protocol: hashes, MultiSend, signatures, decoding; pure.

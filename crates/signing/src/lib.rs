@@ -1,0 +1,1 @@
+//! Identity keys, keystore v3 files and the Signer port.

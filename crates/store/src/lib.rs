@@ -1,0 +1,1 @@
+//! The shared PostgreSQL: one file per noun, and the only SQL for it.

@@ -1,0 +1,2 @@
+//! Tauri's build script; its working directory is the repository root.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The desktop console.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Flows over a real PostgreSQL and a real local chain.
