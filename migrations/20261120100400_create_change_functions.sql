@@ -129,12 +129,12 @@ CREATE FUNCTION core.treasury_account(p_program uuid, p_safe uuid, p_asset uuid)
   FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe
 $$;
 
-CREATE FUNCTION api.propose_change(p_program uuid, p_kind text, p_payload json, p_signature bytea) RETURNS uuid
+-- The proposer names the request, so that the signature can name it too.
+CREATE FUNCTION api.propose_change(p_request uuid, p_program uuid, p_kind text, p_payload json, p_signature bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   needed text;
   proposer uuid := core.me();
-  request uuid;
 BEGIN
   SELECT permission INTO needed FROM core.change_kinds WHERE kind = p_kind;
   IF needed IS NULL THEN
@@ -149,10 +149,9 @@ BEGIN
   IF core.active_identity_key(proposer) IS NOT NULL THEN
     PERFORM core.require_signature(proposer, p_signature);
   END IF;
-  INSERT INTO core.change_requests (program_id, kind, payload, payload_hash, proposed_by, proposed_signature)
-  VALUES (p_program, p_kind, p_payload, sha256(convert_to(p_payload::text, 'UTF8')), proposer, p_signature) RETURNING id INTO request;
-  PERFORM core.audit(p_program, 'change.proposed', request, json_build_object('kind', p_kind, 'payload', p_payload));
-  RETURN request;
+  INSERT INTO core.change_requests (id, program_id, kind, payload, payload_hash, proposed_by, proposed_signature)
+  VALUES (p_request, p_program, p_kind, p_payload, sha256(convert_to(p_payload::text, 'UTF8')), proposer, p_signature);
+  PERFORM core.audit(p_program, 'change.proposed', p_request, json_build_object('kind', p_kind, 'payload', p_payload));
 END $$;
 
 CREATE FUNCTION api.confirm_change(p_request uuid, p_payload_hash bytea, p_signature bytea) RETURNS uuid

@@ -39,7 +39,7 @@ GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.
 GRANT EXECUTE ON FUNCTION core.me(), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
   core.required_approvers(uuid, uuid), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
-GRANT EXECUTE ON FUNCTION api.propose_change(uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text),
+GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.sign_leg(uuid, uuid, integer, bytea, text, bytea),
