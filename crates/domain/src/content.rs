@@ -125,11 +125,7 @@ fn put_line(fields: &mut Fields, line: &ContentLine) {
 
 fn put_leg(fields: &mut Fields, leg: &ContentLeg) {
     fields.put(&leg.index.to_be_bytes());
-    let line_nos: Vec<u8> = leg
-        .line_nos
-        .iter()
-        .flat_map(|no| no.to_be_bytes())
-        .collect();
+    let line_nos: Vec<u8> = leg.line_nos.iter().flat_map(|no| no.to_be_bytes()).collect();
     fields.put(&line_nos);
     fields.put(leg.to.as_slice());
     fields.put(leg.value.to_string().as_bytes());

@@ -16,15 +16,11 @@ fn amount(units: u128) -> Amount {
 }
 
 fn program() -> ProgramId {
-    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e5f"
-        .parse()
-        .expect("a UUID")
+    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e5f".parse().expect("a UUID")
 }
 
 fn batch() -> BatchId {
-    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e60"
-        .parse()
-        .expect("a UUID")
+    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e60".parse().expect("a UUID")
 }
 
 fn line(line_no: u32, token: Option<u8>, to: u8, units: u128, reference: &str) -> ContentLine {
@@ -61,13 +57,7 @@ fn sample() -> BatchContent {
         chain_id: 31_337,
         safe: Address::repeat_byte(0x11),
         lines: vec![
-            line(
-                1,
-                Some(0x22),
-                0x33,
-                152_775_639_461_411_480_000_000,
-                "INV-1",
-            ),
+            line(1, Some(0x22), 0x33, 152_775_639_461_411_480_000_000, "INV-1"),
             line(2, None, 0x44, 3_357_056_306, "Zürich"),
         ],
         legs: vec![leg(0, &[1, 2])],
@@ -76,10 +66,7 @@ fn sample() -> BatchContent {
 
 #[test]
 fn layout_is_fixed() {
-    let hash: String = content_hash(&sample())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash: String = content_hash(&sample()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hash, GOLDEN);
 }
 
@@ -156,14 +143,8 @@ fn statements_say_what_they_are_about() {
     assert_eq!(statements.iter().collect::<HashSet<_>>().len(), 4);
     let approve = &statements[1];
     assert_eq!(&approve[..25], b"\0\0\0\x15countersign/approve/1");
-    assert_eq!(
-        &approve[25..45],
-        [&[0, 0, 0, 16], program().as_bytes().as_slice()].concat()
-    );
-    assert_eq!(
-        &approve[45..65],
-        [&[0, 0, 0, 16], batch().as_bytes().as_slice()].concat()
-    );
+    assert_eq!(&approve[25..45], [&[0, 0, 0, 16], program().as_bytes().as_slice()].concat());
+    assert_eq!(&approve[45..65], [&[0, 0, 0, 16], batch().as_bytes().as_slice()].concat());
     assert_eq!(&approve[65..], [&[0, 0, 0, 32], hash.as_slice()].concat());
 }
 
