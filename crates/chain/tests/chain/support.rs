@@ -1,6 +1,8 @@
 //! A local chain with a funded 2-of-3 Safe.
 
-use alloy::primitives::{Address, Bytes, U256, address, keccak256};
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, Bytes, U256, address, keccak256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use countersign_chain::deploy::{Artifacts, Deployer, NewSafe, NewToken, VERSION};
@@ -177,10 +179,14 @@ impl World {
     pub async fn execute(&self, tx: &SafeTx) -> Receipt {
         let prepared = self.prepare(tx, 2).await.expect("prepared");
         broadcast(&self.rpc, &prepared.raw).await.expect("sent");
-        self.rpc
-            .receipt(prepared.tx_hash)
-            .await
-            .expect("answer")
-            .expect("mined at once")
+        self.receipt(prepared.tx_hash).await
+    }
+
+    pub async fn receipt(&self, tx_hash: B256) -> Receipt {
+        let receipt = self
+            .rpc
+            .wait_for_receipt(tx_hash, Duration::from_secs(10))
+            .await;
+        receipt.expect("answer").expect("mined at once")
     }
 }
