@@ -73,7 +73,11 @@ pub async fn tell(anvil: &Anvil, method: &str, params: Value) -> Value {
 impl World {
     /// Chain, contracts, Safe with 1,000 native coins, 1,000,000 USDC and 500,000 COW.
     pub async fn new() -> Self {
-        let anvil = anvil(31337);
+        Self::on(anvil(31337)).await
+    }
+
+    /// The same on a chain of the test's own making.
+    pub async fn on(anvil: Anvil) -> Self {
         let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
         let deployer = Deployer::new(rpc.clone(), key("deployer")).expect("local chain");
         deployer
