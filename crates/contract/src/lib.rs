@@ -1,1 +1,25 @@
 //! Wire types and the one list of commands.
+//!
+//! Every amount, id and hash crosses as a string: JavaScript numbers round above 2^53. The window
+//! formats what it gets and computes nothing. `cargo xtask gen` writes the TypeScript in
+//! `ui/src/contract` from these types; a test compares the two.
+
+mod batch;
+mod command;
+mod error;
+mod export;
+mod home;
+mod reconciliation;
+mod session;
+mod typescript;
+mod value;
+
+pub use batch::*;
+pub use command::{COMMANDS, Command};
+pub use error::{ApiError, ErrorCode};
+pub use export::*;
+pub use home::*;
+pub use reconciliation::*;
+pub use session::*;
+pub use typescript::files;
+pub use value::*;

@@ -63,7 +63,7 @@ pub struct ContentLine {
 /// which follow from the lines and from the opening of signing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentLeg {
-    /// The position of the leg, from 0.
+    /// The number of the leg, from 1.
     pub index: u32,
     /// The lines that it pays, in the order in which it pays them.
     pub line_nos: Vec<u32>,

@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 
 use super::MACHINES;
 
-/// One INSERT of every allowed change into `core.state_transitions`.
+/// One INSERT of every allowed change into `core.state_transitions`; an empty `from_state` is birth.
 #[must_use]
 pub fn sql_rows() -> String {
     let rows: Vec<String> = MACHINES
         .iter()
         .flat_map(|machine| {
-            machine
-                .transitions
-                .iter()
+            std::iter::once(("", machine.initial))
+                .chain(machine.transitions.iter().copied())
                 .map(move |(from, to)| format!("    ('{}', '{from}', '{to}')", machine.name))
         })
         .collect();

@@ -1,0 +1,88 @@
+//! The one list of commands: name, request, answer.
+
+use crate::*;
+
+/// One command of the contract.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// `noun_verb`; the Tauri command, its permission and the HTTP path carry this name.
+    pub name: &'static str,
+    /// TypeScript name of the request, `null` for none.
+    pub request: fn() -> String,
+    /// TypeScript name of the answer, `null` for none.
+    pub answer: fn() -> String,
+}
+
+macro_rules! commands {
+    ($( $(#[doc = $doc:literal])* $name:ident($req:ty) -> $res:ty; )*) => {
+        /// Every command, in the order of their nouns.
+        pub const COMMANDS: &[Command] = &[$(
+            Command {
+                name: stringify!($name),
+                request: || <$req as ts_rs::TS>::name(&ts_rs::Config::default()),
+                answer: || <$res as ts_rs::TS>::name(&ts_rs::Config::default()),
+            },
+        )*];
+    };
+}
+
+commands! {
+    /// The logins this machine knows.
+    session_profiles(()) -> Profiles;
+    /// Signs in.
+    session_open(SessionOpen) -> Session;
+    /// Signs out; keys and connections are dropped.
+    session_close(()) -> ();
+    /// Who is signed in; NOT_SIGNED_IN otherwise.
+    session_get(()) -> Session;
+    /// The status bar.
+    health_get(()) -> Health;
+    /// The first screen.
+    home_get(()) -> Home;
+    /// Stops a program, a Safe or a batch at once.
+    freeze_create(FreezeRequest) -> ();
+    /// Safes of the program.
+    safe_list(()) -> Vec<SafeView>;
+    /// What affiliates are owed and is payable now.
+    commission_payable(()) -> Vec<PayableRow>;
+    /// Batches, newest first.
+    batch_list(()) -> Vec<BatchSummary>;
+    /// One batch.
+    batch_get(ById) -> BatchDetail;
+    /// Asks for a payout file in the system's dialog and reads it; none if the dialog was closed.
+    batch_choose_file(()) -> Option<FilePreview>;
+    /// Stores the chosen file as a draft.
+    batch_import(BatchImport) -> Created;
+    /// Stores a draft of everything payable.
+    batch_from_commissions(BatchFromCommissions) -> Created;
+    /// Makes the plan and submits.
+    batch_submit(ById) -> ();
+    /// Approves the content hash that was shown.
+    batch_approve(BatchApprove) -> ();
+    /// Returns to the preparer.
+    batch_return(BatchReason) -> ();
+    /// Rejects for good.
+    batch_reject(BatchReason) -> ();
+    /// Cancels.
+    batch_cancel(BatchReason) -> ();
+    /// Hands the signed legs to the executor.
+    batch_execute(ById) -> ();
+    /// What is shown before the key is asked.
+    leg_review(LegRef) -> LegReview;
+    /// Countersigns one leg.
+    leg_sign(LegSign) -> LegSigned;
+    /// Trial balance.
+    ledger_trial_balance(()) -> TrialBalance;
+    /// Runs, newest first.
+    reconciliation_list(()) -> Vec<RunSummary>;
+    /// Compares ledger, batches and chain now.
+    reconciliation_run(()) -> Created;
+    /// One run.
+    reconciliation_get(ById) -> RunDetail;
+    /// What a journal export of the period would hold.
+    export_preview(Period) -> JournalPreview;
+    /// Writes the journal to a file chosen in the system's dialog; none if it was closed.
+    export_journal(Period) -> Option<ExportWritten>;
+    /// Files that left the house, newest first.
+    export_list(()) -> Vec<ExportView>;
+}
