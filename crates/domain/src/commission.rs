@@ -18,23 +18,13 @@ impl CommissionRule {
     ///
     /// # Errors
     /// [`CommissionRuleError`] when both shares together exceed the settlement.
-    pub fn try_new(
-        base_rate: Rate,
-        override_rate: Rate,
-        holding_days: u16,
-    ) -> Result<Self, CommissionRuleError> {
-        base_rate
-            .checked_add(override_rate)
-            .map_err(|source| CommissionRuleError {
-                base_rate,
-                override_rate,
-                source,
-            })?;
-        Ok(Self {
+    pub fn try_new(base_rate: Rate, override_rate: Rate, holding_days: u16) -> Result<Self, CommissionRuleError> {
+        base_rate.checked_add(override_rate).map_err(|source| CommissionRuleError {
             base_rate,
             override_rate,
-            holding_days,
-        })
+            source,
+        })?;
+        Ok(Self { base_rate, override_rate, holding_days })
     }
 
     /// The share of the referring affiliate.
@@ -74,9 +64,7 @@ impl TryFrom<RuleParts> for CommissionRule {
 
 /// Both shares together exceed the settlement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "The base rate {base_rate} and the override rate {override_rate} together exceed 1; lower one of them."
-)]
+#[error("The base rate {base_rate} and the override rate {override_rate} together exceed 1; lower one of them.")]
 pub struct CommissionRuleError {
     base_rate: Rate,
     override_rate: Rate,
@@ -103,15 +91,7 @@ pub struct Accrual {
 pub fn accrue(settlement: Amount, rule: &CommissionRule, has_parent: bool) -> Accrual {
     let direct = settlement.share_half_even(rule.base_rate);
     let rest = settlement.checked_sub(direct).unwrap_or(Amount::ZERO);
-    let override_ = if has_parent {
-        settlement.share_half_even(rule.override_rate).min(rest)
-    } else {
-        Amount::ZERO
-    };
+    let override_ = if has_parent { settlement.share_half_even(rule.override_rate).min(rest) } else { Amount::ZERO };
     let program_share = rest.checked_sub(override_).unwrap_or(Amount::ZERO);
-    Accrual {
-        direct,
-        override_,
-        program_share,
-    }
+    Accrual { direct, override_, program_share }
 }

@@ -174,18 +174,13 @@ pub fn check_balanced(entries: &[JournalEntry]) -> Result<Vec<AssetBalance>, Jou
     Ok(journal.into_values().collect())
 }
 
-fn add<'l>(
-    sums: &mut BTreeMap<(&'l str, Decimals), AssetBalance>,
-    line: &'l JournalLine,
-) -> Result<(), JournalError> {
-    let sum = sums
-        .entry((&line.asset_symbol, line.decimals))
-        .or_insert_with(|| AssetBalance {
-            asset_symbol: line.asset_symbol.clone(),
-            decimals: line.decimals,
-            debit: Amount::ZERO,
-            credit: Amount::ZERO,
-        });
+fn add<'l>(sums: &mut BTreeMap<(&'l str, Decimals), AssetBalance>, line: &'l JournalLine) -> Result<(), JournalError> {
+    let sum = sums.entry((&line.asset_symbol, line.decimals)).or_insert_with(|| AssetBalance {
+        asset_symbol: line.asset_symbol.clone(),
+        decimals: line.decimals,
+        debit: Amount::ZERO,
+        credit: Amount::ZERO,
+    });
     sum.debit = sum.debit.checked_add(line.debit.unwrap_or_default())?;
     sum.credit = sum.credit.checked_add(line.credit.unwrap_or_default())?;
     Ok(())
@@ -209,9 +204,7 @@ pub enum JournalError {
         credit: String,
     },
     /// A line has both sides or none.
-    #[error(
-        "Entry {entry} has a line on account {account} that is not one debit or one credit; nothing was written."
-    )]
+    #[error("Entry {entry} has a line on account {account} that is not one debit or one credit; nothing was written.")]
     NotOneSide {
         /// The number of the entry.
         entry: String,

@@ -2,8 +2,8 @@
 
 use domain::id::{PayoutId, TransferId};
 use domain::reconciliation::{
-    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, DiscrepancyKind as Kind,
-    Input, LedgerLine, Leg, LineRef, Outcome, ReconcileError, Rule, reconcile,
+    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, DiscrepancyKind as Kind, Input, LedgerLine,
+    Leg, LineRef, Outcome, ReconcileError, Rule, reconcile,
 };
 use domain::states::PayoutState;
 use domain::{Address, B256};
@@ -23,20 +23,11 @@ fn cow() -> AssetRef {
 }
 
 fn eth() -> AssetRef {
-    AssetRef {
-        chain_id: 1,
-        token: None,
-        symbol: "ETH".to_owned(),
-        decimals: Decimals::EVM_NATIVE,
-    }
+    AssetRef { chain_id: 1, token: None, symbol: "ETH".to_owned(), decimals: Decimals::EVM_NATIVE }
 }
 
 fn key(log: u64) -> ChainKey {
-    ChainKey {
-        chain_id: 1,
-        tx_hash: B256::repeat_byte(0x77),
-        position: ChainPosition::Log(log),
-    }
+    ChainKey { chain_id: 1, tx_hash: B256::repeat_byte(0x77), position: ChainPosition::Log(log) }
 }
 
 fn payout_id(line: u32) -> PayoutId {
@@ -101,11 +92,7 @@ fn run(input: &Input) -> Outcome {
 
 /// Kinds and differences, in order.
 fn found(outcome: &Outcome) -> Vec<(Kind, i128)> {
-    outcome
-        .discrepancies
-        .iter()
-        .map(|found| (found.kind, found.difference.base_units()))
-        .collect()
+    outcome.discrepancies.iter().map(|found| (found.kind, found.difference.base_units())).collect()
 }
 
 #[test]
@@ -157,12 +144,7 @@ fn altered_postings_are_found() {
             (Kind::UnexpectedSettlement, 8),
         ]
     );
-    assert!(
-        outcome
-            .discrepancies
-            .iter()
-            .all(|found| found.leg == Leg::BatchLedger)
-    );
+    assert!(outcome.discrepancies.iter().all(|found| found.leg == Leg::BatchLedger));
     assert_eq!((outcome.totals.lines, outcome.totals.matched), (5, 0));
 }
 
@@ -201,11 +183,7 @@ fn a_removed_transfer_is_found() {
     input.chain.remove(2);
     let outcome = run(&input);
     assert_eq!(found(&outcome), [(Kind::MissingSettlement, -700)]);
-    assert!(
-        outcome.discrepancies[0]
-            .sentence
-            .contains("the chain has no such transfer")
-    );
+    assert!(outcome.discrepancies[0].sentence.contains("the chain has no such transfer"));
 }
 
 #[test]
@@ -251,11 +229,7 @@ fn a_tie_is_suggested_and_never_confirmed() {
     input.chain.remove(0);
     let outcome = run(&input);
     assert_eq!(found(&outcome), [(Kind::MissingSettlement, -500)]);
-    let suggested: Vec<_> = outcome
-        .matches
-        .iter()
-        .filter(|found| found.confidence == Confidence::Suggested)
-        .collect();
+    let suggested: Vec<_> = outcome.matches.iter().filter(|found| found.confidence == Confidence::Suggested).collect();
     assert_eq!(suggested.len(), 1);
     assert_eq!((suggested[0].left.len(), suggested[0].right.len()), (2, 1));
     assert_eq!(outcome.totals.matched, 1);
@@ -279,22 +253,12 @@ fn one_transfer_never_pays_two_payouts() {
     let mut input = clean();
     input.batches[1].proof = Some(key(1));
     let outcome = run(&input);
-    assert_eq!(
-        found(&outcome),
-        [
-            (Kind::Duplicate, -500),
-            (Kind::Duplicate, -500),
-            (Kind::UnexplainedOutflow, 500)
-        ]
-    );
+    assert_eq!(found(&outcome), [(Kind::Duplicate, -500), (Kind::Duplicate, -500), (Kind::UnexplainedOutflow, 500)]);
     // When only one of the claims agrees with the transfer, that one stands.
     input.batches[1].amount = amount(400);
     input.ledger[1].amount = amount(400);
     let outcome = run(&input);
-    assert_eq!(
-        found(&outcome),
-        [(Kind::Duplicate, -400), (Kind::UnexplainedOutflow, 500)]
-    );
+    assert_eq!(found(&outcome), [(Kind::Duplicate, -400), (Kind::UnexplainedOutflow, 500)]);
     assert_eq!(outcome.totals.matched, 2);
 }
 
@@ -303,41 +267,23 @@ fn evidence_of_another_asset_proves_nothing() {
     let mut input = clean();
     input.chain[2].token = None;
     let outcome = run(&input);
-    assert_eq!(
-        found(&outcome),
-        [
-            (Kind::MissingSettlement, -700),
-            (Kind::UnexplainedOutflow, 700)
-        ]
-    );
+    assert_eq!(found(&outcome), [(Kind::MissingSettlement, -700), (Kind::UnexplainedOutflow, 700)]);
 }
 
 #[test]
 fn states_say_what_is_expected() {
     let mut input = clean();
-    for state in [
-        PayoutState::Sent,
-        PayoutState::Unknown,
-        PayoutState::Processing,
-    ] {
+    for state in [PayoutState::Sent, PayoutState::Unknown, PayoutState::Processing] {
         input.batches[2].state = state;
         let outcome = run(&input);
-        assert_eq!(
-            found(&outcome),
-            [(Kind::UnexpectedSettlement, 700)],
-            "posted while {state}"
-        );
+        assert_eq!(found(&outcome), [(Kind::UnexpectedSettlement, 700)], "posted while {state}");
         assert_eq!(outcome.totals.in_flight, 1);
     }
     input.ledger.remove(2);
     assert_eq!(found(&run(&input)), []);
     input.chain.remove(2);
     assert_eq!(found(&run(&input)), []);
-    assert_eq!(
-        run(&input).totals.match_rate_bp(),
-        Some(10_000),
-        "what is on its way is no line"
-    );
+    assert_eq!(run(&input).totals.match_rate_bp(), Some(10_000), "what is on its way is no line");
 }
 
 #[test]
@@ -359,24 +305,9 @@ fn lines_that_contradict_each_other_are_refused() {
         edit(&mut input);
         reconcile(&input).expect_err("contradiction")
     };
-    assert_eq!(
-        twice(|i| i.batches.push(i.batches[0].clone())),
-        ReconcileError::PayoutTwice(payout_id(1))
-    );
-    assert_eq!(
-        twice(|i| i.ledger.push(i.ledger[0].clone())),
-        ReconcileError::TransferTwice(transfer_id(1))
-    );
-    assert_eq!(
-        twice(|i| i.chain.push(i.chain[0].clone())),
-        ReconcileError::ChainTwice(key(1))
-    );
-    assert!(matches!(
-        twice(|i| i.ledger[0].asset.symbol = "COV".into()),
-        ReconcileError::AssetNamedTwice(_)
-    ));
-    assert!(matches!(
-        twice(|i| i.batches[0].amount = Amount::MAX),
-        ReconcileError::Sum(_)
-    ));
+    assert_eq!(twice(|i| i.batches.push(i.batches[0].clone())), ReconcileError::PayoutTwice(payout_id(1)));
+    assert_eq!(twice(|i| i.ledger.push(i.ledger[0].clone())), ReconcileError::TransferTwice(transfer_id(1)));
+    assert_eq!(twice(|i| i.chain.push(i.chain[0].clone())), ReconcileError::ChainTwice(key(1)));
+    assert!(matches!(twice(|i| i.ledger[0].asset.symbol = "COV".into()), ReconcileError::AssetNamedTwice(_)));
+    assert!(matches!(twice(|i| i.batches[0].amount = Amount::MAX), ReconcileError::Sum(_)));
 }

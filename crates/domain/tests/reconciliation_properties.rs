@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::id::{PayoutId, TransferId};
 use domain::reconciliation::{
-    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, DiscrepancyKind as Kind,
-    Input, LedgerLine, Leg, LineRef, Outcome, reconcile,
+    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, DiscrepancyKind as Kind, Input, LedgerLine,
+    Leg, LineRef, Outcome, reconcile,
 };
 use domain::states::PayoutState;
 use domain::{Address, B256};
@@ -26,11 +26,7 @@ fn asset(token: u8) -> AssetRef {
 }
 
 fn key(log: u64) -> ChainKey {
-    ChainKey {
-        chain_id: 1,
-        tx_hash: B256::ZERO,
-        position: ChainPosition::Log(log),
-    }
+    ChainKey { chain_id: 1, tx_hash: B256::ZERO, position: ChainPosition::Log(log) }
 }
 
 fn paid(state: PayoutState) -> bool {
@@ -38,10 +34,7 @@ fn paid(state: PayoutState) -> bool {
 }
 
 fn in_flight(state: PayoutState) -> bool {
-    matches!(
-        state,
-        PayoutState::Processing | PayoutState::Sent | PayoutState::Unknown
-    )
+    matches!(state, PayoutState::Processing | PayoutState::Sent | PayoutState::Unknown)
 }
 
 prop_compose! {
@@ -104,9 +97,7 @@ prop_compose! {
 }
 
 fn same(payout: &BatchLine, transfer: &ChainLine) -> bool {
-    payout.asset.token == transfer.token
-        && payout.recipient == transfer.recipient
-        && payout.amount == transfer.amount
+    payout.asset.token == transfer.token && payout.recipient == transfer.recipient && payout.amount == transfer.amount
 }
 
 /// Every way to give open payouts transfers that agree with them, each transfer once, as many
@@ -116,19 +107,13 @@ fn assignments(payouts: &[&BatchLine], transfers: &[&ChainLine]) -> Vec<Vec<Opti
     let Some((first, rest)) = payouts.split_first() else {
         return vec![vec![]];
     };
-    let mut out: Vec<Vec<Option<ChainKey>>> = assignments(rest, transfers)
-        .into_iter()
-        .map(|tail| [vec![None], tail].concat())
-        .collect();
+    let mut out: Vec<Vec<Option<ChainKey>>> =
+        assignments(rest, transfers).into_iter().map(|tail| [vec![None], tail].concat()).collect();
     for (index, transfer) in transfers.iter().enumerate() {
         if same(first, transfer) {
             let mut left = transfers.to_vec();
             left.remove(index);
-            out.extend(
-                assignments(rest, &left)
-                    .into_iter()
-                    .map(|tail| [vec![Some(transfer.key)], tail].concat()),
-            );
+            out.extend(assignments(rest, &left).into_iter().map(|tail| [vec![Some(transfer.key)], tail].concat()));
         }
     }
     out
@@ -139,26 +124,17 @@ fn brute_force(input: &Input) -> BTreeSet<PayoutId> {
     let mut confirmed = BTreeSet::new();
     let mut used: BTreeSet<ChainKey> = BTreeSet::new();
     for transfer in &input.chain {
-        let claims: Vec<&BatchLine> = input
-            .batches
-            .iter()
-            .filter(|payout| payout.proof == Some(transfer.key))
-            .collect();
+        let claims: Vec<&BatchLine> =
+            input.batches.iter().filter(|payout| payout.proof == Some(transfer.key)).collect();
         let agreeing: Vec<&&BatchLine> = claims
             .iter()
-            .filter(|payout| {
-                same(payout, transfer) && (paid(payout.state) || in_flight(payout.state))
-            })
+            .filter(|payout| same(payout, transfer) && (paid(payout.state) || in_flight(payout.state)))
             .collect();
         if let [only] = agreeing.as_slice() {
             confirmed.insert(only.payout_id);
         }
         // A lone claim in another asset leaves the transfer to others.
-        if claims.len() > 1
-            || claims
-                .iter()
-                .any(|payout| payout.asset.token == transfer.token)
-        {
+        if claims.len() > 1 || claims.iter().any(|payout| payout.asset.token == transfer.token) {
             used.insert(transfer.key);
         }
     }
@@ -167,26 +143,15 @@ fn brute_force(input: &Input) -> BTreeSet<PayoutId> {
         .iter()
         .filter(|payout| payout.proof.is_none() && (paid(payout.state) || in_flight(payout.state)))
         .collect();
-    let free: Vec<&ChainLine> = input
-        .chain
-        .iter()
-        .filter(|transfer| !used.contains(&transfer.key))
-        .collect();
+    let free: Vec<&ChainLine> = input.chain.iter().filter(|transfer| !used.contains(&transfer.key)).collect();
     let all = assignments(&open, &free);
-    let most = all
-        .iter()
-        .map(|way| way.iter().flatten().count())
-        .max()
-        .unwrap_or(0);
-    let best: Vec<&Vec<Option<ChainKey>>> = all
-        .iter()
-        .filter(|way| way.iter().flatten().count() == most)
-        .collect();
+    let most = all.iter().map(|way| way.iter().flatten().count()).max().unwrap_or(0);
+    let best: Vec<&Vec<Option<ChainKey>>> = all.iter().filter(|way| way.iter().flatten().count() == most).collect();
     for (index, payout) in open.iter().enumerate() {
         let always = best.iter().all(|way| way[index].is_some());
-        let spare = free.iter().any(|transfer| {
-            same(payout, transfer) && best.iter().any(|way| !way.contains(&Some(transfer.key)))
-        });
+        let spare = free
+            .iter()
+            .any(|transfer| same(payout, transfer) && best.iter().any(|way| !way.contains(&Some(transfer.key))));
         if always && !spare {
             confirmed.insert(payout.payout_id);
         }
@@ -371,9 +336,7 @@ proptest! {
 /// A shuffle that the seed alone decides.
 fn shuffle<T>(lines: &mut [T], mut seed: u64) {
     for end in (1..lines.len()).rev() {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let bound = u64::try_from(end + 1).expect("few lines");
         let other = usize::try_from((seed >> 33) % bound).expect("few lines");
         lines.swap(end, other);

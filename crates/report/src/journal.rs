@@ -43,10 +43,7 @@ pub struct JournalSummary {
 /// # Errors
 /// [`ReportError::Journal`] before a byte is written when an entry does not balance, and
 /// [`ReportError::Write`] when the writer fails.
-pub fn journal_csv(
-    entries: &[JournalEntry],
-    writer: impl Write,
-) -> Result<JournalSummary, ReportError> {
+pub fn journal_csv(entries: &[JournalEntry], writer: impl Write) -> Result<JournalSummary, ReportError> {
     let totals = check_balanced(entries)?;
     let mut file = CsvFile::begin(writer, &HEADER)?;
     for entry in entries {
@@ -55,32 +52,14 @@ pub fn journal_csv(
         }
     }
     let (rows, sha256) = file.finish()?;
-    Ok(JournalSummary {
-        entries: u64::try_from(entries.len()).unwrap_or(u64::MAX),
-        rows,
-        totals,
-        sha256,
-    })
+    Ok(JournalSummary { entries: u64::try_from(entries.len()).unwrap_or(u64::MAX), rows, totals, sha256 })
 }
 
-fn write_line<W: Write>(
-    file: &mut CsvFile<W>,
-    entry: &JournalEntry,
-    line: &JournalLine,
-) -> Result<(), ReportError> {
-    let decimal = |amount: Option<money::Amount>| {
-        amount
-            .map(|amount| amount.to_decimal(line.decimals))
-            .unwrap_or_default()
-    };
-    let transaction = line
-        .tx_hash
-        .map(|hash| format!("{hash:#x}"))
-        .unwrap_or_default();
-    let line_no = line
-        .line_no
-        .map(|line_no| line_no.to_string())
-        .unwrap_or_default();
+fn write_line<W: Write>(file: &mut CsvFile<W>, entry: &JournalEntry, line: &JournalLine) -> Result<(), ReportError> {
+    let decimal =
+        |amount: Option<money::Amount>| amount.map(|amount| amount.to_decimal(line.decimals)).unwrap_or_default();
+    let transaction = line.tx_hash.map(|hash| format!("{hash:#x}")).unwrap_or_default();
+    let line_no = line.line_no.map(|line_no| line_no.to_string()).unwrap_or_default();
     file.row([
         guarded(&entry.number).as_ref(),
         &entry.date.format("%Y-%m-%d").to_string(),

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use domain::reconciliation::{
-    AssetRef, Confidence, Discrepancy, Input, Leg, LineRef, Match, Outcome, Rule,
-};
+use domain::reconciliation::{AssetRef, Confidence, Discrepancy, Input, Leg, LineRef, Match, Outcome, Rule};
 use domain::wallet;
 use money::Amount;
 use serde::{Deserialize, Serialize};
@@ -61,30 +59,17 @@ pub fn reconciliation_csv(
     }
     let mut matched = 0;
     for wanted in [Confidence::Suggested, Confidence::Confirmed] {
-        for found in outcome
-            .matches
-            .iter()
-            .filter(|found| found.confidence == wanted)
-        {
+        for found in outcome.matches.iter().filter(|found| found.confidence == wanted) {
             write_match(&mut file, &book, found)?;
             matched += u64::from(wanted == Confidence::Confirmed);
         }
     }
     let (rows, sha256) = file.finish()?;
     let discrepancies = u64::try_from(outcome.discrepancies.len()).unwrap_or(u64::MAX);
-    Ok(ReconciliationSummary {
-        rows,
-        matched,
-        discrepancies,
-        sha256,
-    })
+    Ok(ReconciliationSummary { rows, matched, discrepancies, sha256 })
 }
 
-fn write_discrepancy<W: Write>(
-    file: &mut CsvFile<W>,
-    book: &Book<'_>,
-    found: &Discrepancy,
-) -> Result<(), ReportError> {
+fn write_discrepancy<W: Write>(file: &mut CsvFile<W>, book: &Book<'_>, found: &Discrepancy) -> Result<(), ReportError> {
     let facts = book.facts(&found.left, &found.right);
     file.row([
         "discrepancy",
@@ -104,11 +89,7 @@ fn write_discrepancy<W: Write>(
     Ok(())
 }
 
-fn write_match<W: Write>(
-    file: &mut CsvFile<W>,
-    book: &Book<'_>,
-    found: &Match,
-) -> Result<(), ReportError> {
+fn write_match<W: Write>(file: &mut CsvFile<W>, book: &Book<'_>, found: &Match) -> Result<(), ReportError> {
     let facts = book.facts(&found.left, &found.right);
     file.row([
         match found.confidence {
@@ -171,24 +152,10 @@ impl<'a> Book<'a> {
         let assets = input.batches.iter().map(|line| &line.asset);
         let assets = assets.chain(input.ledger.iter().map(|line| &line.asset));
         Self {
-            payouts: input
-                .batches
-                .iter()
-                .map(|l| (LineRef::Payout(l.payout_id), l))
-                .collect(),
-            transfers: input
-                .chain
-                .iter()
-                .map(|l| (LineRef::Chain(l.key), l))
-                .collect(),
-            postings: input
-                .ledger
-                .iter()
-                .map(|l| (LineRef::Ledger(l.id), l))
-                .collect(),
-            assets: assets
-                .map(|asset| ((asset.chain_id, asset.token), asset))
-                .collect(),
+            payouts: input.batches.iter().map(|l| (LineRef::Payout(l.payout_id), l)).collect(),
+            transfers: input.chain.iter().map(|l| (LineRef::Chain(l.key), l)).collect(),
+            postings: input.ledger.iter().map(|l| (LineRef::Ledger(l.id), l)).collect(),
+            assets: assets.map(|asset| ((asset.chain_id, asset.token), asset)).collect(),
         }
     }
 
@@ -215,20 +182,15 @@ impl<'a> Book<'a> {
                 ..Facts::default()
             };
         }
-        self.postings
-            .get(other)
-            .map_or_else(Facts::default, |posting| Facts {
-                amount: posting.amount.to_decimal(posting.asset.decimals),
-                asset: posting.asset.symbol.clone(),
-                ..Facts::default()
-            })
+        self.postings.get(other).map_or_else(Facts::default, |posting| Facts {
+            amount: posting.amount.to_decimal(posting.asset.decimals),
+            asset: posting.asset.symbol.clone(),
+            ..Facts::default()
+        })
     }
 }
 
 /// An asset that no payout and no posting knows is counted in base units, as the engine does.
 fn whole_units(amount: Amount, asset: Option<&AssetRef>) -> String {
-    asset.map_or_else(
-        || amount.to_string(),
-        |asset| amount.to_decimal(asset.decimals),
-    )
+    asset.map_or_else(|| amount.to_string(), |asset| amount.to_decimal(asset.decimals))
 }

@@ -8,12 +8,7 @@ use std::borrow::Cow;
 ///
 /// Only for text: an amount is a number, and an apostrophe would ruin it.
 pub(crate) fn guarded(text: &str) -> Cow<'_, str> {
-    let runs = text.starts_with([
-        '=', '+', '-', '@', '\t', '\0', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ]);
-    if runs {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
+    let runs =
+        text.starts_with(['=', '+', '-', '@', '\t', '\0', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
+    if runs { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }

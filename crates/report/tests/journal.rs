@@ -20,10 +20,7 @@ fn day(day: u32) -> NaiveDate {
 }
 
 fn account(code: &str, name: &str) -> JournalAccount {
-    JournalAccount {
-        code: code.to_owned(),
-        name: name.to_owned(),
-    }
+    JournalAccount { code: code.to_owned(), name: name.to_owned() }
 }
 
 fn transfer(number: u128, units: u128, symbol: &str, decimals: u8) -> PostedTransfer {
@@ -63,10 +60,7 @@ fn file_is_as_documented() {
     );
     assert_eq!((summary.entries, summary.rows), (1, 2));
     assert_eq!(summary.totals[0].debit, summary.totals[0].credit);
-    assert_eq!(
-        summary.sha256,
-        <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(text))
-    );
+    assert_eq!(summary.sha256, <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(text)));
 }
 
 #[test]
@@ -110,16 +104,10 @@ fn unbalanced_journal_is_not_written() {
     ));
     let mut both = journal(&[transfer(1, 5, "ETH", 18)], "J");
     both[0].lines[0].credit = Some(amount(5));
-    assert!(matches!(
-        journal_csv(&both, &mut bytes),
-        Err(ReportError::Journal(JournalError::NotOneSide { .. }))
-    ));
+    assert!(matches!(journal_csv(&both, &mut bytes), Err(ReportError::Journal(JournalError::NotOneSide { .. }))));
     let one = journal(&[transfer(1, 5, "ETH", 18)], "J");
     let twice = [one.clone(), one].concat();
-    assert!(matches!(
-        journal_csv(&twice, &mut bytes),
-        Err(ReportError::Journal(JournalError::NumberTwice(_)))
-    ));
+    assert!(matches!(journal_csv(&twice, &mut bytes), Err(ReportError::Journal(JournalError::NumberTwice(_)))));
     assert!(bytes.is_empty());
 }
 
@@ -146,27 +134,12 @@ fn a_full_disk_is_said() {
 fn entries_stand_by_day_and_transfer() {
     let mut late = transfer(1, 5, "ETH", 18);
     late.date = day(15);
-    let entries = journal(
-        &[late, transfer(3, 1, "ETH", 18), transfer(2, 2, "ETH", 18)],
-        "2023-02",
-    );
+    let entries = journal(&[late, transfer(3, 1, "ETH", 18), transfer(2, 2, "ETH", 18)], "2023-02");
     let numbers: Vec<(&str, u128)> = entries
         .iter()
-        .map(|entry| {
-            (
-                entry.number.as_str(),
-                entry.lines[0].debit.expect("a debit").base_units(),
-            )
-        })
+        .map(|entry| (entry.number.as_str(), entry.lines[0].debit.expect("a debit").base_units()))
         .collect();
-    assert_eq!(
-        numbers,
-        [
-            ("2023-02-000001", 2),
-            ("2023-02-000002", 1),
-            ("2023-02-000003", 5)
-        ]
-    );
+    assert_eq!(numbers, [("2023-02-000001", 2), ("2023-02-000002", 1), ("2023-02-000003", 5)]);
 }
 
 proptest! {
@@ -208,7 +181,5 @@ proptest! {
 /// Reads a decimal without the crate under test.
 fn by_hand(text: &str, decimals: u8) -> u128 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    format!("{whole}{fraction:0<width$}", width = usize::from(decimals))
-        .parse()
-        .expect("digits")
+    format!("{whole}{fraction:0<width$}", width = usize::from(decimals)).parse().expect("digits")
 }

@@ -7,9 +7,7 @@ use money::{Amount, AmountError, SignedAmount};
 
 use super::engine::{Findings, Sides, Standing, chain_refs, payout_refs, place, standing};
 use super::lines::{AssetKey, ChainKey};
-use super::outcome::{
-    Confidence, Discrepancy, DiscrepancyKind as Kind, Evidence, Leg, Match, Rule,
-};
+use super::outcome::{Confidence, Discrepancy, DiscrepancyKind as Kind, Evidence, Leg, Match, Rule};
 use super::sentences;
 
 /// What makes lines identical.
@@ -44,12 +42,8 @@ impl Pass<'_, '_> {
     /// Pass 1: payouts that name their evidence.
     fn evidence_keys(&mut self) {
         let sides = self.sides;
-        let places: HashMap<ChainKey, usize> = sides
-            .chain
-            .iter()
-            .enumerate()
-            .map(|(index, line)| (line.key, index))
-            .collect();
+        let places: HashMap<ChainKey, usize> =
+            sides.chain.iter().enumerate().map(|(index, line)| (line.key, index)).collect();
         let mut claims: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (p, payout) in sides.batches.iter().enumerate() {
             match (payout.proof, standing(payout.state)) {
@@ -82,47 +76,19 @@ impl Pass<'_, '_> {
             let other = self.sides.asset(transfer.asset());
             let sentence = sentences::wrong_asset(payout, transfer, &other);
             // The transfer itself stays open for whatever explains it.
-            self.report(
-                Kind::MissingSettlement,
-                sentence,
-                &[p],
-                &[],
-                minus(payout.amount),
-                payout.amount,
-            );
+            self.report(Kind::MissingSettlement, sentence, &[p], &[], minus(payout.amount), payout.amount);
             return;
         }
         let difference = transfer.amount.difference(payout.amount);
         if unpaid {
             let sentence = sentences::paid_though(payout, &[transfer]);
-            self.report(
-                Kind::UnexpectedSettlement,
-                sentence,
-                &[p],
-                &[c],
-                transfer.amount.into(),
-                transfer.amount,
-            );
+            self.report(Kind::UnexpectedSettlement, sentence, &[p], &[c], transfer.amount.into(), transfer.amount);
         } else if payout.recipient != transfer.recipient {
             let sentence = sentences::wrong_recipient(payout, transfer);
-            self.report(
-                Kind::WrongRecipient,
-                sentence,
-                &[p],
-                &[c],
-                difference,
-                payout.amount.max(transfer.amount),
-            );
+            self.report(Kind::WrongRecipient, sentence, &[p], &[c], difference, payout.amount.max(transfer.amount));
         } else if !difference.is_zero() {
             let sentence = sentences::amount_differs(payout, transfer);
-            self.report(
-                Kind::AmountMismatch,
-                sentence,
-                &[p],
-                &[c],
-                difference,
-                difference.magnitude(),
-            );
+            self.report(Kind::AmountMismatch, sentence, &[p], &[c], difference, difference.magnitude());
         } else {
             self.confirm(Rule::EvidenceKey, p, c, Evidence::Key { key: transfer.key });
         }
@@ -130,28 +96,12 @@ impl Pass<'_, '_> {
 
     /// Several payouts name one transfer: it paid one of them at most.
     fn contested(&mut self, payouts: &[usize], c: usize) {
-        let agreeing: Vec<usize> = payouts
-            .iter()
-            .copied()
-            .filter(|&p| self.agree(p, c))
-            .collect();
-        let winner = if let [only] = agreeing.as_slice() {
-            Some(*only)
-        } else {
-            None
-        };
+        let agreeing: Vec<usize> = payouts.iter().copied().filter(|&p| self.agree(p, c)).collect();
+        let winner = if let [only] = agreeing.as_slice() { Some(*only) } else { None };
         for &p in payouts.iter().filter(|&&p| Some(p) != winner) {
             let payout = self.sides.batches[p];
-            let sentence =
-                sentences::evidence_contested(payout, self.sides.chain[c], payouts.len());
-            self.report(
-                Kind::Duplicate,
-                sentence,
-                &[p],
-                &[c],
-                minus(payout.amount),
-                payout.amount,
-            );
+            let sentence = sentences::evidence_contested(payout, self.sides.chain[c], payouts.len());
+            self.report(Kind::Duplicate, sentence, &[p], &[c], minus(payout.amount), payout.amount);
         }
         if let Some(p) = winner {
             self.judge(p, c);
@@ -169,14 +119,7 @@ impl Pass<'_, '_> {
     fn evidence_is_gone(&mut self, p: usize, key: ChainKey) {
         let payout = self.sides.batches[p];
         let sentence = sentences::evidence_gone(payout, key);
-        self.report(
-            Kind::MissingSettlement,
-            sentence,
-            &[p],
-            &[],
-            minus(payout.amount),
-            payout.amount,
-        );
+        self.report(Kind::MissingSettlement, sentence, &[p], &[], minus(payout.amount), payout.amount);
     }
 
     /// Pass 2: identical lines, as many on one side as on the other.
@@ -216,10 +159,7 @@ impl Pass<'_, '_> {
         for &c in transfers {
             self.attach(c);
         }
-        let evidence = Evidence::Tie {
-            payouts: count(payouts.len()),
-            transfers: count(transfers.len()),
-        };
+        let evidence = Evidence::Tie { payouts: count(payouts.len()), transfers: count(transfers.len()) };
         self.findings.matches.push((
             (Leg::BatchChain, place(payouts), place(transfers)),
             Match {
@@ -232,32 +172,16 @@ impl Pass<'_, '_> {
             },
         ));
         let first = sides.batches[place(payouts)];
-        let paid = payouts
-            .iter()
-            .filter(|&&p| standing(sides.batches[p].state) == Standing::Paid);
+        let paid = payouts.iter().filter(|&&p| standing(sides.batches[p].state) == Standing::Paid);
         let (paid, seen) = (count(paid.count()), count(transfers.len()));
         if paid > seen {
             let short = first.amount.checked_times(paid - seen)?;
             let sentence = sentences::too_few(first, paid, seen);
-            self.report(
-                Kind::MissingSettlement,
-                sentence,
-                payouts,
-                transfers,
-                minus(short),
-                short,
-            );
+            self.report(Kind::MissingSettlement, sentence, payouts, transfers, minus(short), short);
         } else if seen > count(payouts.len()) {
             let over = first.amount.checked_times(seen - count(payouts.len()))?;
             let sentence = sentences::too_many(first, count(payouts.len()), seen);
-            self.report(
-                Kind::Duplicate,
-                sentence,
-                payouts,
-                transfers,
-                over.into(),
-                over,
-            );
+            self.report(Kind::Duplicate, sentence, payouts, transfers, over.into(), over);
         }
         Ok(())
     }
@@ -283,14 +207,7 @@ impl Pass<'_, '_> {
             let lines: Vec<_> = transfers.iter().map(|&c| self.sides.chain[c]).collect();
             let sentence = sentences::paid_though(first, &lines);
             let paid = first.amount.checked_times(count(transfers.len()))?;
-            self.report(
-                Kind::UnexpectedSettlement,
-                sentence,
-                &payouts,
-                &transfers,
-                paid.into(),
-                paid,
-            );
+            self.report(Kind::UnexpectedSettlement, sentence, &payouts, &transfers, paid.into(), paid);
         }
         Ok(())
     }
@@ -307,14 +224,7 @@ impl Pass<'_, '_> {
             self.payout_open[p] = false;
             let difference = transfer.amount.difference(payout.amount);
             let sentence = sentences::amount_differs(payout, transfer);
-            self.report(
-                Kind::AmountMismatch,
-                sentence,
-                &[p],
-                &[c],
-                difference,
-                difference.magnitude(),
-            );
+            self.report(Kind::AmountMismatch, sentence, &[p], &[c], difference, difference.magnitude());
         }
         let by_amount = self.only_pairs(
             |p| (sides.batches[p].asset.key(), sides.batches[p].amount),
@@ -324,14 +234,7 @@ impl Pass<'_, '_> {
             let (payout, transfer) = (sides.batches[p], sides.chain[c]);
             self.payout_open[p] = false;
             let sentence = sentences::wrong_recipient(payout, transfer);
-            self.report(
-                Kind::WrongRecipient,
-                sentence,
-                &[p],
-                &[c],
-                SignedAmount::ZERO,
-                payout.amount,
-            );
+            self.report(Kind::WrongRecipient, sentence, &[p], &[c], SignedAmount::ZERO, payout.amount);
         }
     }
 
@@ -355,12 +258,10 @@ impl Pass<'_, '_> {
         }
         let mut pairs: Vec<(usize, usize)> = groups
             .into_values()
-            .filter_map(
-                |(payouts, transfers)| match (payouts.as_slice(), transfers.as_slice()) {
-                    ([p], [c]) => Some((*p, *c)),
-                    _ => None,
-                },
-            )
+            .filter_map(|(payouts, transfers)| match (payouts.as_slice(), transfers.as_slice()) {
+                ([p], [c]) => Some((*p, *c)),
+                _ => None,
+            })
             .collect();
         pairs.sort_unstable();
         pairs
@@ -372,41 +273,23 @@ impl Pass<'_, '_> {
             let payout = self.sides.batches[p];
             if standing(payout.state) == Standing::Paid {
                 let sentence = sentences::not_on_chain(payout);
-                self.report(
-                    Kind::MissingSettlement,
-                    sentence,
-                    &[p],
-                    &[],
-                    minus(payout.amount),
-                    payout.amount,
-                );
+                self.report(Kind::MissingSettlement, sentence, &[p], &[], minus(payout.amount), payout.amount);
             }
         }
         for c in self.free_transfers() {
             let transfer = self.sides.chain[c];
             let asset = self.sides.asset(transfer.asset());
             let sentence = sentences::unexplained(transfer, &asset);
-            self.report(
-                Kind::UnexplainedOutflow,
-                sentence,
-                &[],
-                &[c],
-                transfer.amount.into(),
-                transfer.amount,
-            );
+            self.report(Kind::UnexplainedOutflow, sentence, &[], &[c], transfer.amount.into(), transfer.amount);
         }
     }
 
     fn open_payouts(&self) -> Vec<usize> {
-        (0..self.payout_open.len())
-            .filter(|&p| self.payout_open[p])
-            .collect()
+        (0..self.payout_open.len()).filter(|&p| self.payout_open[p]).collect()
     }
 
     fn free_transfers(&self) -> Vec<usize> {
-        (0..self.chain_free.len())
-            .filter(|&c| self.chain_free[c])
-            .collect()
+        (0..self.chain_free.len()).filter(|&c| self.chain_free[c]).collect()
     }
 
     fn payout_facts(&self, p: usize) -> Facts {
@@ -450,9 +333,7 @@ impl Pass<'_, '_> {
         at_stake: Amount,
     ) {
         let sides = self.sides;
-        let live = payouts
-            .iter()
-            .any(|&p| standing(sides.batches[p].state) != Standing::Unpaid);
+        let live = payouts.iter().any(|&p| standing(sides.batches[p].state) != Standing::Unpaid);
         for &c in transfers {
             self.chain_free[c] = false;
             self.findings.chain_attached[c] |= live;

@@ -6,21 +6,15 @@ use money::{Amount, AmountError, SignedAmount};
 
 use super::engine::{Findings, Sides, Standing, payout_refs, place, standing};
 use super::lines::LineRef;
-use super::outcome::{
-    Confidence, Discrepancy, DiscrepancyKind as Kind, Evidence, Leg, Match, Rule,
-};
+use super::outcome::{Confidence, Discrepancy, DiscrepancyKind as Kind, Evidence, Leg, Match, Rule};
 use super::sentences;
 use crate::id::PayoutId;
 
 /// Every payout that counts as paid has exactly one posting of its amount, and every posting
 /// has its payout.
 pub(super) fn compare(sides: &Sides<'_>, findings: &mut Findings) -> Result<(), AmountError> {
-    let payouts: HashMap<PayoutId, usize> = sides
-        .batches
-        .iter()
-        .enumerate()
-        .map(|(p, line)| (line.payout_id, p))
-        .collect();
+    let payouts: HashMap<PayoutId, usize> =
+        sides.batches.iter().enumerate().map(|(p, line)| (line.payout_id, p)).collect();
     let mut postings: Vec<Vec<usize>> = vec![Vec::new(); sides.batches.len()];
     for (l, posting) in sides.ledger.iter().enumerate() {
         match posting.payout_id.and_then(|id| payouts.get(&id)) {
@@ -28,16 +22,7 @@ pub(super) fn compare(sides: &Sides<'_>, findings: &mut Findings) -> Result<(), 
             None => {
                 let sentence = sentences::posting_without_payout(posting);
                 let amount = posting.amount;
-                report(
-                    sides,
-                    findings,
-                    Kind::UnexpectedSettlement,
-                    sentence,
-                    None,
-                    &[l],
-                    amount.into(),
-                    amount,
-                );
+                report(sides, findings, Kind::UnexpectedSettlement, sentence, None, &[l], amount.into(), amount);
             }
         }
     }
@@ -56,60 +41,29 @@ pub(super) fn compare(sides: &Sides<'_>, findings: &mut Findings) -> Result<(), 
 }
 
 /// A payout that counts as paid, and the postings that name it.
-fn judge(
-    sides: &Sides<'_>,
-    findings: &mut Findings,
-    p: usize,
-    postings: &[usize],
-) -> Result<(), AmountError> {
+fn judge(sides: &Sides<'_>, findings: &mut Findings, p: usize, postings: &[usize]) -> Result<(), AmountError> {
     let payout = sides.batches[p];
     let same_asset = |l: &&usize| sides.ledger[**l].asset.key() == payout.asset.key();
-    let posted = Amount::checked_sum(
-        postings
-            .iter()
-            .filter(same_asset)
-            .map(|&l| sides.ledger[l].amount),
-    )?;
+    let posted = Amount::checked_sum(postings.iter().filter(same_asset).map(|&l| sides.ledger[l].amount))?;
     let difference = posted.difference(payout.amount);
     let (kind, sentence, at_stake) = match postings {
-        [] => (
-            Kind::MissingSettlement,
-            sentences::not_in_ledger(payout),
-            payout.amount,
-        ),
-        [l] if sides.ledger[*l].asset.key() != payout.asset.key() => (
-            Kind::MissingSettlement,
-            sentences::posted_in_other_asset(payout, sides.ledger[*l]),
-            payout.amount,
-        ),
+        [] => (Kind::MissingSettlement, sentences::not_in_ledger(payout), payout.amount),
+        [l] if sides.ledger[*l].asset.key() != payout.asset.key() => {
+            (Kind::MissingSettlement, sentences::posted_in_other_asset(payout, sides.ledger[*l]), payout.amount)
+        }
         [l] if difference.is_zero() => {
             confirm(sides, findings, p, *l);
             return Ok(());
         }
-        [l] => (
-            Kind::AmountMismatch,
-            sentences::posted_amount_differs(payout, sides.ledger[*l]),
-            difference.magnitude(),
-        ),
+        [l] => {
+            (Kind::AmountMismatch, sentences::posted_amount_differs(payout, sides.ledger[*l]), difference.magnitude())
+        }
         several => {
             let sentence = sentences::posted_more_than_once(payout, several.len(), posted);
-            (
-                Kind::Duplicate,
-                sentence,
-                difference.magnitude().max(payout.amount),
-            )
+            (Kind::Duplicate, sentence, difference.magnitude().max(payout.amount))
         }
     };
-    report(
-        sides,
-        findings,
-        kind,
-        sentence,
-        Some(p),
-        postings,
-        difference,
-        at_stake,
-    );
+    report(sides, findings, kind, sentence, Some(p), postings, difference, at_stake);
     Ok(())
 }
 
@@ -119,16 +73,7 @@ fn not_paid(sides: &Sides<'_>, findings: &mut Findings, p: usize, postings: &[us
         let posting = sides.ledger[l];
         let sentence = sentences::posted_though(sides.batches[p], posting);
         let amount = posting.amount;
-        report(
-            sides,
-            findings,
-            Kind::UnexpectedSettlement,
-            sentence,
-            Some(p),
-            &[l],
-            amount.into(),
-            amount,
-        );
+        report(sides, findings, Kind::UnexpectedSettlement, sentence, Some(p), &[l], amount.into(), amount);
     }
 }
 
@@ -148,10 +93,7 @@ fn confirm(sides: &Sides<'_>, findings: &mut Findings, p: usize, l: usize) {
     ));
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the facts of a discrepancy, gathered in one place"
-)]
+#[expect(clippy::too_many_arguments, reason = "the facts of a discrepancy, gathered in one place")]
 fn report(
     sides: &Sides<'_>,
     findings: &mut Findings,
@@ -177,10 +119,7 @@ fn report(
             kind,
             sentence,
             left: payout_refs(sides, &payouts),
-            right: postings
-                .iter()
-                .map(|&l| LineRef::Ledger(sides.ledger[l].id))
-                .collect(),
+            right: postings.iter().map(|&l| LineRef::Ledger(sides.ledger[l].id)).collect(),
             difference,
             at_stake,
             asset,

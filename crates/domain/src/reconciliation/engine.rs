@@ -36,9 +36,7 @@ pub enum ReconcileError {
     #[error("{0} stands twice among the chain lines; read the chain again.")]
     ChainTwice(ChainKey),
     /// One asset has two symbols or two numbers of decimals.
-    #[error(
-        "The asset {0} is named in two ways; compare its symbol and decimals in the program's assets."
-    )]
+    #[error("The asset {0} is named in two ways; compare its symbol and decimals in the program's assets.")]
     AssetNamedTwice(String),
     /// A sum exceeds what can be booked.
     #[error("A sum of the run cannot be kept: {0}")]
@@ -58,16 +56,8 @@ pub fn reconcile(input: &Input) -> Result<Outcome, ReconcileError> {
     findings.matches.sort_by_key(|(order, _)| *order);
     findings.discrepancies.sort_by_key(|(order, _)| *order);
     Ok(Outcome {
-        matches: findings
-            .matches
-            .into_iter()
-            .map(|(_, found)| found)
-            .collect(),
-        discrepancies: findings
-            .discrepancies
-            .into_iter()
-            .map(|(_, found)| found)
-            .collect(),
+        matches: findings.matches.into_iter().map(|(_, found)| found).collect(),
+        discrepancies: findings.discrepancies.into_iter().map(|(_, found)| found).collect(),
         totals,
     })
 }
@@ -87,10 +77,7 @@ pub(super) const fn standing(state: PayoutState) -> Standing {
     match state {
         PayoutState::Settled | PayoutState::Returned => Standing::Paid,
         PayoutState::Processing | PayoutState::Sent | PayoutState::Unknown => Standing::InFlight,
-        PayoutState::Pending
-        | PayoutState::Queued
-        | PayoutState::Failed
-        | PayoutState::Cancelled => Standing::Unpaid,
+        PayoutState::Pending | PayoutState::Queued | PayoutState::Failed | PayoutState::Cancelled => Standing::Unpaid,
     }
 }
 
@@ -116,9 +103,8 @@ impl<'a> Sides<'a> {
             return Err(ReconcileError::ChainTwice(line.key));
         }
         let mut batches: Vec<&BatchLine> = input.batches.iter().collect();
-        batches.sort_unstable_by(|a, b| {
-            (&a.batch_no, a.line_no, a.payout_id).cmp(&(&b.batch_no, b.line_no, b.payout_id))
-        });
+        batches
+            .sort_unstable_by(|a, b| (&a.batch_no, a.line_no, a.payout_id).cmp(&(&b.batch_no, b.line_no, b.payout_id)));
         let mut ids = HashSet::with_capacity(batches.len());
         if let Some(line) = batches.iter().find(|line| !ids.insert(line.payout_id)) {
             return Err(ReconcileError::PayoutTwice(line.payout_id));
@@ -126,19 +112,11 @@ impl<'a> Sides<'a> {
         let mut names = BTreeMap::new();
         let assets = batches.iter().map(|line| &line.asset);
         for asset in assets.chain(ledger.iter().map(|line| &line.asset)) {
-            if names
-                .insert(asset.key(), asset)
-                .is_some_and(|other| other != asset)
-            {
+            if names.insert(asset.key(), asset).is_some_and(|other| other != asset) {
                 return Err(ReconcileError::AssetNamedTwice(token_name(asset.token)));
             }
         }
-        Ok(Self {
-            ledger,
-            batches,
-            chain,
-            names,
-        })
+        Ok(Self { ledger, batches, chain, names })
     }
 
     /// The asset with its name; one that no payout and no posting knows is counted in base
@@ -149,12 +127,7 @@ impl<'a> Sides<'a> {
         }
         let (chain_id, token) = key;
         let symbol = format!("base units of {}", token_name(token));
-        AssetRef {
-            chain_id,
-            token,
-            symbol,
-            decimals: Decimals::NONE,
-        }
+        AssetRef { chain_id, token, symbol, decimals: Decimals::NONE }
     }
 }
 
@@ -194,18 +167,12 @@ impl Findings {
 
 /// The references of payouts by index.
 pub(super) fn payout_refs(sides: &Sides<'_>, payouts: &[usize]) -> Vec<LineRef> {
-    payouts
-        .iter()
-        .map(|&p| LineRef::Payout(sides.batches[p].payout_id))
-        .collect()
+    payouts.iter().map(|&p| LineRef::Payout(sides.batches[p].payout_id)).collect()
 }
 
 /// The references of chain lines by index.
 pub(super) fn chain_refs(sides: &Sides<'_>, transfers: &[usize]) -> Vec<LineRef> {
-    transfers
-        .iter()
-        .map(|&c| LineRef::Chain(sides.chain[c].key))
-        .collect()
+    transfers.iter().map(|&c| LineRef::Chain(sides.chain[c].key)).collect()
 }
 
 /// The first index, or the last place for none.

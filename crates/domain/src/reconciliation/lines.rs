@@ -104,11 +104,7 @@ impl fmt::Display for ChainPosition {
 
 impl fmt::Display for ChainKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {:#x} on chain {}",
-            self.position, self.tx_hash, self.chain_id
-        )
+        write!(f, "{} of {:#x} on chain {}", self.position, self.tx_hash, self.chain_id)
     }
 }
 

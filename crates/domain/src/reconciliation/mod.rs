@@ -25,6 +25,6 @@ mod totals;
 pub use engine::{Input, ReconcileError, reconcile};
 pub use lines::{AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, LedgerLine, LineRef};
 pub use outcome::{
-    AssetTotals, Confidence, Discrepancy, DiscrepancyKind, Evidence, Leg, Match, Outcome, Rule,
-    Totals, UnknownKindError,
+    AssetTotals, Confidence, Discrepancy, DiscrepancyKind, Evidence, Leg, Match, Outcome, Rule, Totals,
+    UnknownKindError,
 };

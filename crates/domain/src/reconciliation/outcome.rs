@@ -77,10 +77,7 @@ impl fmt::Display for Evidence {
             Self::Key { key } => write!(f, "{key}"),
             Self::Occurrence { number, of } => write!(f, "occurrence {number} of {of}"),
             Self::Tie { payouts, transfers } => {
-                write!(
-                    f,
-                    "{payouts} identical payouts, {transfers} identical transfers"
-                )
+                write!(f, "{payouts} identical payouts, {transfers} identical transfers")
             }
             Self::Posting { transfer } => write!(f, "transfer {transfer}"),
         }
@@ -248,11 +245,7 @@ impl Totals {
     #[must_use]
     pub fn match_rate_bp(&self) -> Option<u32> {
         let rate = u128::from(self.matched) * 10_000 / u128::from(self.lines).max(1);
-        if self.lines == 0 {
-            None
-        } else {
-            u32::try_from(rate).ok()
-        }
+        if self.lines == 0 { None } else { u32::try_from(rate).ok() }
     }
 }
 

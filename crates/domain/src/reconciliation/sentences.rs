@@ -14,31 +14,18 @@ fn sum(amount: Amount, asset: &AssetRef) -> String {
 }
 
 fn paid(payout: &BatchLine) -> String {
-    format!(
-        "{} to {}",
-        sum(payout.amount, &payout.asset),
-        wallet::checksummed(payout.recipient)
-    )
+    format!("{} to {}", sum(payout.amount, &payout.asset), wallet::checksummed(payout.recipient))
 }
 
 /// `0.1 COW less`, seen from the payout.
 fn gap(found: Amount, payout: &BatchLine) -> String {
     let difference = found.difference(payout.amount);
-    let word = if difference.is_negative() {
-        "less"
-    } else {
-        "more"
-    };
+    let word = if difference.is_negative() { "less" } else { "more" };
     format!("{} {word}", sum(difference.magnitude(), &payout.asset))
 }
 
 pub(super) fn not_on_chain(payout: &BatchLine) -> String {
-    format!(
-        "{} is {} with {}, and no transfer on the chain shows it.",
-        line(payout),
-        payout.state,
-        paid(payout)
-    )
+    format!("{} is {} with {}, and no transfer on the chain shows it.", line(payout), payout.state, paid(payout))
 }
 
 pub(super) fn evidence_gone(payout: &BatchLine, key: ChainKey) -> String {
@@ -82,11 +69,7 @@ pub(super) fn amount_differs(payout: &BatchLine, transfer: &ChainLine) -> String
     )
 }
 
-pub(super) fn evidence_contested(
-    payout: &BatchLine,
-    transfer: &ChainLine,
-    claims: usize,
-) -> String {
+pub(super) fn evidence_contested(payout: &BatchLine, transfer: &ChainLine, claims: usize) -> String {
     format!(
         "{} pays {} and names {} as its evidence, as {claims} payouts do; one transfer pays one of them at most.",
         line(payout),
@@ -105,21 +88,14 @@ pub(super) fn too_few(first: &BatchLine, payouts: u64, transfers: u64) -> String
 pub(super) fn too_many(first: &BatchLine, payouts: u64, transfers: u64) -> String {
     format!(
         "{} {} {}, and the chain shows {transfers} such transfers.",
-        if payouts == 1 {
-            line(first)
-        } else {
-            format!("{payouts} payouts")
-        },
+        if payouts == 1 { line(first) } else { format!("{payouts} payouts") },
         if payouts == 1 { "pays" } else { "pay" },
         paid(first)
     )
 }
 
 pub(super) fn paid_though(payout: &BatchLine, transfers: &[&ChainLine]) -> String {
-    let places: Vec<String> = transfers
-        .iter()
-        .map(|transfer| transfer.key.to_string())
-        .collect();
+    let places: Vec<String> = transfers.iter().map(|transfer| transfer.key.to_string()).collect();
     format!(
         "{} is {}, and the chain shows a payment of {}: {}.",
         line(payout),
@@ -139,12 +115,7 @@ pub(super) fn unexplained(transfer: &ChainLine, asset: &AssetRef) -> String {
 }
 
 pub(super) fn not_in_ledger(payout: &BatchLine) -> String {
-    format!(
-        "{} is {} with {}, and the ledger has no posting for it.",
-        line(payout),
-        payout.state,
-        paid(payout)
-    )
+    format!("{} is {} with {}, and the ledger has no posting for it.", line(payout), payout.state, paid(payout))
 }
 
 pub(super) fn posted_in_other_asset(payout: &BatchLine, posting: &LedgerLine) -> String {
@@ -188,10 +159,9 @@ pub(super) fn posted_though(payout: &BatchLine, posting: &LedgerLine) -> String 
 }
 
 pub(super) fn posting_without_payout(posting: &LedgerLine) -> String {
-    let cause = posting.payout_id.map_or_else(
-        || "names no payout".to_owned(),
-        |id| format!("names payout {id}, which no batch has"),
-    );
+    let cause = posting
+        .payout_id
+        .map_or_else(|| "names no payout".to_owned(), |id| format!("names payout {id}, which no batch has"));
     format!(
         "Transfer {} posts {} from {} to {} and {cause}.",
         posting.id,

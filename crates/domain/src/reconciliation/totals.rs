@@ -53,11 +53,7 @@ pub(super) fn of(sides: &Sides<'_>, findings: &Findings) -> Result<Totals, Amoun
     Ok(totals)
 }
 
-fn entry<'t>(
-    assets: &'t mut BTreeMap<AssetKey, AssetTotals>,
-    sides: &Sides<'_>,
-    key: AssetKey,
-) -> &'t mut AssetTotals {
+fn entry<'t>(assets: &'t mut BTreeMap<AssetKey, AssetTotals>, sides: &Sides<'_>, key: AssetKey) -> &'t mut AssetTotals {
     assets.entry(key).or_insert_with(|| AssetTotals {
         asset: sides.asset(key),
         payouts: Amount::ZERO,
