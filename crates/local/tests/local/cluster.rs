@@ -1,0 +1,173 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use countersign_local::postgres::{Cluster, ClusterError, Settings};
+
+/// Runs one statement through psql, which ships with every server.
+fn psql(url: &str, statement: &str) -> Output {
+    Command::new("psql")
+        .args(["-XAtq", url, "-c", statement])
+        .output()
+        .expect("psql is on the PATH")
+}
+
+fn answer(url: &str, statement: &str) -> String {
+    let output = psql(url, statement);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A temporary folder that the server's user can enter when the tests run as root.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    open(dir.path());
+    dir
+}
+
+fn open(path: &Path) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o711)).expect("permissions");
+}
+
+#[test]
+fn starts_keeps_its_data_and_is_found_by_a_second_start() {
+    let dir = folder();
+    let root = dir.path().join("cluster");
+    let first = Cluster::start_with(&root, &Settings::for_tests()).expect("first start");
+    let url = first.admin_url("postgres");
+    assert!(!first.is_reused());
+    assert_eq!(first.superuser(), "countersign_admin");
+    assert_eq!(answer(&url, "show server_encoding"), "UTF8");
+    assert_eq!(answer(&url, "show listen_addresses"), "");
+    answer(
+        &url,
+        "create table kept (n int); insert into kept values (7)",
+    );
+
+    let second = Cluster::start(&root).expect("second start");
+    assert!(second.is_reused());
+    assert_eq!(second.socket_dir(), first.socket_dir());
+    second.stop().expect("stop");
+    assert_eq!(
+        answer(&url, "select n from kept"),
+        "7",
+        "a reused server goes on"
+    );
+
+    first.stop().expect("stop");
+    assert!(
+        !psql(&url, "select 1").status.success(),
+        "a stopped server does not answer"
+    );
+
+    let third = Cluster::start(&root).expect("warm start");
+    assert!(!third.is_reused());
+    assert_eq!(
+        answer(&third.admin_url("postgres"), "select n from kept"),
+        "7"
+    );
+    assert_eq!(answer(&third.admin_url("postgres"), "show fsync"), "on");
+}
+
+#[test]
+fn two_starts_at_once_share_one_server() {
+    let dir = folder();
+    let root = dir.path().join("cluster");
+    let reused: Vec<bool> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| Cluster::start_with(&root, &Settings::for_tests()).expect("start"))
+            })
+            .collect();
+        let clusters: Vec<Cluster> = starts
+            .into_iter()
+            .map(|s| s.join().expect("thread"))
+            .collect();
+        clusters.iter().map(Cluster::is_reused).collect()
+    });
+    assert_eq!(reused.iter().filter(|reused| **reused).count(), 1);
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_the_right_one_is_private() {
+    let dir = folder();
+    let root = dir.path().join("cluster");
+    let cluster = Cluster::start_with(&root, &Settings::for_tests()).expect("start");
+    let refused = psql(
+        &cluster.url("countersign_admin", "guessed", "postgres"),
+        "select 1",
+    );
+    assert!(!refused.status.success());
+    let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        reason.contains("password authentication failed"),
+        "{reason}"
+    );
+
+    let file = root.join("admin.password");
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("password file"),
+        cluster.password()
+    );
+    assert_eq!(
+        std::fs::metadata(&file)
+            .expect("password file")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
+    assert!(
+        !root.join("draft").exists(),
+        "the password that initdb read is gone"
+    );
+}
+
+#[test]
+fn a_long_folder_gets_a_short_socket() {
+    let dir = folder();
+    let root = dir.path().join("a".repeat(100)).join("cluster");
+    std::fs::create_dir_all(&root).expect("folders");
+    open(root.parent().expect("parent"));
+    open(&root);
+    let cluster = Cluster::start_with(&root, &Settings::for_tests()).expect("start");
+    assert!(!cluster.socket_dir().starts_with(&root));
+    assert_eq!(answer(&cluster.admin_url("postgres"), "select 1"), "1");
+    let socket_dir = cluster.socket_dir().to_owned();
+    drop(cluster);
+    std::fs::remove_dir_all(socket_dir).expect("remove the socket folder");
+}
+
+#[test]
+fn a_folder_that_the_server_cannot_enter_is_named() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let closed = dir.path().join("closed");
+    std::fs::create_dir(&closed).expect("folder");
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).expect("permissions");
+    let result = Cluster::start_with(&closed.join("cluster"), &Settings::for_tests());
+    if nix::unistd::geteuid().is_root() {
+        let error = result.expect_err("root hands the server to a user that cannot enter");
+        assert!(matches!(error, ClusterError::Unreachable { .. }), "{error}");
+        assert!(error.to_string().contains("choose a folder"), "{error}");
+    } else {
+        result.expect("an ordinary user enters their own folder");
+    }
+}
+
+#[test]
+fn data_of_a_version_that_is_not_installed_is_refused() {
+    let dir = folder();
+    let root = dir.path().join("cluster");
+    std::fs::create_dir_all(root.join("data")).expect("folders");
+    open(&root);
+    std::fs::write(root.join("data/PG_VERSION"), "9\n").expect("write");
+    let error = Cluster::start(&root).expect_err("version 9 is not installed");
+    assert!(
+        error.to_string().contains("was made by PostgreSQL 9"),
+        "{error}"
+    );
+}

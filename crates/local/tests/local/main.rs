@@ -1,0 +1,4 @@
+//! Real servers and chains, started and stopped.
+
+mod chain;
+mod cluster;
