@@ -1,1 +1,12 @@
-//! Nouns, states, rules and matching; pure.
+//! Nouns, states, rules and matching; pure: no IO, no clock, no randomness.
+
+pub mod asset;
+pub mod content;
+pub mod id;
+pub mod payout_file;
+pub mod statement;
+pub mod states;
+pub mod wallet;
+
+pub use alloy_primitives::{Address, B256};
+pub use asset::{Asset, AssetBook, AssetBookError};

@@ -1,0 +1,321 @@
+-- Programs, people, permissions, two-person changes, the audit trail. Everything later leans on these.
+--
+-- Error codes that clients switch on (class CS is ours):
+--   CS403 this login may not do this      CS409 state or content is not what the caller saw
+--   CS422 what was sent cannot be used    CS423 frozen, paused or closed
+
+-- Length-prefixed field: what makes hashed content unambiguous.
+CREATE FUNCTION core.field(p_bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT int4send(length(p_bytes)) || p_bytes $$;
+
+CREATE FUNCTION core.field(p_text text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT core.field(convert_to(p_text, 'UTF8')) $$;
+
+-- UUIDv7 (RFC 9562): a version 4 UUID with the first 48 bits replaced by milliseconds and the version bits set.
+CREATE FUNCTION core.uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS
+$$ SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+     PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+     52, 1), 53, 1), 'hex')::uuid $$;
+
+CREATE FUNCTION core.hex_address(p_address bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT '0x' || encode(p_address, 'hex') $$;
+
+-- 0x and 40 hex digits, any case; the checksum is checked by clients, which know keccak.
+CREATE FUNCTION core.parse_address(p_text text) RETURNS bytea LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  IF p_text IS NULL OR p_text !~ '^0x[0-9a-fA-F]{40}$' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not an address: 0x and 40 hex digits are expected', p_text);
+  END IF;
+  RETURN decode(substr(lower(p_text), 3), 'hex');
+END $$;
+
+-- Base units: digits only, no sign, no leading zero, at most 38 digits.
+CREATE FUNCTION core.parse_amount(p_text text) RETURNS numeric LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  IF p_text IS NULL OR p_text !~ '^(0|[1-9][0-9]{0,37})$' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not an amount: whole base units as a string of digits are expected', p_text);
+  END IF;
+  RETURN p_text::numeric;
+END $$;
+
+-- Half to even at whole base units: the only rounding of shares.
+CREATE FUNCTION core.share_half_even(p_amount numeric, p_rate numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN r.rest > 0.5 OR (r.rest = 0.5 AND mod(r.whole, 2) = 1) THEN r.whole + 1 ELSE r.whole END
+  FROM (SELECT trunc(p_amount * p_rate) AS whole, p_amount * p_rate - trunc(p_amount * p_rate) AS rest) r
+$$;
+
+-- Test chains are a compiled list, here and in the chain crate, never a row: only on them do
+-- software keys complete a threshold and one endpoint suffices for finality.
+CREATE FUNCTION core.is_test_chain(p_chain bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT p_chain IN (31337, 11155111) $$;
+
+-- States --------------------------------------------------------------------------------------------------------------
+-- The one state table. An empty from_state is birth. Generated from domain::states; a test compares the two.
+CREATE TABLE core.state_transitions (
+  machine text NOT NULL,
+  from_state text NOT NULL,
+  to_state text NOT NULL,
+  PRIMARY KEY (machine, from_state, to_state)
+);
+
+CREATE FUNCTION core.guard_state() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  previous text := '';
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    previous := OLD.state;
+  END IF;
+  IF previous IS DISTINCT FROM NEW.state AND NOT EXISTS (
+    SELECT FROM core.state_transitions t
+    WHERE t.machine = TG_ARGV[0] AND t.from_state = previous AND t.to_state = NEW.state) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409',
+      MESSAGE = format('A %s cannot go from %s to %s', TG_ARGV[0], coalesce(nullif(previous, ''), 'nothing'), NEW.state);
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE FUNCTION core.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('%I is append-only: write a new row instead', TG_TABLE_NAME);
+END $$;
+
+-- Makes a table append-only, for the owner's own statements too.
+CREATE PROCEDURE core.make_append_only(p_table text) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER append_only_rows BEFORE UPDATE OR DELETE ON core.%I FOR EACH ROW EXECUTE FUNCTION core.refuse_change()', p_table);
+  EXECUTE format('CREATE TRIGGER append_only_table BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change()', p_table);
+END $$;
+
+-- Programs and people -------------------------------------------------------------------------------------------------
+CREATE TABLE core.programs (
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  slug text NOT NULL UNIQUE CHECK (slug ~ '^[a-z][a-z0-9-]{1,40}$'),
+  name text NOT NULL CHECK (length(name) BETWEEN 1 AND 80),
+  status text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'PAUSED', 'CLOSED')),
+  time_zone text NOT NULL DEFAULT 'UTC',
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row a person: a second login or a shared owner key would make one person two.
+CREATE TABLE core.staff (
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  login name NOT NULL UNIQUE,
+  person text NOT NULL UNIQUE CHECK (length(person) BETWEEN 1 AND 80),
+  safe_owner bytea UNIQUE CHECK (length(safe_owner) = 20),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  revoked_at timestamptz
+);
+
+-- Machine logins; a platform is bound to one program, the others serve all.
+CREATE TABLE core.machines (
+  login name PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('platform', 'worker', 'watcher', 'executor')),
+  program_id uuid REFERENCES core.programs,
+  revoked_at timestamptz,
+  CHECK ((kind = 'platform') = (program_id IS NOT NULL))
+);
+
+CREATE TABLE core.identity_keys (
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  staff_id uuid NOT NULL REFERENCES core.staff,
+  public_key bytea NOT NULL UNIQUE CHECK (length(public_key) = 32),
+  confirmed_by uuid NOT NULL REFERENCES core.staff,
+  registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  revoked_at timestamptz,
+  UNIQUE (id, staff_id),
+  CHECK (confirmed_by <> staff_id)
+);
+CREATE UNIQUE INDEX identity_keys_one_active ON core.identity_keys (staff_id) WHERE revoked_at IS NULL;
+
+CREATE TABLE core.roles (role text PRIMARY KEY);
+CREATE TABLE core.role_permissions (
+  role text NOT NULL REFERENCES core.roles,
+  permission text NOT NULL,
+  PRIMARY KEY (role, permission)
+);
+
+INSERT INTO core.roles VALUES ('viewer'), ('operator'), ('processor'), ('manager'), ('admin'), ('super_admin'), ('accountant');
+INSERT INTO core.role_permissions (role, permission)
+SELECT r.role, p.permission FROM (VALUES
+  ('viewer', 'view'),
+  ('operator', 'view create_batch edit_batch submit_batch export'),
+  ('processor', 'view create_batch edit_batch submit_batch export operate execute resolve_discrepancy manage_payees'),
+  ('manager', 'view export operate execute resolve_discrepancy manage_payees approve view_audit'),
+  ('admin', 'view export operate execute resolve_discrepancy manage_payees approve view_audit approve_high_value manage_rules close_period'),
+  ('super_admin', 'view export operate view_audit manage_rules manage_staff'),
+  ('accountant', 'view export view_audit close_period')
+) AS r(role, permissions), unnest(string_to_array(r.permissions, ' ')) AS p(permission);
+
+-- A grant without a program covers every program.
+CREATE TABLE core.grants (
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  staff_id uuid NOT NULL REFERENCES core.staff,
+  program_id uuid REFERENCES core.programs,
+  role text NOT NULL REFERENCES core.roles,
+  granted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  revoked_at timestamptz
+);
+CREATE UNIQUE INDEX grants_once ON core.grants (staff_id, program_id, role) NULLS NOT DISTINCT WHERE revoked_at IS NULL;
+
+-- Identity is session_user: neither SET ROLE nor a setting changes it.
+CREATE FUNCTION core.me() RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$ SELECT id FROM core.staff WHERE login = session_user AND revoked_at IS NULL $$;
+
+CREATE FUNCTION core.can(p_program uuid, p_permission text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT FROM core.grants g JOIN core.role_permissions rp USING (role)
+    WHERE g.staff_id = core.me() AND g.revoked_at IS NULL AND rp.permission = p_permission
+      AND (g.program_id IS NULL OR g.program_id = p_program))
+$$;
+
+CREATE FUNCTION core.my_programs() RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.id FROM core.programs p WHERE EXISTS (
+    SELECT FROM core.grants g JOIN core.role_permissions rp USING (role)
+    WHERE g.staff_id = core.me() AND g.revoked_at IS NULL AND rp.permission = 'view'
+      AND (g.program_id IS NULL OR g.program_id = p.id))
+$$;
+
+CREATE FUNCTION core.my_audit_programs() RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$ SELECT id FROM core.programs WHERE core.can(id, 'view_audit') $$;
+
+-- The caller's staff id, or a refusal that names the permission.
+CREATE FUNCTION core.require(p_program uuid, p_permission text) RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF core.me() IS NULL OR NOT core.can(p_program, p_permission) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403',
+      MESSAGE = format('%s may not do this: it needs the permission %s in this program', session_user, p_permission);
+  END IF;
+  RETURN core.me();
+END $$;
+
+CREATE FUNCTION core.require_machine(p_kind text) RETURNS core.machines
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  machine core.machines;
+BEGIN
+  SELECT * INTO machine FROM core.machines WHERE login = session_user AND kind = p_kind AND revoked_at IS NULL;
+  IF machine.login IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered %s login', session_user, p_kind);
+  END IF;
+  RETURN machine;
+END $$;
+
+-- Audit ---------------------------------------------------------------------------------------------------------------
+-- detail is json, not jsonb: the exact text is what gets hashed. xid orders sealing behind open writers.
+CREATE TABLE core.audit_entries (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  program_id uuid REFERENCES core.programs,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  login name NOT NULL DEFAULT session_user,
+  action text NOT NULL,
+  noun_id uuid,
+  detail json NOT NULL,
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX audit_entries_by_program ON core.audit_entries (program_id, id);
+CALL core.make_append_only('audit_entries');
+
+CREATE TABLE core.seals (
+  program_id uuid NOT NULL,
+  seq bigint NOT NULL CHECK (seq > 0),
+  audit_entry_id bigint NOT NULL UNIQUE REFERENCES core.audit_entries,
+  previous_hash bytea NOT NULL CHECK (length(previous_hash) = 32),
+  hash bytea NOT NULL CHECK (length(hash) = 32),
+  PRIMARY KEY (program_id, seq)
+);
+CALL core.make_append_only('seals');
+
+CREATE FUNCTION core.audit(p_program uuid, p_action text, p_noun_id uuid, p_detail json) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS
+$$ INSERT INTO core.audit_entries (program_id, action, noun_id, detail) VALUES (p_program, p_action, p_noun_id, p_detail) $$;
+
+CREATE FUNCTION core.audit_bytes(p_entry core.audit_entries) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT core.field('countersign/audit/1') || core.field(int8send(p_entry.id)) || core.field(coalesce(uuid_send(p_entry.program_id), ''::bytea))
+    || core.field(timestamptz_send(p_entry.at)) || core.field(p_entry.login::text) || core.field(p_entry.action)
+    || core.field(coalesce(uuid_send(p_entry.noun_id), ''::bytea)) || core.field(p_entry.detail::text)
+$$;
+
+-- Two-person changes --------------------------------------------------------------------------------------------------
+CREATE TABLE core.change_requests (
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  program_id uuid REFERENCES core.programs,
+  kind text NOT NULL,
+  payload json NOT NULL,
+  payload_hash bytea NOT NULL,
+  proposed_by uuid NOT NULL REFERENCES core.staff,
+  proposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  proposed_signature bytea CHECK (length(proposed_signature) = 64),
+  confirmed_by uuid REFERENCES core.staff,
+  confirmed_at timestamptz,
+  confirmed_signature bytea CHECK (length(confirmed_signature) = 64),
+  CHECK (confirmed_by <> proposed_by),
+  CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL))
+);
+-- Which permission proposes and confirms a kind of change.
+CREATE TABLE core.change_kinds (kind text PRIMARY KEY, permission text NOT NULL);
+INSERT INTO core.change_kinds VALUES
+  ('program.add', 'manage_rules'), ('chain.add', 'manage_rules'), ('asset.add', 'manage_rules'), ('safe.add', 'manage_rules'),
+  ('policy.set', 'manage_rules'), ('rule.set', 'manage_rules'), ('opening_balance.add', 'manage_rules'),
+  ('staff.add', 'manage_staff'), ('machine.add', 'manage_staff'), ('grant.add', 'manage_staff'), ('grant.revoke', 'manage_staff'),
+  ('identity_key.add', 'manage_staff'), ('affiliate.add', 'manage_payees'), ('freeze.lift', 'operate');
+
+-- Freezes -------------------------------------------------------------------------------------------------------------
+CREATE TABLE core.freezes (
+  program_id uuid NOT NULL REFERENCES core.programs,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  scope text NOT NULL CHECK (scope IN ('PROGRAM', 'SAFE', 'BATCH')),
+  noun_id uuid NOT NULL,
+  reason text NOT NULL CHECK (length(reason) >= 10),
+  frozen_by uuid NOT NULL REFERENCES core.staff,
+  frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  lifted_at timestamptz,
+  PRIMARY KEY (program_id, id)
+);
+
+CREATE FUNCTION core.refuse_frozen(p_program uuid, p_safe uuid, p_batch uuid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  frozen record;
+BEGIN
+  SELECT f.scope, f.reason, s.person INTO frozen FROM core.freezes f JOIN core.staff s ON s.id = f.frozen_by
+  WHERE f.program_id = p_program AND f.lifted_at IS NULL
+    AND f.noun_id IN (p_program, coalesce(p_safe, p_program), coalesce(p_batch, p_program)) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS423',
+      MESSAGE = format('The %s is frozen by %s: %s. Two people can lift it', lower(frozen.scope), frozen.person, frozen.reason);
+  END IF;
+END $$;
+
+-- Chains and assets ---------------------------------------------------------------------------------------------------
+CREATE TABLE core.chains (
+  id bigint PRIMARY KEY CHECK (id > 0),
+  name text NOT NULL,
+  confirmation_depth integer NOT NULL CHECK (confirmation_depth >= 1),
+  gas_max bigint NOT NULL CHECK (gas_max > 0)
+);
+
+CREATE TABLE core.assets (
+  program_id uuid NOT NULL REFERENCES core.programs,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  chain_id bigint NOT NULL REFERENCES core.chains,
+  token bytea CHECK (length(token) = 20 AND token <> '\x0000000000000000000000000000000000000000'),
+  symbol text NOT NULL CHECK (symbol ~ '^[A-Za-z0-9.$-]{1,16}$'),
+  decimals smallint NOT NULL CHECK (decimals BETWEEN 0 AND 36),
+  pegged_to text CHECK (pegged_to ~ '^[A-Z]{3}$'),
+  PRIMARY KEY (program_id, id),
+  UNIQUE NULLS NOT DISTINCT (program_id, chain_id, token),
+  UNIQUE (program_id, symbol)
+);
+
+-- Heartbeats of the machines, for the status bar.
+CREATE TABLE core.heartbeats (
+  job text NOT NULL,
+  worker text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  detail json NOT NULL DEFAULT '{}',
+  PRIMARY KEY (job, worker)
+);

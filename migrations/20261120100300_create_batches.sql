@@ -1,0 +1,429 @@
+-- Safes, policies, batches and their approval: two people, bound to content (laws 3, 5, 6, 7).
+
+CREATE TABLE core.safes (
+  program_id uuid NOT NULL REFERENCES core.programs,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  name text NOT NULL CHECK (length(name) BETWEEN 1 AND 80),
+  chain_id bigint NOT NULL REFERENCES core.chains,
+  address bytea NOT NULL CHECK (length(address) = 20),
+  -- Pinned copy of the account, compared with the chain before each signature.
+  version text NOT NULL CHECK (version IN ('1.0.0', '1.1.1', '1.2.0', '1.3.0', '1.4.1', '1.5.0')),
+  singleton bytea NOT NULL CHECK (length(singleton) = 20),
+  fallback_handler bytea NOT NULL CHECK (length(fallback_handler) = 20),
+  threshold integer NOT NULL CHECK (threshold >= 2),
+  -- Observed by the watcher.
+  observed_nonce bigint,
+  observed_block bigint,
+  observed_at timestamptz,
+  PRIMARY KEY (program_id, id),
+  UNIQUE (chain_id, address)
+);
+CREATE TABLE core.safe_owners (
+  program_id uuid NOT NULL,
+  safe_id uuid NOT NULL,
+  owner bytea NOT NULL CHECK (length(owner) = 20),
+  PRIMARY KEY (program_id, safe_id, owner),
+  FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
+);
+-- What the chain says a Safe holds, at a named block.
+CREATE TABLE core.safe_balances (
+  program_id uuid NOT NULL,
+  safe_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  amount numeric(38,0) NOT NULL CHECK (amount >= 0),
+  block_number bigint NOT NULL,
+  observed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, safe_id, asset_id),
+  FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
+  FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
+);
+
+-- From at_least (base units of the asset) on, this many approvers. Summed per payee and per preparer over 24 hours.
+CREATE TABLE core.policies (
+  program_id uuid NOT NULL REFERENCES core.programs,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  asset_id uuid NOT NULL,
+  at_least numeric(38,0) NOT NULL CHECK (at_least >= 0),
+  approvers integer NOT NULL CHECK (approvers >= 1),
+  software_keys boolean NOT NULL DEFAULT false,
+  replaced_at timestamptz,
+  PRIMARY KEY (program_id, id),
+  FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
+);
+CREATE UNIQUE INDEX policies_one_in_force ON core.policies (program_id, asset_id, at_least) WHERE replaced_at IS NULL;
+
+CREATE TABLE core.batches (
+  program_id uuid NOT NULL REFERENCES core.programs,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  number integer NOT NULL,
+  title text NOT NULL CHECK (length(title) BETWEEN 1 AND 80),
+  safe_id uuid NOT NULL,
+  source text NOT NULL CHECK (source IN ('COMMISSIONS', 'FILE')),
+  file_name text,
+  file_sha256 bytea CHECK (length(file_sha256) = 32),
+  period text CHECK (length(period) BETWEEN 1 AND 40),
+  state text NOT NULL DEFAULT 'DRAFT',
+  revision integer NOT NULL DEFAULT 1 CHECK (revision >= 1),
+  created_by uuid NOT NULL REFERENCES core.staff,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  submitted_by uuid REFERENCES core.staff,
+  submitted_at timestamptz,
+  content_hash bytea CHECK (length(content_hash) = 32),
+  executed_by uuid REFERENCES core.staff,
+  last_reason text,
+  PRIMARY KEY (program_id, id),
+  UNIQUE (program_id, number),
+  UNIQUE (program_id, id, created_by),
+  FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
+  CHECK ((source = 'FILE') = (file_sha256 IS NOT NULL AND file_name IS NOT NULL AND period IS NOT NULL)),
+  CHECK (state IN ('DRAFT', 'CANCELLED') OR (content_hash IS NOT NULL AND submitted_by IS NOT NULL)),
+  CHECK (state NOT IN ('EXECUTING', 'EXECUTED', 'PARTIALLY_EXECUTED', 'FAILED') OR executed_by IS NOT NULL)
+);
+-- The same file for the same period is one batch, unless that one came to nothing.
+CREATE UNIQUE INDEX batches_one_per_file ON core.batches (program_id, file_sha256, period)
+  WHERE state NOT IN ('REJECTED', 'CANCELLED', 'FAILED');
+
+-- Each person has one part in a batch: the primary key is what keeps an editor from approving.
+CREATE TABLE core.batch_participants (
+  program_id uuid NOT NULL,
+  batch_id uuid NOT NULL,
+  staff_id uuid NOT NULL REFERENCES core.staff,
+  part text NOT NULL CHECK (part IN ('EDITOR', 'APPROVER')),
+  CONSTRAINT an_editor_cannot_approve PRIMARY KEY (program_id, batch_id, staff_id),
+  UNIQUE (program_id, batch_id, staff_id, part),
+  FOREIGN KEY (program_id, batch_id) REFERENCES core.batches
+);
+CALL core.make_append_only('batch_participants');
+
+CREATE TABLE core.batch_revisions (
+  program_id uuid NOT NULL,
+  batch_id uuid NOT NULL,
+  revision integer NOT NULL,
+  staff_id uuid NOT NULL,
+  part text NOT NULL DEFAULT 'EDITOR' CHECK (part = 'EDITOR'),
+  content_hash bytea NOT NULL CHECK (length(content_hash) = 32),
+  identity_key_id uuid NOT NULL,
+  signature bytea NOT NULL CHECK (length(signature) = 64),
+  submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, batch_id, revision),
+  UNIQUE (program_id, batch_id, content_hash),
+  FOREIGN KEY (program_id, batch_id, staff_id, part) REFERENCES core.batch_participants (program_id, batch_id, staff_id, part),
+  FOREIGN KEY (identity_key_id, staff_id) REFERENCES core.identity_keys (id, staff_id)
+);
+CALL core.make_append_only('batch_revisions');
+
+-- An approval names the content it saw; an edit makes a new revision, to which no approval belongs yet.
+CREATE TABLE core.approvals (
+  program_id uuid NOT NULL,
+  batch_id uuid NOT NULL,
+  staff_id uuid NOT NULL,
+  part text NOT NULL DEFAULT 'APPROVER' CHECK (part = 'APPROVER'),
+  content_hash bytea NOT NULL,
+  identity_key_id uuid NOT NULL,
+  signature bytea NOT NULL CHECK (length(signature) = 64),
+  approved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, batch_id, staff_id, content_hash),
+  FOREIGN KEY (program_id, batch_id, staff_id, part) REFERENCES core.batch_participants (program_id, batch_id, staff_id, part),
+  FOREIGN KEY (program_id, batch_id, content_hash) REFERENCES core.batch_revisions (program_id, batch_id, content_hash),
+  FOREIGN KEY (identity_key_id, staff_id) REFERENCES core.identity_keys (id, staff_id)
+);
+CALL core.make_append_only('approvals');
+
+CREATE TABLE core.payouts (
+  program_id uuid NOT NULL,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  batch_id uuid NOT NULL,
+  line_no integer NOT NULL CHECK (line_no BETWEEN 1 AND 1000),
+  asset_id uuid NOT NULL,
+  recipient bytea NOT NULL CHECK (length(recipient) = 20 AND recipient <> '\x0000000000000000000000000000000000000000'),
+  amount numeric(38,0) NOT NULL CHECK (amount > 0),
+  reference text NOT NULL CHECK (length(reference) <= 140),
+  payee_name text CHECK (length(payee_name) <= 80),
+  affiliate_id uuid,
+  leg_index integer CHECK (leg_index >= 1),
+  state text NOT NULL DEFAULT 'PENDING',
+  PRIMARY KEY (program_id, id),
+  UNIQUE (program_id, batch_id, line_no),
+  UNIQUE (program_id, id, asset_id, recipient, amount),
+  FOREIGN KEY (program_id, batch_id) REFERENCES core.batches,
+  FOREIGN KEY (program_id, asset_id) REFERENCES core.assets,
+  FOREIGN KEY (program_id, affiliate_id) REFERENCES core.affiliates
+);
+
+-- A commission or a line of a file belongs to at most one live payout (law 7).
+CREATE TABLE core.payout_sources (
+  program_id uuid NOT NULL,
+  payout_id uuid NOT NULL,
+  source_key text NOT NULL,
+  commission_id uuid,
+  live boolean NOT NULL DEFAULT true,
+  PRIMARY KEY (program_id, payout_id, source_key),
+  FOREIGN KEY (program_id, payout_id) REFERENCES core.payouts ON DELETE CASCADE,
+  FOREIGN KEY (program_id, commission_id) REFERENCES core.commissions
+);
+CREATE UNIQUE INDEX payout_sources_one_live ON core.payout_sources (program_id, source_key) WHERE live;
+
+-- One leg of a batch. Refund fields are zero, as constraints: a payout never pays for its own gas.
+CREATE TABLE core.safe_transactions (
+  program_id uuid NOT NULL,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  batch_id uuid NOT NULL,
+  leg_index integer NOT NULL CHECK (leg_index >= 1),
+  safe_id uuid NOT NULL,
+  to_address bytea NOT NULL CHECK (length(to_address) = 20),
+  value numeric(38,0) NOT NULL CHECK (value = 0),
+  operation smallint NOT NULL CHECK (operation = 1),
+  safe_tx_gas numeric(38,0) NOT NULL DEFAULT 0 CHECK (safe_tx_gas = 0),
+  base_gas numeric(38,0) NOT NULL DEFAULT 0 CHECK (base_gas = 0),
+  gas_price numeric(38,0) NOT NULL DEFAULT 0 CHECK (gas_price = 0),
+  gas_token bytea NOT NULL DEFAULT '\x0000000000000000000000000000000000000000' CHECK (gas_token = '\x0000000000000000000000000000000000000000'),
+  refund_receiver bytea NOT NULL DEFAULT '\x0000000000000000000000000000000000000000' CHECK (refund_receiver = '\x0000000000000000000000000000000000000000'),
+  nonce bigint CHECK (nonce >= 0),
+  safe_tx_hash bytea CHECK (length(safe_tx_hash) = 32),
+  state text NOT NULL DEFAULT 'PROPOSED',
+  ethereum_tx_hash bytea CHECK (length(ethereum_tx_hash) = 32),
+  block_number bigint,
+  block_hash bytea CHECK (length(block_hash) = 32),
+  confirmed_at timestamptz,
+  PRIMARY KEY (program_id, id),
+  UNIQUE (program_id, batch_id, leg_index),
+  UNIQUE (program_id, id, batch_id, safe_id),
+  UNIQUE (safe_tx_hash),
+  FOREIGN KEY (program_id, batch_id) REFERENCES core.batches,
+  FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
+  CHECK (safe_tx_hash IS NULL OR nonce IS NOT NULL),
+  CHECK (state = 'PROPOSED' OR safe_tx_hash IS NOT NULL),
+  CHECK (state NOT IN ('SUBMITTED', 'MINED', 'CONFIRMED', 'FAILED') OR ethereum_tx_hash IS NOT NULL),
+  CHECK (state NOT IN ('MINED', 'CONFIRMED', 'FAILED') OR (block_number IS NOT NULL AND block_hash IS NOT NULL))
+);
+CREATE UNIQUE INDEX safe_transactions_one_live_nonce ON core.safe_transactions (program_id, safe_id, nonce)
+  WHERE nonce IS NOT NULL AND state NOT IN ('REPLACED', 'REJECTED');
+
+-- A bearer cheque: no staff login reads this table; api.execution_package hands it to who may execute.
+CREATE TABLE core.signatures (
+  program_id uuid NOT NULL,
+  safe_transaction_id uuid NOT NULL,
+  batch_id uuid NOT NULL,
+  safe_id uuid NOT NULL,
+  owner bytea NOT NULL,
+  staff_id uuid NOT NULL,
+  content_hash bytea NOT NULL,
+  safe_tx_hash bytea NOT NULL,
+  key_kind text NOT NULL CHECK (key_kind IN ('SOFTWARE', 'LEDGER')),
+  signature bytea NOT NULL CHECK (length(signature) = 65),
+  signed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, safe_transaction_id, owner),
+  FOREIGN KEY (program_id, safe_transaction_id, batch_id, safe_id) REFERENCES core.safe_transactions (program_id, id, batch_id, safe_id),
+  FOREIGN KEY (program_id, safe_id, owner) REFERENCES core.safe_owners,
+  FOREIGN KEY (program_id, batch_id, staff_id, content_hash) REFERENCES core.approvals
+);
+CALL core.make_append_only('signatures');
+
+-- Stored before it is sent, so that a resend is the same bytes. Holds signatures, so no staff login reads it.
+CREATE TABLE core.submissions (
+  program_id uuid NOT NULL,
+  safe_transaction_id uuid NOT NULL,
+  ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
+  raw_transaction bytea NOT NULL,
+  executor bytea NOT NULL CHECK (length(executor) = 20),
+  executor_nonce bigint NOT NULL CHECK (executor_nonce >= 0),
+  submitted_by name NOT NULL DEFAULT session_user,
+  submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, safe_transaction_id),
+  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
+);
+CALL core.make_append_only('submissions');
+
+-- What proves a line: its own log, or its own native leg, of a succeeded Safe transaction (law 8). The foreign key makes
+-- recipient, asset and amount those of the line; the unique key keeps one log from proving two lines.
+CREATE TABLE core.evidence (
+  program_id uuid NOT NULL,
+  payout_id uuid NOT NULL,
+  safe_transaction_id uuid NOT NULL,
+  chain_id bigint NOT NULL REFERENCES core.chains,
+  ethereum_tx_hash bytea NOT NULL CHECK (length(ethereum_tx_hash) = 32),
+  kind text NOT NULL CHECK (kind IN ('LOG', 'NATIVE_LEG')),
+  position bigint NOT NULL CHECK (position >= 0),
+  asset_id uuid NOT NULL,
+  recipient bytea NOT NULL,
+  amount numeric(38,0) NOT NULL,
+  block_number bigint NOT NULL,
+  block_hash bytea NOT NULL CHECK (length(block_hash) = 32),
+  block_time timestamptz NOT NULL,
+  recorded_by name NOT NULL DEFAULT session_user,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, payout_id),
+  UNIQUE (chain_id, ethereum_tx_hash, kind, position),
+  FOREIGN KEY (program_id, payout_id, asset_id, recipient, amount) REFERENCES core.payouts (program_id, id, asset_id, recipient, amount),
+  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
+);
+CALL core.make_append_only('evidence');
+
+-- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them.
+CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT sha256(
+    core.field('countersign/batch/1'::text) || core.field(uuid_send(b.program_id)) || core.field(uuid_send(b.id)) || core.field(int4send(b.revision))
+    || core.field(int8send(s.chain_id)) || core.field(s.address)
+    || (SELECT core.field(int4send(count(*)::integer)) || coalesce(string_agg(
+          core.field(int4send(p.line_no)) || core.field(coalesce(a.token, ''::bytea)) || core.field(p.recipient) || core.field(p.amount::text)
+          || core.field(p.reference)
+          || core.field((SELECT string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C") FROM core.payout_sources ps
+                         WHERE ps.program_id = p.program_id AND ps.payout_id = p.id)), ''::bytea ORDER BY p.line_no), ''::bytea)
+        FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+        WHERE p.program_id = b.program_id AND p.batch_id = b.id)
+    || (SELECT core.field(int4send(count(*)::integer)) || coalesce(string_agg(
+          core.field(int4send(t.leg_index))
+          || core.field((SELECT string_agg(int4send(p.line_no), ''::bytea ORDER BY (a.token IS NULL), a.token, p.line_no)
+                         FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+                         WHERE p.program_id = t.program_id AND p.batch_id = t.batch_id AND p.leg_index = t.leg_index))
+          || core.field(t.to_address) || core.field(t.value::text) || core.field(int4send(t.operation)) || core.field(t.safe_tx_gas::text)
+          || core.field(t.base_gas::text) || core.field(t.gas_price::text) || core.field(t.gas_token) || core.field(t.refund_receiver),
+          ''::bytea ORDER BY t.leg_index), ''::bytea)
+        FROM core.safe_transactions t WHERE t.program_id = b.program_id AND t.batch_id = b.id))
+  FROM core.batches b JOIN core.safes s ON s.program_id = b.program_id AND s.id = b.safe_id
+  WHERE b.program_id = p_program AND b.id = p_batch
+$$;
+
+-- The most approvers that any policy asks for: per asset, over what this preparer submitted and over what each payee of
+-- the batch gets within 24 hours, so that splitting gains nothing. None if an asset has no policy.
+CREATE FUNCTION core.required_approvers(p_program uuid, p_batch uuid) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH batch AS (SELECT * FROM core.batches WHERE program_id = p_program AND id = p_batch),
+  recent AS (
+    SELECT p.asset_id, p.recipient, p.amount, (b.submitted_by = (SELECT submitted_by FROM batch)) AS same_preparer, b.id = p_batch AS this
+    FROM core.batches b JOIN core.payouts p ON p.program_id = b.program_id AND p.batch_id = b.id
+    WHERE b.program_id = p_program
+      AND (b.id = p_batch OR (b.state NOT IN ('DRAFT', 'REJECTED', 'CANCELLED', 'FAILED') AND b.submitted_at > clock_timestamp() - interval '24 hours'))),
+  assets AS (SELECT DISTINCT asset_id FROM recent WHERE this),
+  stakes AS (
+    SELECT asset_id, sum(amount) AS amount FROM recent WHERE (same_preparer OR this) AND asset_id IN (SELECT asset_id FROM assets) GROUP BY asset_id
+    UNION ALL
+    SELECT asset_id, sum(amount) FROM recent WHERE (asset_id, recipient) IN (SELECT asset_id, recipient FROM recent WHERE this) GROUP BY asset_id, recipient),
+  asked AS (
+    SELECT a.asset_id, (SELECT max(pol.approvers) FROM core.policies pol WHERE pol.program_id = p_program AND pol.asset_id = a.asset_id
+       AND pol.replaced_at IS NULL AND pol.at_least <= (SELECT max(s.amount) FROM stakes s WHERE s.asset_id = a.asset_id)) AS approvers
+    FROM assets a)
+  SELECT CASE WHEN bool_and(approvers IS NOT NULL) THEN max(approvers) END FROM asked
+$$;
+
+-- Guards that hold against the owner's own statements ----------------------------------------------------------------
+CREATE TRIGGER batches_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.batches FOR EACH ROW EXECUTE FUNCTION core.guard_state('batch');
+CREATE TRIGGER payouts_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_state('payout');
+CREATE TRIGGER safe_transactions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_state('safe_transaction');
+
+CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  needed integer;
+  given integer;
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is cancelled, never deleted';
+  END IF;
+  IF (NEW.program_id, NEW.id, NEW.number, NEW.safe_id, NEW.source, NEW.file_sha256, NEW.period, NEW.created_by, NEW.created_at)
+     IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.number, OLD.safe_id, OLD.source, OLD.file_sha256, OLD.period, OLD.created_by, OLD.created_at) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch keeps its Safe, its source and its preparer';
+  END IF;
+  IF OLD.state <> 'DRAFT' AND NEW.state <> 'DRAFT' AND (NEW.content_hash, NEW.revision, NEW.submitted_by) IS DISTINCT FROM (OLD.content_hash, OLD.revision, OLD.submitted_by) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The content of a submitted batch is frozen: return it to its preparer';
+  END IF;
+  IF NEW.state IN ('PENDING_APPROVAL', 'APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN
+    PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.id);
+    IF NEW.content_hash IS DISTINCT FROM core.batch_content_hash(NEW.program_id, NEW.id) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The lines or legs of this batch are not what its content hash says: open it again';
+    END IF;
+  END IF;
+  IF NEW.state IN ('APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN
+    needed := core.required_approvers(NEW.program_id, NEW.id);
+    SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = NEW.program_id AND a.batch_id = NEW.id AND a.content_hash = NEW.content_hash;
+    IF needed IS NULL OR given < needed THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
+    END IF;
+  END IF;
+  IF NEW.state = 'EXECUTING' AND OLD.state = 'APPROVED' AND EXISTS (
+    SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state <> 'SIGNED') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every leg needs its signatures before the batch is sent';
+  END IF;
+  IF NEW.state = 'EXECUTED' AND EXISTS (
+    SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state <> 'SETTLED') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is executed when each of its lines is paid by its own evidence';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER batches_hold_their_rules BEFORE UPDATE OR DELETE ON core.batches FOR EACH ROW EXECUTE FUNCTION core.guard_batch();
+
+CREATE FUNCTION core.guard_payout() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  line core.payouts;
+  batch_state text;
+BEGIN
+  line := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+  IF TG_OP = 'UPDATE' AND (NEW.program_id, NEW.id, NEW.batch_id, NEW.line_no, NEW.asset_id, NEW.recipient, NEW.amount, NEW.reference, NEW.payee_name, NEW.affiliate_id, NEW.leg_index)
+     IS NOT DISTINCT FROM (OLD.program_id, OLD.id, OLD.batch_id, OLD.line_no, OLD.asset_id, OLD.recipient, OLD.amount, OLD.reference, OLD.payee_name, OLD.affiliate_id, OLD.leg_index) THEN
+    IF NEW.state = 'SETTLED' AND NOT EXISTS (
+      SELECT FROM core.evidence e JOIN core.safe_transactions t ON t.program_id = e.program_id AND t.id = e.safe_transaction_id
+      WHERE e.program_id = NEW.program_id AND e.payout_id = NEW.id AND t.state = 'CONFIRMED' AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A line is paid only by its own evidence';
+    END IF;
+    RETURN NEW;
+  END IF;
+  SELECT b.state INTO batch_state FROM core.batches b WHERE b.program_id = line.program_id AND b.id = line.batch_id FOR SHARE;
+  IF batch_state IS DISTINCT FROM 'DRAFT' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The lines of a submitted batch are frozen: return it to its preparer';
+  END IF;
+  RETURN line;
+END $$;
+CREATE TRIGGER payouts_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_payout();
+
+-- Sources are part of the content: bound while the batch is a draft, and only ever let go of afterwards.
+CREATE FUNCTION core.guard_payout_source() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  line core.payout_sources;
+  batch_state text;
+BEGIN
+  line := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+  SELECT b.state INTO batch_state FROM core.payouts p JOIN core.batches b ON b.program_id = p.program_id AND b.id = p.batch_id
+  WHERE p.program_id = line.program_id AND p.id = line.payout_id;
+  IF TG_OP = 'UPDATE' AND OLD.live AND NOT NEW.live AND batch_state IN ('REJECTED', 'CANCELLED', 'FAILED', 'PARTIALLY_EXECUTED', 'EXECUTING')
+     AND (NEW.program_id, NEW.payout_id, NEW.source_key, NEW.commission_id) IS NOT DISTINCT FROM (OLD.program_id, OLD.payout_id, OLD.source_key, OLD.commission_id) THEN
+    RETURN NEW;
+  END IF;
+  IF TG_OP = 'UPDATE' OR batch_state IS DISTINCT FROM 'DRAFT' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What a line pays is frozen with it';
+  END IF;
+  RETURN line;
+END $$;
+CREATE TRIGGER payout_sources_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.payout_sources FOR EACH ROW EXECUTE FUNCTION core.guard_payout_source();
+
+CREATE FUNCTION core.guard_safe_transaction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+  batch_state text;
+  signed integer;
+  threshold integer;
+BEGIN
+  leg := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+  IF TG_OP IN ('INSERT', 'DELETE') THEN
+    SELECT b.state INTO batch_state FROM core.batches b WHERE b.program_id = leg.program_id AND b.id = leg.batch_id FOR SHARE;
+    IF batch_state IS DISTINCT FROM 'DRAFT' OR leg.nonce IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The plan of a submitted batch is frozen';
+    END IF;
+    RETURN leg;
+  END IF;
+  IF (NEW.program_id, NEW.id, NEW.batch_id, NEW.leg_index, NEW.safe_id, NEW.to_address, NEW.value, NEW.operation, NEW.safe_tx_gas, NEW.base_gas, NEW.gas_price, NEW.gas_token, NEW.refund_receiver)
+     IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.batch_id, OLD.leg_index, OLD.safe_id, OLD.to_address, OLD.value, OLD.operation, OLD.safe_tx_gas, OLD.base_gas, OLD.gas_price, OLD.gas_token, OLD.refund_receiver)
+     OR (OLD.nonce IS NOT NULL AND NEW.nonce IS DISTINCT FROM OLD.nonce AND (NEW.nonce IS NOT NULL OR OLD.safe_tx_hash IS NOT NULL))
+     OR (OLD.safe_tx_hash IS NOT NULL AND NEW.safe_tx_hash IS DISTINCT FROM OLD.safe_tx_hash) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A Safe transaction keeps its fields, its nonce and its hash';
+  END IF;
+  IF NEW.state = 'SIGNED' AND OLD.state <> 'SIGNED' THEN
+    SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = NEW.program_id AND g.safe_transaction_id = NEW.id AND g.safe_tx_hash = NEW.safe_tx_hash;
+    SELECT s.threshold INTO threshold FROM core.safes s WHERE s.program_id = NEW.program_id AND s.id = NEW.safe_id;
+    IF signed < threshold THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This leg has %s of %s signatures', signed, threshold);
+    END IF;
+  END IF;
+  IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' THEN
+    PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER safe_transactions_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_safe_transaction();

@@ -1,0 +1,430 @@
+-- What staff do with batches. Every function: who may, lock, state, effect, audit, in one transaction.
+
+CREATE FUNCTION core.lock_batch(p_program uuid, p_batch uuid) RETURNS core.batches LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches;
+BEGIN
+  SELECT * INTO batch FROM core.batches WHERE program_id = p_program AND id = p_batch FOR UPDATE;
+  IF batch.id IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'There is no such batch in this program';
+  END IF;
+  RETURN batch;
+END $$;
+
+CREATE FUNCTION core.require_state(p_batch core.batches, p_state text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF p_batch.state <> p_state THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s is %s now; this needs %s. Open it again', p_batch.number, p_batch.state, p_state);
+  END IF;
+END $$;
+
+-- A person takes a part in a batch; taking the other part as well is what the primary key refuses.
+CREATE FUNCTION core.take_part(p_batch core.batches, p_staff uuid, p_part text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM core.batch_participants p WHERE p.program_id = p_batch.program_id AND p.batch_id = p_batch.id AND p.staff_id = p_staff AND p.part = p_part) THEN
+    INSERT INTO core.batch_participants (program_id, batch_id, staff_id, part) VALUES (p_batch.program_id, p_batch.id, p_staff, p_part);
+  END IF;
+END $$;
+
+CREATE FUNCTION core.new_batch(p_program uuid, p_safe uuid, p_title text, p_source text, p_file_name text, p_file_sha256 bytea, p_period text) RETURNS core.batches
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'create_batch');
+  batch core.batches;
+BEGIN
+  IF (SELECT status FROM core.programs WHERE id = p_program) = 'CLOSED' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS423', MESSAGE = 'The program is closed';
+  END IF;
+  PERFORM core.refuse_frozen(p_program, p_safe, NULL);
+  -- Numbers are counted under a lock on the program, so that they have no gaps.
+  PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;
+  INSERT INTO core.batches (program_id, number, title, safe_id, source, file_name, file_sha256, period, created_by)
+  VALUES (p_program, (SELECT coalesce(max(number), 0) + 1 FROM core.batches WHERE program_id = p_program), p_title, p_safe, p_source, p_file_name, p_file_sha256, p_period, person)
+  RETURNING * INTO batch;
+  PERFORM core.take_part(batch, person, 'EDITOR');
+  RETURN batch;
+END $$;
+
+-- p_lines: [{line_no, asset_id, recipient, amount, reference, payee_name, source_key}]; all or nothing.
+CREATE FUNCTION api.import_batch(p_program uuid, p_safe uuid, p_title text, p_file_name text, p_file_sha256 bytea, p_period text, p_lines jsonb) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches;
+  existing core.batches;
+BEGIN
+  PERFORM core.require(p_program, 'create_batch');
+  IF jsonb_array_length(p_lines) NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('A batch has 1 to 1,000 lines; this file has %s', jsonb_array_length(p_lines));
+  END IF;
+  SELECT * INTO existing FROM core.batches b
+  WHERE b.program_id = p_program AND b.file_sha256 = p_file_sha256 AND b.period = p_period AND b.state NOT IN ('REJECTED', 'CANCELLED', 'FAILED');
+  IF existing.id IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This file is batch %s already (%s), for the same period. Nothing was created', existing.number, existing.state);
+  END IF;
+  batch := core.new_batch(p_program, p_safe, p_title, 'FILE', p_file_name, p_file_sha256, p_period);
+  INSERT INTO core.payouts (program_id, batch_id, line_no, asset_id, recipient, amount, reference, payee_name)
+  SELECT p_program, batch.id, l.line_no, l.asset_id, core.parse_address(l.recipient), core.parse_amount(l.amount), coalesce(l.reference, ''), l.payee_name
+  FROM jsonb_to_recordset(p_lines) AS l(line_no integer, asset_id uuid, recipient text, amount text, reference text, payee_name text)
+  ORDER BY l.line_no;
+  -- A line of a file is known by the file, the period and its line: the database derives the key itself.
+  INSERT INTO core.payout_sources (program_id, payout_id, source_key)
+  SELECT p_program, p.id, format('file:%s:%s:%s', encode(p_file_sha256, 'hex'), p_period, p.line_no)
+  FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = batch.id;
+  PERFORM core.refuse_foreign_assets(p_program, batch.id);
+  PERFORM core.audit(p_program, 'batch.imported', batch.id, json_build_object('number', batch.number, 'file', p_file_name, 'sha256', encode(p_file_sha256, 'hex'), 'period', p_period, 'lines', jsonb_array_length(p_lines)));
+  RETURN batch.id;
+END $$;
+
+-- Every line pays an asset of the chain that the Safe lives on, and never the Safe itself or the token contract.
+CREATE FUNCTION core.refuse_foreign_assets(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong record;
+BEGIN
+  SELECT p.line_no, a.symbol, (a.chain_id <> s.chain_id) AS foreign_chain INTO wrong
+  FROM core.payouts p JOIN core.batches b ON b.program_id = p.program_id AND b.id = p.batch_id
+  JOIN core.safes s ON s.program_id = b.program_id AND s.id = b.safe_id JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND (a.chain_id <> s.chain_id OR p.recipient = s.address OR p.recipient = a.token)
+  ORDER BY p.line_no LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = CASE WHEN wrong.foreign_chain
+      THEN format('Line %s pays %s, which is not on the chain of this Safe', wrong.line_no, wrong.symbol)
+      ELSE format('Line %s pays the Safe itself or the token contract', wrong.line_no) END;
+  END IF;
+END $$;
+
+-- One line per affiliate and asset over everything payable that no other live payout has.
+CREATE FUNCTION api.create_commission_batch(p_program uuid, p_safe uuid, p_title text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches;
+  lines integer;
+BEGIN
+  batch := core.new_batch(p_program, p_safe, p_title, 'COMMISSIONS', NULL, NULL, NULL);
+  WITH payable AS (
+    SELECT c.* FROM core.commissions c
+    JOIN core.assets a ON a.program_id = c.program_id AND a.id = c.asset_id
+    JOIN core.safes s ON s.program_id = c.program_id AND s.id = p_safe AND s.chain_id = a.chain_id
+    WHERE c.program_id = p_program AND c.state = 'PAYABLE'
+      AND NOT EXISTS (SELECT FROM core.payout_sources ps WHERE ps.program_id = c.program_id AND ps.source_key = 'commission:' || c.id AND ps.live)
+    FOR UPDATE OF c),
+  netted AS (
+    SELECT asset_id, affiliate_id, sum(amount) AS amount, row_number() OVER (ORDER BY sum(amount) DESC, asset_id, affiliate_id) AS line_no
+    FROM payable GROUP BY asset_id, affiliate_id),
+  lines AS (
+    INSERT INTO core.payouts (program_id, batch_id, line_no, asset_id, recipient, amount, reference, payee_name, affiliate_id)
+    SELECT p_program, batch.id, n.line_no, n.asset_id, w.address, n.amount, format('%s-%s', a.referral_code, batch.number), a.name, a.id
+    FROM netted n JOIN core.affiliates a ON a.program_id = p_program AND a.id = n.affiliate_id
+    JOIN core.payees y ON y.program_id = p_program AND y.affiliate_id = a.id
+    CROSS JOIN LATERAL (SELECT pa.address FROM core.payee_addresses pa WHERE pa.program_id = p_program AND pa.payee_id = y.id AND pa.payable_from <= clock_timestamp()
+                        ORDER BY pa.version DESC LIMIT 1) w
+    WHERE n.line_no <= 1000
+    RETURNING id, asset_id, affiliate_id)
+  INSERT INTO core.payout_sources (program_id, payout_id, source_key, commission_id)
+  SELECT p_program, l.id, 'commission:' || c.id, c.id FROM lines l JOIN payable c ON c.asset_id = l.asset_id AND c.affiliate_id = l.affiliate_id;
+  SELECT count(*) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = batch.id;
+  IF lines = 0 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'No commission is payable now. Nothing was created';
+  END IF;
+  PERFORM core.refuse_foreign_assets(p_program, batch.id);
+  PERFORM core.audit(p_program, 'batch.created', batch.id, json_build_object('number', batch.number, 'lines', lines));
+  RETURN batch.id;
+END $$;
+
+-- Liability that a line pays off: the affiliate's, or for a line of a file one per recipient.
+CREATE FUNCTION core.line_liability(p_payout core.payouts) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN p_payout.affiliate_id IS NOT NULL THEN core.affiliate_account(p_payout.program_id, p_payout.affiliate_id, p_payout.asset_id)
+    ELSE core.account(p_payout.program_id, 'liability', 'payee:' || core.hex_address(p_payout.recipient) || ':liability',
+                      'Owed to ' || core.hex_address(p_payout.recipient), p_payout.asset_id) END
+$$;
+
+-- What may be committed: the smaller of ledger and chain, less live holds (law 9).
+CREATE FUNCTION core.refuse_overcommitment(p_batch core.batches) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  short record;
+BEGIN
+  SELECT a.symbol, a.decimals, n.needed, least(coalesce(acc.debits_posted - acc.credits_posted, 0), coalesce(sb.amount, 0)) - coalesce(acc.credits_pending, 0) AS available,
+         sb.block_number INTO short
+  FROM (SELECT asset_id, sum(amount) AS needed FROM core.payouts WHERE program_id = p_batch.program_id AND batch_id = p_batch.id GROUP BY asset_id) n
+  JOIN core.assets a ON a.program_id = p_batch.program_id AND a.id = n.asset_id
+  JOIN core.safes s ON s.program_id = p_batch.program_id AND s.id = p_batch.safe_id
+  LEFT JOIN core.accounts acc ON acc.program_id = p_batch.program_id AND acc.code = 'treasury:' || core.hex_address(s.address) AND acc.asset_id = n.asset_id
+  LEFT JOIN core.safe_balances sb ON sb.program_id = p_batch.program_id AND sb.safe_id = s.id AND sb.asset_id = n.asset_id
+  WHERE least(coalesce(acc.debits_posted - acc.credits_posted, 0), coalesce(sb.amount, 0)) - coalesce(acc.credits_pending, 0) < n.needed LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409',
+      MESSAGE = format('The batch needs %s base units of %s and %s are available (the smaller of ledger and chain at block %s, less what is committed)',
+                       short.needed, short.symbol, greatest(short.available, 0), coalesce(short.block_number::text, 'none yet'));
+  END IF;
+END $$;
+
+-- p_plan: [{leg_index, line_nos, to}]; value, operation and refund fields are what the table's constraints say.
+CREATE FUNCTION api.submit_batch(p_program uuid, p_batch uuid, p_plan jsonb, p_content_hash bytea, p_signature bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'submit_batch');
+  identity_key uuid := core.require_signature(person, p_signature);
+  batch core.batches := core.lock_batch(p_program, p_batch);
+  missing text;
+BEGIN
+  PERFORM core.require_state(batch, 'DRAFT');
+  PERFORM core.take_part(batch, person, 'EDITOR');
+  -- The Safe's row orders everything that competes for its money and its nonces.
+  PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
+  PERFORM core.refuse_overcommitment(batch);
+  INSERT INTO core.safe_transactions (program_id, batch_id, leg_index, safe_id, to_address, value, operation)
+  SELECT p_program, p_batch, l.leg_index, batch.safe_id, core.parse_address(l."to"), 0, 1 FROM jsonb_to_recordset(p_plan) AS l(leg_index integer, "to" text);
+  UPDATE core.payouts p SET leg_index = l.leg_index
+  FROM (SELECT x.leg_index, n.line_no::integer FROM jsonb_to_recordset(p_plan) AS x(leg_index integer, line_nos jsonb), jsonb_array_elements_text(x.line_nos) AS n(line_no)) l
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no = l.line_no;
+  IF EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND leg_index IS NULL)
+     OR (SELECT count(*) FROM jsonb_to_recordset(p_plan) AS x(line_nos jsonb), jsonb_array_elements_text(x.line_nos))
+        <> (SELECT count(*) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The plan pays each line exactly once; this one does not';
+  END IF;
+  UPDATE core.batches SET submitted_by = person, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_batch;
+  SELECT string_agg(DISTINCT a.symbol, ', ') INTO missing FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+  WHERE p.program_id = p_program AND p.batch_id = p_batch
+    AND NOT EXISTS (SELECT FROM core.policies o WHERE o.program_id = p_program AND o.asset_id = p.asset_id AND o.replaced_at IS NULL AND o.at_least = 0);
+  IF missing IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('No policy covers %s from zero on: an administrator sets one first', missing);
+  END IF;
+  IF core.batch_content_hash(p_program, p_batch) IS DISTINCT FROM p_content_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The content hash is not that of the stored lines and plan: open the batch again';
+  END IF;
+  INSERT INTO core.batch_revisions (program_id, batch_id, revision, staff_id, content_hash, identity_key_id, signature)
+  VALUES (p_program, p_batch, batch.revision, person, p_content_hash, identity_key, p_signature);
+  UPDATE core.batches SET state = 'PENDING_APPROVAL', content_hash = p_content_hash, last_reason = NULL WHERE program_id = p_program AND id = p_batch;
+  UPDATE core.commissions c SET state = 'PENDING_APPROVAL' FROM core.payout_sources ps JOIN core.payouts p ON p.program_id = ps.program_id AND p.id = ps.payout_id
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND c.program_id = p_program AND c.id = ps.commission_id;
+  -- Lines of a file accrue now; commissions accrued with their settlement. Then everything is held on the treasury.
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT p_program, core.program_account(p_program, 'expense', p.asset_id), core.line_liability(p), p.asset_id, p.amount, 'file_accrual', p.id, batch.revision,
+         format('Batch %s, line %s', batch.number, p.line_no), clock_timestamp()
+  FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND batch.source = 'FILE';
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT p_program, core.program_account(p_program, 'payouts', p.asset_id), core.treasury_account(p_program, batch.safe_id, p.asset_id), p.asset_id, p.amount, 'PENDING', 'payout_hold',
+         p.id, batch.revision, format('Hold for batch %s, line %s', batch.number, p.line_no), clock_timestamp()
+  FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch;
+  PERFORM core.audit(p_program, 'batch.submitted', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'content_hash', encode(p_content_hash, 'hex')));
+END $$;
+
+-- Lets go of what a submission held: holds are voided, accruals of file lines reversed, commissions payable again.
+CREATE FUNCTION core.release_lines(p_batch core.batches, p_payouts uuid[], p_let_sources_go boolean) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, pending_id, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT h.program_id, h.debit_account, h.credit_account, h.asset_id, h.amount, 'VOID', h.id, h.reason, h.cause_id, h.occurrence, 'Released: ' || h.narration, clock_timestamp()
+  FROM core.transfers h WHERE h.program_id = p_batch.program_id AND h.reason = 'payout_hold' AND h.phase = 'PENDING' AND h.cause_id = ANY (p_payouts) AND h.occurrence = p_batch.revision;
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT h.program_id, h.credit_account, h.debit_account, h.asset_id, h.amount, 'file_accrual_reversal', h.cause_id, h.occurrence, 'Reversed: ' || h.narration, clock_timestamp()
+  FROM core.transfers h WHERE h.program_id = p_batch.program_id AND h.reason = 'file_accrual' AND h.cause_id = ANY (p_payouts) AND h.occurrence = p_batch.revision;
+  UPDATE core.commissions c SET state = 'PAYABLE' FROM core.payout_sources ps
+  WHERE ps.program_id = p_batch.program_id AND ps.payout_id = ANY (p_payouts) AND c.program_id = p_batch.program_id AND c.id = ps.commission_id AND c.state = 'PENDING_APPROVAL';
+  IF p_let_sources_go THEN
+    UPDATE core.payout_sources SET live = false WHERE program_id = p_batch.program_id AND payout_id = ANY (p_payouts) AND live;
+  END IF;
+END $$;
+
+-- Approves exactly the content that was shown. When the policy is satisfied, signing opens: nonces are allocated.
+CREATE FUNCTION api.approve_batch(p_program uuid, p_batch uuid, p_content_hash bytea, p_signature bytea) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'approve');
+  identity_key uuid := core.require_signature(person, p_signature);
+  batch core.batches := core.lock_batch(p_program, p_batch);
+  given integer;
+  needed integer;
+BEGIN
+  IF batch.state NOT IN ('PENDING_APPROVAL', 'APPROVED') OR batch.content_hash IS DISTINCT FROM p_content_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s changed since it was shown, or is not waiting for approval: open it again', batch.number);
+  END IF;
+  PERFORM core.refuse_frozen(p_program, batch.safe_id, p_batch);
+  PERFORM core.take_part(batch, person, 'APPROVER');
+  INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature) VALUES (p_program, p_batch, person, p_content_hash, identity_key, p_signature);
+  PERFORM core.audit(p_program, 'batch.approved', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'content_hash', encode(p_content_hash, 'hex')));
+  SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.content_hash = p_content_hash;
+  needed := core.required_approvers(p_program, p_batch);
+  IF batch.state = 'PENDING_APPROVAL' AND given >= needed THEN
+    UPDATE core.batches SET state = 'APPROVED' WHERE program_id = p_program AND id = p_batch RETURNING * INTO batch;
+    UPDATE core.payouts SET state = 'QUEUED' WHERE program_id = p_program AND batch_id = p_batch;
+    PERFORM core.open_signing(batch);
+  END IF;
+  RETURN batch.state;
+EXCEPTION
+  WHEN unique_violation THEN
+    IF SQLERRM LIKE '%an_editor_cannot_approve%' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You prepared or edited this batch: somebody else approves it', CONSTRAINT = 'an_editor_cannot_approve';
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'You approved this content already';
+END $$;
+
+-- The one function that allocates nonces: contiguous, behind what is signed or known to be used, under a lock on the Safe.
+CREATE FUNCTION core.open_signing(p_batch core.batches) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  safe core.safes;
+  next_nonce bigint;
+BEGIN
+  SELECT * INTO safe FROM core.safes WHERE program_id = p_batch.program_id AND id = p_batch.safe_id FOR NO KEY UPDATE;
+  IF safe.observed_nonce IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The watcher has not read this Safe yet: its nonce is unknown';
+  END IF;
+  SELECT greatest(safe.observed_nonce, coalesce(max(t.nonce) + 1, 0)) INTO next_nonce FROM core.safe_transactions t
+  WHERE t.program_id = p_batch.program_id AND t.safe_id = p_batch.safe_id AND t.nonce IS NOT NULL AND t.state NOT IN ('REPLACED', 'REJECTED');
+  UPDATE core.safe_transactions t SET nonce = next_nonce + t.leg_index - 1 WHERE t.program_id = p_batch.program_id AND t.batch_id = p_batch.id;
+  -- PAYOUT intents: written when the policy is satisfied, complete when their line settles.
+  INSERT INTO core.intents (program_id, kind, idempotency_key, fingerprint, payload)
+  SELECT p.program_id, 'PAYOUT',
+    CASE WHEN p.affiliate_id IS NOT NULL THEN format('PAYOUT:%s:%s:%s', p.batch_id, p.affiliate_id, p.asset_id) ELSE format('PAYOUT:%s:%s', p.batch_id, p.line_no) END,
+    sha256(convert_to(x.body::text, 'UTF8')), x.body
+  FROM core.payouts p CROSS JOIN LATERAL (SELECT jsonb_build_object('payout', p.id, 'recipient', core.hex_address(p.recipient), 'asset', p.asset_id, 'amount', p.amount::text) AS body) x
+  WHERE p.program_id = p_batch.program_id AND p.batch_id = p_batch.id;
+  PERFORM core.audit(p_batch.program_id, 'signing.opened', p_batch.id, json_build_object('number', p_batch.number, 'first_nonce', next_nonce));
+END $$;
+
+-- PAYOUT intents end with their lines: COMPLETED without an error, else DEAD with it.
+CREATE FUNCTION core.finish_payout_intents(p_program uuid, p_payouts uuid[], p_error text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ids uuid[];
+BEGIN
+  SELECT array_agg(i.id) INTO ids FROM core.intents i
+  JOIN core.payouts p ON p.program_id = i.program_id AND p.id = ANY (p_payouts)
+    AND i.idempotency_key = CASE WHEN p.affiliate_id IS NOT NULL THEN format('PAYOUT:%s:%s:%s', p.batch_id, p.affiliate_id, p.asset_id) ELSE format('PAYOUT:%s:%s', p.batch_id, p.line_no) END
+  WHERE i.program_id = p_program AND i.state = 'PENDING';
+  UPDATE core.intents SET state = 'LOCKED', attempts = attempts + 1, fencing_token = nextval('core.fencing_tokens'), lease_expires_at = clock_timestamp() WHERE program_id = p_program AND id = ANY (ids);
+  IF p_error IS NULL THEN
+    UPDATE core.intents SET state = 'COMPLETED', completed_at = clock_timestamp(), lease_expires_at = NULL WHERE program_id = p_program AND id = ANY (ids);
+  ELSE
+    UPDATE core.intents SET state = 'FAILED', error = p_error WHERE program_id = p_program AND id = ANY (ids);
+    UPDATE core.intents SET state = 'DEAD' WHERE program_id = p_program AND id = ANY (ids);
+  END IF;
+END $$;
+
+CREATE FUNCTION core.require_reason(p_reason text) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF length(coalesce(trim(p_reason), '')) < 10 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in at least ten characters why; it stays in the audit trail';
+  END IF;
+END $$;
+
+CREATE FUNCTION api.return_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'approve');
+  batch core.batches := core.lock_batch(p_program, p_batch);
+BEGIN
+  PERFORM core.require_reason(p_reason);
+  PERFORM core.require_state(batch, 'PENDING_APPROVAL');
+  PERFORM core.release_lines(batch, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), false);
+  UPDATE core.batches SET state = 'DRAFT', content_hash = NULL, revision = revision + 1, last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
+  UPDATE core.payouts SET leg_index = NULL WHERE program_id = p_program AND batch_id = p_batch;
+  DELETE FROM core.safe_transactions WHERE program_id = p_program AND batch_id = p_batch;
+  PERFORM core.audit(p_program, 'batch.returned', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'by', person, 'reason', p_reason));
+END $$;
+
+CREATE FUNCTION api.reject_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'approve');
+  batch core.batches := core.lock_batch(p_program, p_batch);
+BEGIN
+  PERFORM core.require_reason(p_reason);
+  PERFORM core.require_state(batch, 'PENDING_APPROVAL');
+  UPDATE core.batches SET state = 'REJECTED', last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
+  UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
+  PERFORM core.release_lines(batch, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), true);
+  PERFORM core.audit(p_program, 'batch.rejected', p_batch, json_build_object('number', batch.number, 'by', person, 'reason', p_reason));
+END $$;
+
+-- Before anything is signed a batch can be cancelled. Once a signature exists it is a bearer cheque (law 6).
+CREATE FUNCTION api.cancel_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches := core.lock_batch(p_program, p_batch);
+  person uuid := core.me();
+BEGIN
+  IF person IS DISTINCT FROM batch.created_by OR NOT core.can(p_program, 'edit_batch') THEN
+    person := core.require(p_program, 'operate');
+  END IF;
+  PERFORM core.require_reason(p_reason);
+  IF EXISTS (SELECT FROM core.signatures g WHERE g.program_id = p_program AND g.batch_id = p_batch) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is signed, and a signature stays valid until its nonce is used: it is freed only when the nonce is consumed by another transaction. Freeze it to stop the executor';
+  END IF;
+  IF EXISTS (SELECT FROM core.safe_transactions t JOIN core.safe_transactions later ON later.program_id = t.program_id AND later.safe_id = t.safe_id AND later.nonce > t.nonce AND later.batch_id <> t.batch_id
+             WHERE t.program_id = p_program AND t.batch_id = p_batch AND later.state NOT IN ('REPLACED', 'REJECTED')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A later batch waits behind the nonces of this one: cancel that batch first';
+  END IF;
+  PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
+  UPDATE core.safe_transactions SET nonce = NULL WHERE program_id = p_program AND batch_id = p_batch AND nonce IS NOT NULL;
+  IF batch.state IN ('PENDING_APPROVAL', 'APPROVED') THEN
+    UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
+    UPDATE core.batches SET state = 'CANCELLED', last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
+    PERFORM core.release_lines(batch, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), true);
+  ELSE
+    UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
+    UPDATE core.batches SET state = 'CANCELLED', last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
+    UPDATE core.payout_sources ps SET live = false FROM core.payouts p
+    WHERE p.program_id = p_program AND p.batch_id = p_batch AND ps.program_id = p_program AND ps.payout_id = p.id AND ps.live;
+  END IF;
+  PERFORM core.finish_payout_intents(p_program, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), 'The batch was cancelled: ' || p_reason);
+  PERFORM core.audit(p_program, 'batch.cancelled', p_batch, json_build_object('number', batch.number, 'by', person, 'reason', p_reason));
+END $$;
+
+-- Stores one owner's signature. The signer approved this very content, holds this owner key, and signs the hash that
+-- colleagues signed. Clients recover the signature before they store it and again before they use it.
+CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'approve');
+  batch core.batches := core.lock_batch(p_program, p_batch);
+  leg core.safe_transactions;
+  safe core.safes;
+  owner_key bytea;
+  signed integer;
+BEGIN
+  PERFORM core.require_state(batch, 'APPROVED');
+  PERFORM core.refuse_frozen(p_program, batch.safe_id, p_batch);
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND batch_id = p_batch AND leg_index = p_leg FOR UPDATE;
+  IF leg.id IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('Batch %s has no leg %s', batch.number, p_leg);
+  END IF;
+  IF leg.safe_tx_hash IS NOT NULL AND leg.safe_tx_hash <> p_safe_tx_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A colleague signed another hash for this leg. Sign nothing; freeze the Safe and compare machines';
+  END IF;
+  IF NOT EXISTS (SELECT FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.staff_id = person AND a.content_hash = batch.content_hash) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'Approve this content first, then sign it';
+  END IF;
+  SELECT s.safe_owner INTO owner_key FROM core.staff s WHERE s.id = person;
+  SELECT * INTO safe FROM core.safes WHERE program_id = p_program AND id = leg.safe_id;
+  IF owner_key IS NULL OR NOT EXISTS (SELECT FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = leg.safe_id AND o.owner = owner_key) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('You hold no owner key of the Safe %s', safe.name);
+  END IF;
+  -- Software keys complete a threshold only on test chains, or where every policy in play says so.
+  IF p_key_kind = 'SOFTWARE' AND NOT core.is_test_chain(safe.chain_id) AND EXISTS (
+    SELECT FROM core.payouts p JOIN core.policies o ON o.program_id = p.program_id AND o.asset_id = p.asset_id AND o.replaced_at IS NULL
+    WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.leg_index = p_leg AND NOT o.software_keys) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'On this chain the policy asks for a hardware key';
+  END IF;
+  UPDATE core.safe_transactions SET safe_tx_hash = p_safe_tx_hash WHERE program_id = p_program AND id = leg.id AND safe_tx_hash IS NULL;
+  INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
+  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, person, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
+  SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = p_program AND g.safe_transaction_id = leg.id;
+  IF leg.state = 'PROPOSED' AND signed >= safe.threshold THEN
+    UPDATE core.safe_transactions SET state = 'SIGNED' WHERE program_id = p_program AND id = leg.id;
+  END IF;
+  PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'key', p_key_kind));
+  RETURN signed;
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'You signed this leg already';
+END $$;
+
+-- Hands the signed legs to the executor.
+CREATE FUNCTION api.execute_batch(p_program uuid, p_batch uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'execute');
+  batch core.batches := core.lock_batch(p_program, p_batch);
+BEGIN
+  PERFORM core.require_state(batch, 'APPROVED');
+  UPDATE core.batches SET state = 'EXECUTING', executed_by = person WHERE program_id = p_program AND id = p_batch;
+  UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = p_batch;
+  PERFORM core.audit(p_program, 'batch.sent', p_batch, json_build_object('number', batch.number));
+END $$;

@@ -1,0 +1,201 @@
+-- The executor sends what is signed, once; the watcher writes what the chain says (laws 7 and 8).
+
+-- Lines of a leg in the order in which the plan pays them.
+CREATE FUNCTION core.leg_lines(p_program uuid, p_batch uuid, p_leg integer) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_agg(jsonb_build_object('payout_id', p.id, 'line_no', p.line_no, 'asset_id', p.asset_id,
+      'token', CASE WHEN a.token IS NOT NULL THEN core.hex_address(a.token) END, 'recipient', core.hex_address(p.recipient), 'amount', p.amount::text)
+    ORDER BY (a.token IS NULL), a.token, p.line_no)
+  FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.leg_index = p_leg
+$$;
+
+-- A leg as who executes or watches needs it. Signatures only for who may execute.
+CREATE TYPE core.leg_work AS (
+  program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, state text, chain_id bigint, confirmation_depth integer, safe_id uuid,
+  safe_address bytea, safe_version text, threshold integer, to_address bytea, nonce bigint, safe_tx_hash bytea, ethereum_tx_hash bytea,
+  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb);
+
+CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures boolean) RETURNS core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p_leg.program_id, p_leg.id, p_leg.batch_id, p_leg.leg_index, p_leg.state, s.chain_id, c.confirmation_depth, s.id, s.address, s.version, s.threshold,
+    p_leg.to_address, p_leg.nonce, p_leg.safe_tx_hash, p_leg.ethereum_tx_hash,
+    CASE WHEN p_with_signatures THEN (SELECT u.raw_transaction FROM core.submissions u WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id) END,
+    p_leg.block_number, p_leg.block_hash, core.leg_lines(p_leg.program_id, p_leg.batch_id, p_leg.leg_index),
+    CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
+      FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END
+  FROM core.safes s JOIN core.chains c ON c.id = s.chain_id WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
+$$;
+
+-- What the executor has to send: SIGNED legs of batches handed to it, and SUBMITTED ones to send again, in nonce order.
+CREATE FUNCTION api.executor_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('executor');
+  RETURN QUERY
+  SELECT w.* FROM core.safe_transactions t
+  JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id AND b.state = 'EXECUTING'
+  JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
+  CROSS JOIN LATERAL core.leg_work(t, true) w
+  WHERE t.state IN ('SIGNED', 'SUBMITTED')
+    AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
+  ORDER BY t.safe_id, t.nonce;
+END $$;
+
+-- The same for a person who may execute: what a console needs to check or send a leg itself.
+CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require(p_program, 'execute');
+  PERFORM core.audit(p_program, 'signatures.read', p_batch, '{}');
+  RETURN QUERY SELECT w.* FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, true) w
+  WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
+END $$;
+
+-- Recorded before anything is sent: whoever records a leg first is the one who sends it.
+CREATE FUNCTION api.record_submission(p_program uuid, p_leg uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+BEGIN
+  PERFORM core.require_machine('executor');
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state IS DISTINCT FROM 'SIGNED' OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
+  END IF;
+  INSERT INTO core.submissions (program_id, safe_transaction_id, ethereum_tx_hash, raw_transaction, executor, executor_nonce)
+  VALUES (p_program, p_leg, p_tx_hash, p_raw, p_executor, p_executor_nonce);
+  UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
+  UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'PROCESSING';
+  PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
+END $$;
+
+-- Watcher -------------------------------------------------------------------------------------------------------------
+CREATE FUNCTION api.watcher_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  RETURN QUERY SELECT w.* FROM core.safe_transactions t
+  JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
+  CROSS JOIN LATERAL core.leg_work(t, false) w WHERE t.state IN ('SUBMITTED', 'MINED') ORDER BY t.safe_id, t.nonce;
+END $$;
+
+CREATE FUNCTION api.watcher_safes(p_chain bigint) RETURNS TABLE (program_id uuid, safe_id uuid, address bytea, asset_ids uuid[], tokens bytea[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  RETURN QUERY SELECT s.program_id, s.id, s.address, array_agg(a.id ORDER BY a.id), array_agg(coalesce(a.token, ''::bytea) ORDER BY a.id)
+  FROM core.safes s JOIN core.assets a ON a.program_id = s.program_id AND a.chain_id = s.chain_id WHERE s.chain_id = p_chain GROUP BY s.program_id, s.id, s.address;
+END $$;
+
+-- Nonce and balances as read at one block; an older reading never replaces a newer one.
+CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_block bigint, p_balances jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_at = clock_timestamp()
+  WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
+  INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
+  SELECT p_program, p_safe, b.asset_id, core.parse_amount(b.amount), p_block FROM jsonb_to_recordset(p_balances) AS b(asset_id uuid, amount text)
+  ON CONFLICT (program_id, safe_id, asset_id) DO UPDATE SET amount = excluded.amount, block_number = excluded.block_number, observed_at = clock_timestamp()
+  WHERE core.safe_balances.block_number <= excluded.block_number;
+END $$;
+
+CREATE FUNCTION api.record_mined(p_program uuid, p_leg uuid, p_block bigint, p_block_hash bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  UPDATE core.safe_transactions SET state = 'MINED', block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg AND state = 'SUBMITTED';
+  IF FOUND THEN
+    PERFORM core.audit(p_program, 'leg.mined', p_leg, json_build_object('block', p_block, 'block_hash', encode(p_block_hash, 'hex')));
+  END IF;
+END $$;
+
+-- A reorganisation took the block away before it was deep enough: the same transaction is tracked again.
+CREATE FUNCTION api.record_unmined(p_program uuid, p_leg uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  UPDATE core.safe_transactions SET state = 'SUBMITTED', block_number = NULL, block_hash = NULL WHERE program_id = p_program AND id = p_leg AND state = 'MINED';
+  IF FOUND THEN
+    PERFORM core.audit(p_program, 'leg.reorganised', p_leg, '{}');
+  END IF;
+END $$;
+
+-- Evidence of every line of a leg at the chain's depth: lines settle, holds post, liabilities clear, commissions are paid.
+-- p_evidence: [{payout_id, kind, position, recipient, amount}]; the foreign keys make it equal the lines.
+CREATE FUNCTION api.record_confirmed(p_program uuid, p_leg uuid, p_block bigint, p_block_hash bytea, p_block_time timestamptz, p_evidence jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+  batch core.batches;
+  settled uuid[];
+BEGIN
+  PERFORM core.require_machine('watcher');
+  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
+  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state IS DISTINCT FROM 'MINED' OR leg.block_number <> p_block OR leg.block_hash <> p_block_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not mined in that block';
+  END IF;
+  UPDATE core.safe_transactions SET state = 'CONFIRMED', confirmed_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
+  INSERT INTO core.evidence (program_id, payout_id, safe_transaction_id, chain_id, ethereum_tx_hash, kind, position, asset_id, recipient, amount, block_number, block_hash, block_time)
+  SELECT p_program, e.payout_id, p_leg, s.chain_id, leg.ethereum_tx_hash, e.kind, e.position, p.asset_id, core.parse_address(e.recipient), core.parse_amount(e.amount), p_block, p_block_hash, p_block_time
+  FROM jsonb_to_recordset(p_evidence) AS e(payout_id uuid, kind text, position bigint, recipient text, amount text)
+  JOIN core.payouts p ON p.program_id = p_program AND p.id = e.payout_id AND p.batch_id = leg.batch_id AND p.leg_index = leg.leg_index
+  JOIN core.safes s ON s.program_id = p_program AND s.id = leg.safe_id;
+  UPDATE core.payouts SET state = 'SETTLED' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
+  SELECT array_agg(id) INTO settled FROM core.payouts WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+  SELECT p_program, core.line_liability(p), core.program_account(p_program, 'payouts', p.asset_id), p.asset_id, p.amount, 'payout', p.id,
+         format('Paid batch %s, line %s', batch.number, p.line_no), p_block_time
+  FROM core.payouts p WHERE p.program_id = p_program AND p.id = ANY (settled);
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, pending_id, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT h.program_id, h.debit_account, h.credit_account, h.asset_id, h.amount, 'POST', h.id, h.reason, h.cause_id, h.occurrence,
+         format('Left the treasury for batch %s, line %s', batch.number, p.line_no), p_block_time
+  FROM core.transfers h JOIN core.payouts p ON p.program_id = h.program_id AND p.id = h.cause_id
+  WHERE h.program_id = p_program AND h.reason = 'payout_hold' AND h.phase = 'PENDING' AND h.cause_id = ANY (settled) AND h.occurrence = batch.revision;
+  UPDATE core.commissions c SET state = 'PAID' FROM core.payout_sources ps
+  WHERE ps.program_id = p_program AND ps.payout_id = ANY (settled) AND c.program_id = p_program AND c.id = ps.commission_id;
+  PERFORM core.finish_payout_intents(p_program, settled, NULL);
+  PERFORM core.audit(p_program, 'leg.confirmed', p_leg, json_build_object('block', p_block, 'lines', cardinality(settled)));
+  PERFORM core.close_batch(p_program, leg.batch_id);
+END $$;
+
+-- ExecutionFailure at the chain's depth consumed the nonce and paid nobody: the lines are free again.
+CREATE FUNCTION api.record_failed(p_program uuid, p_leg uuid, p_block bigint, p_block_hash bytea, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+  batch core.batches;
+  lines uuid[];
+BEGIN
+  PERFORM core.require_machine('watcher');
+  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
+  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state = 'MINED' THEN
+    UPDATE core.safe_transactions SET state = 'SUBMITTED' WHERE program_id = p_program AND id = p_leg RETURNING * INTO leg;
+  END IF;
+  IF leg.state IS DISTINCT FROM 'SUBMITTED' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not on its way';
+  END IF;
+  UPDATE core.safe_transactions SET state = 'FAILED', block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg;
+  SELECT array_agg(id) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
+  UPDATE core.payouts SET state = 'FAILED' WHERE program_id = p_program AND id = ANY (lines);
+  PERFORM core.release_lines(batch, lines, true);
+  PERFORM core.finish_payout_intents(p_program, lines, p_reason);
+  PERFORM core.audit(p_program, 'leg.failed', p_leg, json_build_object('block', p_block, 'reason', p_reason));
+  PERFORM core.close_batch(p_program, leg.batch_id);
+END $$;
+
+-- A batch ends when each of its lines has.
+CREATE FUNCTION core.close_batch(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled integer;
+  failed integer;
+  open integer;
+BEGIN
+  SELECT count(*) FILTER (WHERE state = 'SETTLED'), count(*) FILTER (WHERE state = 'FAILED'), count(*) FILTER (WHERE state NOT IN ('SETTLED', 'FAILED'))
+  INTO settled, failed, open FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch;
+  IF open = 0 THEN
+    UPDATE core.batches SET state = CASE WHEN failed = 0 THEN 'EXECUTED' WHEN settled = 0 THEN 'FAILED' ELSE 'PARTIALLY_EXECUTED' END
+    WHERE program_id = p_program AND id = p_batch AND state = 'EXECUTING';
+    PERFORM core.audit(p_program, 'batch.ended', p_batch, json_build_object('settled', settled, 'failed', failed));
+  END IF;
+END $$;

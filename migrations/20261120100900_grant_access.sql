@@ -1,0 +1,61 @@
+-- Who reads what and who calls what. Staff write no table at all; rows of other programs do not exist for them.
+
+DO $$
+DECLARE
+  table_name text;
+BEGIN
+  -- Per program: every staff table is behind the same rule.
+  FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'intents', 'settlements',
+    'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
+    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports'] LOOP
+    EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
+    IF table_name NOT IN ('signatures', 'submissions') THEN
+      EXECUTE format('GRANT SELECT ON core.%I TO countersign_staff', table_name);
+    END IF;
+  END LOOP;
+  FOREACH table_name IN ARRAY ARRAY['programs', 'audit_entries', 'seals', 'staff', 'machines', 'identity_keys', 'grants', 'change_requests', 'heartbeats'] LOOP
+    EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
+  END LOOP;
+END $$;
+
+-- Who signed is known to everybody in the program; the signature itself only to who executes.
+GRANT SELECT (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signed_at) ON core.signatures TO countersign_staff;
+
+CREATE POLICY own_programs ON core.programs FOR SELECT TO countersign_staff USING (id IN (SELECT core.my_programs()));
+CREATE POLICY auditors ON core.audit_entries FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_audit_programs()));
+CREATE POLICY auditors ON core.seals FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_audit_programs()));
+-- Names and keys of colleagues: needed to say who did what and to verify it.
+CREATE POLICY colleagues ON core.staff FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
+CREATE POLICY colleagues ON core.identity_keys FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
+CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
+  USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
+CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
+  USING (proposed_by = (SELECT core.me()) OR (program_id IS NULL AND core.can(NULL, 'manage_staff')) OR program_id IN (SELECT core.my_programs()));
+CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
+GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
+  core.chains, core.roles, core.role_permissions, core.state_transitions TO countersign_staff;
+
+GRANT EXECUTE ON FUNCTION core.me(), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
+  core.required_approvers(uuid, uuid), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
+
+GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text),
+  api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
+  api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text),
+  api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.sign_leg(uuid, uuid, integer, bytea, text, bytea),
+  api.execute_batch(uuid, uuid), api.execution_package(uuid, uuid),
+  api.record_reconciliation(uuid, timestamptz, bigint, bigint, integer, jsonb, jsonb),
+  api.record_export(uuid, text, date, date, text, integer, bytea) TO countersign_staff;
+
+GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
+GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(), api.seal_audit() TO countersign_worker;
+GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
+GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, jsonb),
+  api.record_mined(uuid, uuid, bigint, bytea), api.record_unmined(uuid, uuid),
+  api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
+GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
+
+-- The version of the schema, for whoever may connect.
+CREATE FUNCTION api.schema_version() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$ SELECT max(version) FROM core._sqlx_migrations WHERE success $$;
+GRANT EXECUTE ON FUNCTION api.schema_version() TO countersign_staff, countersign_platform, countersign_worker, countersign_watcher, countersign_executor;
