@@ -4,15 +4,17 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::query_cache;
+use crate::database::Database;
 use crate::repository::{Files, Repository, folder};
+use crate::{query_cache, states};
 
 /// Folders that hold generated files and nothing else.
 const FOLDERS: [&str; 2] = ["ui/src/contract", query_cache::FOLDER];
 
-/// Writes all of them into the tree; what is no longer generated is removed.
-pub fn write(repository: &Repository) -> Result<()> {
-    let fresh = generate(repository)?;
+/// Writes all of them into the tree; what is no longer generated is removed. Returns what only a person can
+/// mend.
+pub fn write(repository: &Repository) -> Result<Vec<String>> {
+    let (fresh, findings) = generate(repository)?;
     for name in FOLDERS {
         let (target, made) = (repository.root.join(name), fresh.path().join(name));
         let old = folder(&target)?;
@@ -29,13 +31,12 @@ pub fn write(repository: &Repository) -> Result<()> {
             println!("wrote {name}/{path}");
         }
     }
-    Ok(())
+    Ok(findings)
 }
 
 /// What differs between the tree and what would be written.
 pub fn findings(repository: &Repository) -> Result<Vec<String>> {
-    let fresh = generate(repository)?;
-    let mut findings = Vec::new();
+    let (fresh, mut findings) = generate(repository)?;
     for name in FOLDERS {
         findings.extend(compare(name, &folder(&repository.root.join(name))?, &folder(&fresh.path().join(name))?));
     }
@@ -54,12 +55,16 @@ fn compare(name: &str, tree: &Files, fresh: &Files) -> Vec<String> {
     stale.chain(extra).collect()
 }
 
-/// All generated files, in a temporary folder laid out like the tree.
-fn generate(repository: &Repository) -> Result<tempfile::TempDir> {
+/// All generated files, in a temporary folder laid out like the tree, and what only a person can mend.
+fn generate(repository: &Repository) -> Result<(tempfile::TempDir, Vec<String>)> {
     let fresh = tempfile::tempdir()?;
-    contract(repository, &fresh.path().join("ui/src/contract"))?;
-    query_cache::write(repository, &fresh.path().join(query_cache::FOLDER))?;
-    Ok(fresh)
+    let window = fresh.path().join("ui/src/contract");
+    contract(repository, &window)?;
+    states::write_typescript(repository, &window.join("states.ts"))?;
+    let database = Database::migrated(repository)?;
+    query_cache::write(repository, &database, &fresh.path().join(query_cache::FOLDER))?;
+    let findings = states::findings(repository, &database)?;
+    Ok((fresh, findings))
 }
 
 fn contract(repository: &Repository, target: &Path) -> Result<()> {

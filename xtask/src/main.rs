@@ -3,10 +3,12 @@
 //! Each rule is a function from the repository's files to findings, so that it can be tested without a
 //! repository; a finding is one sentence that says where, what, and what to do.
 
+mod database;
 mod dependencies;
 mod generated;
 mod query_cache;
 mod repository;
+mod states;
 mod tidy;
 
 use std::process::ExitCode;
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     let repository = Repository::find()?;
     let findings = match task {
-        Task::Gen { check: false } => return generated::write(&repository).map(|()| ExitCode::SUCCESS),
+        Task::Gen { check: false } => generated::write(&repository)?,
         Task::Gen { check: true } => generated::findings(&repository)?,
         Task::Tidy => tidy::findings(&repository)?,
         Task::Dependencies => dependencies::findings(&repository)?,

@@ -51,7 +51,7 @@ impl Repository {
             .status()
             .with_context(|| format!("{} cannot be run", command.get_program().display()))?;
         if !status.success() {
-            bail!("{command:?} failed ({status}).");
+            bail!("{} failed ({status}).", line(command));
         }
         Ok(())
     }
@@ -63,10 +63,16 @@ impl Repository {
             .output()
             .with_context(|| format!("{} cannot be run", command.get_program().display()))?;
         if !output.status.success() {
-            bail!("{command:?} failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr));
+            bail!("{} failed ({}): {}", line(command), output.status, String::from_utf8_lossy(&output.stderr));
         }
         String::from_utf8(output.stdout).context("its output is not UTF-8")
     }
+}
+
+/// A command as one would type it; addresses are left out, for they hold passwords.
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy);
+    words.map(|word| if word.contains("://") { "…".into() } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 /// The text of a file; nothing for one that is not there or not text.
