@@ -3,7 +3,6 @@
 alloy::sol! {
     /// Safe 1.3.0 and later, as far as it is used here.
     interface ISafe {
-        event ExecutionSuccess(bytes32 indexed txHash, uint256 payment);
         event SafeReceived(address indexed sender, uint256 value);
 
         function VERSION() external view returns (string memory);
@@ -34,9 +33,9 @@ alloy::sol! {
         function createProxyWithNonce(address singleton, bytes memory initializer, uint256 saltNonce) external returns (address proxy);
     }
 
-    /// ERC-20.
+    /// ERC-20, and the error that its implementations share (ERC-6093).
     interface IERC20 {
-        event Transfer(address indexed from, address indexed to, uint256 value);
+        error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
 
         function balanceOf(address owner) external view returns (uint256);
         function decimals() external view returns (uint8);

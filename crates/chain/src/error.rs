@@ -1,9 +1,11 @@
 //! What can go wrong between us and a chain.
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use alloy::sol_types::decode_revert_reason;
+use alloy::sol_types::{Panic, Revert, SolError};
 use alloy::transports::{RpcError, TransportError};
 use thiserror::Error;
+
+use crate::abi::IERC20;
 
 /// Why a question to a chain has no answer, or why an order was refused.
 ///
@@ -227,14 +229,22 @@ impl ChainError {
     }
 }
 
-/// The reason in revert data, in words where it has the standard form.
-pub(crate) fn revert_reason(data: &Bytes) -> String {
+/// The reason in revert data: in words for `Error(string)`, `Panic(uint256)` and the commonest error of tokens
+/// (ERC-6093), else the data itself.
+fn revert_reason(data: &Bytes) -> String {
     if data.is_empty() {
         return "it gives no reason".to_owned();
     }
-    let text = decode_revert_reason(data).unwrap_or_else(|| data.to_string());
-    text.strip_prefix("revert: ")
-        .map_or_else(|| text.clone(), str::to_owned)
+    if let Ok(revert) = Revert::abi_decode(data) {
+        return revert.reason;
+    }
+    if let Ok(short) = IERC20::ERC20InsufficientBalance::abi_decode(data) {
+        return format!(
+            "{} holds {} base units of the {} needed",
+            short.sender, short.balance, short.needed
+        );
+    }
+    Panic::abi_decode(data).map_or_else(|_| data.to_string(), |panic| panic.to_string())
 }
 
 /// The innermost cause: the outer ones repeat the address.

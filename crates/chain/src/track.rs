@@ -1,6 +1,7 @@
 //! Reading what happened: receipts, and the logs of a Safe over a range of blocks.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use alloy::consensus::Transaction as _;
 use alloy::primitives::{Address, B256, Bytes, U64, U256};
@@ -19,6 +20,9 @@ use crate::rpc::{BlockRef, Rpc, block_ref};
 
 /// Blocks asked for at once; halved when an endpoint finds that too many.
 const BLOCKS_PER_PAGE: u64 = 2_000;
+/// Pauses between looks for a receipt: short at first for local chains, then as long as quick real ones need.
+const FIRST_POLL: Duration = Duration::from_millis(10);
+const LAST_POLL: Duration = Duration::from_secs(2);
 /// Tokens asked for in one filter; endpoints limit the length of a list.
 const TOKENS_PER_FILTER: usize = 100;
 
@@ -111,6 +115,25 @@ impl Rpc {
         receipt
             .map(|receipt| self.read_receipt(&receipt))
             .transpose()
+    }
+
+    /// The receipt of a transaction once it is mined; `None` when it is not within `patience`, which says
+    /// nothing about what becomes of it later.
+    pub async fn wait_for_receipt(
+        &self,
+        tx_hash: B256,
+        patience: Duration,
+    ) -> Result<Option<Receipt>, ChainError> {
+        let deadline = Instant::now() + patience;
+        let mut pause = FIRST_POLL;
+        loop {
+            let receipt = self.receipt(tx_hash).await?;
+            if receipt.is_some() || Instant::now() >= deadline {
+                return Ok(receipt);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_POLL);
+        }
     }
 
     /// Several receipts in one round trip, in the order asked.

@@ -37,9 +37,7 @@ impl AssetBook {
         let mut by_token = HashMap::new();
         for asset in assets {
             if let Some(other) = by_token.insert(asset.token, asset) {
-                return Err(AssetBookError {
-                    token: name(other.token),
-                });
+                return Err(AssetBookError { token: name(other.token) });
             }
         }
         Ok(Self { by_token })

@@ -11,45 +11,25 @@ use crate::id::{BatchId, ChangeId, ProgramId};
 /// "I submit this batch with this content."
 #[must_use]
 pub fn submit(program: ProgramId, batch: BatchId, content_hash: &[u8; 32]) -> Vec<u8> {
-    statement(
-        "countersign/submit/1",
-        program,
-        batch.as_bytes(),
-        content_hash,
-    )
+    statement("countersign/submit/1", program, batch.as_bytes(), content_hash)
 }
 
 /// "I approve this batch with this content."
 #[must_use]
 pub fn approve(program: ProgramId, batch: BatchId, content_hash: &[u8; 32]) -> Vec<u8> {
-    statement(
-        "countersign/approve/1",
-        program,
-        batch.as_bytes(),
-        content_hash,
-    )
+    statement("countersign/approve/1", program, batch.as_bytes(), content_hash)
 }
 
 /// "I propose this change of a payee, a policy, a rule, an asset, a Safe or the staff."
 #[must_use]
 pub fn propose_change(program: ProgramId, change: ChangeId, change_hash: &[u8; 32]) -> Vec<u8> {
-    statement(
-        "countersign/change/propose/1",
-        program,
-        change.as_bytes(),
-        change_hash,
-    )
+    statement("countersign/change/propose/1", program, change.as_bytes(), change_hash)
 }
 
 /// "I confirm the change that another person proposed."
 #[must_use]
 pub fn confirm_change(program: ProgramId, change: ChangeId, change_hash: &[u8; 32]) -> Vec<u8> {
-    statement(
-        "countersign/change/confirm/1",
-        program,
-        change.as_bytes(),
-        change_hash,
-    )
+    statement("countersign/change/confirm/1", program, change.as_bytes(), change_hash)
 }
 
 fn statement(tag: &str, program: ProgramId, noun: &[u8; 16], hash: &[u8; 32]) -> Vec<u8> {

@@ -18,17 +18,11 @@ pub fn parse(text: &str) -> Result<Address, WalletError> {
         return Err(WalletError::NoPrefix(shown()));
     };
     if let Some(stranger) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
-        return Err(WalletError::NotHex {
-            text: shown(),
-            stranger,
-        });
+        return Err(WalletError::NotHex { text: shown(), stranger });
     }
     let mut bytes = [0_u8; 20];
     if hex::decode_to_slice(digits, &mut bytes).is_err() {
-        return Err(WalletError::Length {
-            text: shown(),
-            digits: digits.len(),
-        });
+        return Err(WalletError::Length { text: shown(), digits: digits.len() });
     }
     let address = Address::from(bytes);
     let has_lower = digits.bytes().any(|digit| digit.is_ascii_lowercase());

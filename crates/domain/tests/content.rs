@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use domain::content::{BatchContent, ContentLeg, ContentLine, content_hash};
+use domain::content::{BatchContent, ContentError, ContentLeg, ContentLine, content_hash};
 use domain::id::{BatchId, ChangeId, ProgramId};
 use domain::{Address, statement};
 use money::Amount;
 use proptest::prelude::*;
+
+type Edit = fn(&mut BatchContent);
 
 /// Computed from the documented layout by another program.
 const GOLDEN: &str = "b3872741ec5785c7285afcb48e8d7ea98b3568af7be1a31f668ced9746d78faa";
@@ -16,15 +18,11 @@ fn amount(units: u128) -> Amount {
 }
 
 fn program() -> ProgramId {
-    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e5f"
-        .parse()
-        .expect("a UUID")
+    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e5f".parse().expect("a UUID")
 }
 
 fn batch() -> BatchId {
-    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e60"
-        .parse()
-        .expect("a UUID")
+    "0190b7c4-6a1e-7c3d-9f00-5a1b2c3d4e60".parse().expect("a UUID")
 }
 
 fn line(line_no: u32, token: Option<u8>, to: u8, units: u128, reference: &str) -> ContentLine {
@@ -61,13 +59,7 @@ fn sample() -> BatchContent {
         chain_id: 31_337,
         safe: Address::repeat_byte(0x11),
         lines: vec![
-            line(
-                1,
-                Some(0x22),
-                0x33,
-                152_775_639_461_411_480_000_000,
-                "INV-1",
-            ),
+            line(1, Some(0x22), 0x33, 152_775_639_461_411_480_000_000, "INV-1"),
             line(2, None, 0x44, 3_357_056_306, "Zürich"),
         ],
         legs: vec![leg(0, &[1, 2])],
@@ -76,10 +68,7 @@ fn sample() -> BatchContent {
 
 #[test]
 fn layout_is_fixed() {
-    let hash: String = content_hash(&sample())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash: String = content_hash(&sample()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hash, GOLDEN);
 }
 
@@ -92,7 +81,7 @@ fn order_in_memory_does_not_matter() {
 
 #[test]
 fn every_field_counts() {
-    let edits: Vec<fn(&mut BatchContent)> = vec![
+    let edits: Vec<Edit> = vec![
         |_| {},
         |c| c.program_id = ProgramId::new(c.batch_id.as_uuid()),
         |c| c.batch_id = BatchId::new(c.program_id.as_uuid()),
@@ -144,6 +133,30 @@ fn every_field_counts() {
 }
 
 #[test]
+fn numbers_fit_each_other_or_are_refused() {
+    use ContentError as E;
+    assert_eq!(sample().check(), Ok(()));
+    let cases: Vec<(Edit, ContentError)> = vec![
+        (|c| c.lines.clear(), E::NoLines),
+        (|c| c.lines[1].line_no = 1, E::LineTwice(1)),
+        (|c| c.legs[0].index = 1, E::LegMissing(0)),
+        (|c| c.legs.push(leg(0, &[2])), E::LegMissing(1)),
+        (|c| c.legs.push(leg(1, &[])), E::EmptyLeg(1)),
+        (|c| c.legs[0].operation = 2, E::Operation { leg: 0, operation: 2 }),
+        (|c| c.legs[0].line_nos = vec![1, 1], E::NotOnce { leg: 0, line: 1 }),
+        (|c| c.legs[0].line_nos = vec![1, 2, 3], E::NotOnce { leg: 0, line: 3 }),
+        (|c| c.legs.push(leg(1, &[2])), E::NotOnce { leg: 1, line: 2 }),
+        (|c| c.legs[0].line_nos = vec![2], E::Unpaid(1)),
+        (|c| c.legs.clear(), E::Unpaid(1)),
+    ];
+    for (edit, error) in cases {
+        let mut content = sample();
+        edit(&mut content);
+        assert_eq!(content.check(), Err(error));
+    }
+}
+
+#[test]
 fn statements_say_what_they_are_about() {
     let hash = content_hash(&sample());
     let change = ChangeId::new(batch().as_uuid());
@@ -156,14 +169,8 @@ fn statements_say_what_they_are_about() {
     assert_eq!(statements.iter().collect::<HashSet<_>>().len(), 4);
     let approve = &statements[1];
     assert_eq!(&approve[..25], b"\0\0\0\x15countersign/approve/1");
-    assert_eq!(
-        &approve[25..45],
-        [&[0, 0, 0, 16], program().as_bytes().as_slice()].concat()
-    );
-    assert_eq!(
-        &approve[45..65],
-        [&[0, 0, 0, 16], batch().as_bytes().as_slice()].concat()
-    );
+    assert_eq!(&approve[25..45], [&[0, 0, 0, 16], program().as_bytes().as_slice()].concat());
+    assert_eq!(&approve[45..65], [&[0, 0, 0, 16], batch().as_bytes().as_slice()].concat());
     assert_eq!(&approve[65..], [&[0, 0, 0, 32], hash.as_slice()].concat());
 }
 

@@ -24,12 +24,8 @@ fn asset(number: u128, token: Option<&str>, symbol: &str, decimals: u8) -> Asset
 }
 
 fn book() -> AssetBook {
-    AssetBook::try_new([
-        asset(1, None, "ETH", 18),
-        asset(2, Some(COW), "COW", 18),
-        asset(3, Some(USD), "USDC", 6),
-    ])
-    .expect("no token twice")
+    AssetBook::try_new([asset(1, None, "ETH", 18), asset(2, Some(COW), "COW", 18), asset(3, Some(USD), "USDC", 6)])
+        .expect("no token twice")
 }
 
 fn read(text: &str) -> Result<PayoutFile, FileErrors> {
@@ -39,17 +35,7 @@ fn read(text: &str) -> Result<PayoutFile, FileErrors> {
 /// The faults of a file, as `line field`.
 fn faults(text: &str) -> Vec<String> {
     let errors = read(text).expect_err("the file has faults");
-    errors
-        .0
-        .iter()
-        .map(|error| {
-            format!(
-                "{} {}",
-                error.file_line,
-                error.field.as_deref().unwrap_or("-")
-            )
-        })
-        .collect()
+    errors.0.iter().map(|error| format!("{} {}", error.file_line, error.field.as_deref().unwrap_or("-"))).collect()
 }
 
 fn message(text: &str) -> String {
@@ -86,10 +72,7 @@ fn real_file_adds_up_to_the_last_wei() {
     let text = std::str::from_utf8(REAL).expect("the real file is UTF-8");
     let mut by_asset: BTreeMap<&str, Vec<Amount>> = BTreeMap::new();
     for line in &file.lines {
-        by_asset
-            .entry(&line.asset.symbol)
-            .or_default()
-            .push(line.amount);
+        by_asset.entry(&line.asset.symbol).or_default().push(line.amount);
     }
     assert_eq!(by_asset["COW"].len(), 8);
     assert_eq!(by_asset["ETH"].len(), 29);
@@ -103,17 +86,9 @@ fn real_file_adds_up_to_the_last_wei() {
     assert_eq!((last.line_no, last.file_line), (37, 38));
     assert_eq!(last.amount.to_string(), "3357056306");
     let receivers: HashSet<Address> = file.lines.iter().map(|line| line.recipient).collect();
-    assert_eq!(
-        receivers.len(),
-        37 - 5,
-        "five receivers are paid in two assets"
-    );
+    assert_eq!(receivers.len(), 37 - 5, "five receivers are paid in two assets");
     assert_eq!(file.warnings, vec![]);
-    let sha256: String = file
-        .sha256
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(sha256, SHA256);
 }
 
@@ -131,10 +106,7 @@ fn columns_may_stand_in_any_order() {
     assert_eq!(file.lines[0].name, "Doe, Jane");
     assert_eq!(file.lines[0].reference, "INV-1");
     assert_eq!(file.lines[0].file_line, 2);
-    assert_eq!(
-        file.lines[1].file_line, 5,
-        "blank lines count as lines of the file"
-    );
+    assert_eq!(file.lines[1].file_line, 5, "blank lines count as lines of the file");
     assert_eq!(file.lines[1].line_no, 2);
     assert_eq!(file.lines[1].amount.to_string(), "2000000");
     assert_eq!(file.lines[1].name, "Zoë");
@@ -175,17 +147,10 @@ fn every_bad_line_is_named() {
 
 #[test]
 fn headers_are_refused_by_name() {
-    assert!(
-        message("token_type,token_address,receiver,amount,memo\n").contains("\"memo\" is unknown")
-    );
+    assert!(message("token_type,token_address,receiver,amount,memo\n").contains("\"memo\" is unknown"));
     assert!(message("token_type,token_address,receiver\n").contains("\"amount\" is missing"));
-    assert!(
-        message("token_type,token_address,receiver,amount,Amount\n")
-            .contains("\"amount\" stands twice")
-    );
-    assert!(
-        message("token_type;token_address;receiver;amount\n").contains("not separated by commas")
-    );
+    assert!(message("token_type,token_address,receiver,amount,Amount\n").contains("\"amount\" stands twice"));
+    assert!(message("token_type;token_address;receiver;amount\n").contains("not separated by commas"));
     assert!(message("").contains("empty"));
     assert!(message(HEADER).contains("no payouts"));
     assert!(message("PK\u{3}\u{4}xl/workbook.xml").contains("spreadsheet"));
@@ -199,11 +164,7 @@ fn references_name_one_payout_each() {
     let file = read(&format!("{header}{row}\n{row}\n{row}INV-2\n")).expect("receivers may repeat");
     assert_eq!(file.lines.len(), 3);
     assert_eq!(file.warnings.len(), 2);
-    assert!(
-        file.warnings[0]
-            .message
-            .contains("the same amount in ETH on line 2")
-    );
+    assert!(file.warnings[0].message.contains("the same amount in ETH on line 2"));
     assert!(message(&format!("{header}{row}INV\u{202e}1\n")).contains("U+202E"));
     assert!(message(&format!("{header}{row}{}\n", "x".repeat(141))).contains("140 characters"));
 }
@@ -211,8 +172,7 @@ fn references_name_one_payout_each() {
 #[test]
 fn odd_files_are_refused_in_one_sentence() {
     let row = "native,,0x84dbAE2549d67CaF00f65C355de3D6F4df59A32C,1\n";
-    let open =
-        format!("{HEADER}{row}native,,\"0x84dbAE2549d67CaF00f65C355de3D6F4df59A32C,1\n{row}");
+    let open = format!("{HEADER}{row}native,,\"0x84dbAE2549d67CaF00f65C355de3D6F4df59A32C,1\n{row}");
     let errors = read(&open).expect_err("a quotation mark is open");
     assert_eq!(errors.0[0].file_line, 3);
     assert!(errors.0[0].message.contains("close its quotation mark"));
@@ -223,18 +183,13 @@ fn odd_files_are_refused_in_one_sentence() {
     bytes.extend_from_slice(b"native,,Z\xfcrich,1\n");
     let errors = parse(&bytes, &book(), Limits::default()).expect_err("not UTF-8");
     assert_eq!(errors.0[0].file_line, 3);
-    let small = Limits {
-        bytes_max: 10,
-        ..Limits::default()
-    };
+    let small = Limits { bytes_max: 10, ..Limits::default() };
     assert!(parse(&bytes, &book(), small).is_err());
 }
 
 #[test]
 fn one_token_stands_in_the_book_once() {
-    assert!(
-        AssetBook::try_new([asset(1, Some(USD), "A", 6), asset(2, Some(USD), "B", 18)]).is_err()
-    );
+    assert!(AssetBook::try_new([asset(1, Some(USD), "A", 6), asset(2, Some(USD), "B", 18)]).is_err());
 }
 
 proptest! {

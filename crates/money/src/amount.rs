@@ -17,9 +17,7 @@ pub(crate) const MAX_UNITS: u128 = 10_u128.pow(38) - 1;
 /// The asset and its [`Decimals`] stand beside the amount, never inside it. Every operation
 /// checks its range. As text, and on every wire, it is the plain integer of base units:
 /// digits only, no sign, no leading zero.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(u128);
 
@@ -104,6 +102,17 @@ impl Amount {
         }
     }
 
+    /// This amount as many times.
+    ///
+    /// # Errors
+    /// [`AmountError::TooLarge`] when it exceeds 10^38 - 1.
+    pub fn checked_times(self, count: u64) -> Result<Self, AmountError> {
+        match self.0.checked_mul(u128::from(count)) {
+            Some(units) => Self::from_base_units(units),
+            None => Err(AmountError::TooLarge),
+        }
+    }
+
     /// The sum of many amounts.
     ///
     /// # Errors
@@ -130,10 +139,7 @@ impl Amount {
         let twice = rest << 1_usize;
         let up = twice > scale || (twice == scale && floor.bit(0));
         let units = floor.wrapping_to::<u128>() + u128::from(up);
-        debug_assert!(
-            units <= self.0,
-            "a rate of at most 1 gives at most the whole"
-        );
+        debug_assert!(units <= self.0, "a rate of at most 1 gives at most the whole");
         Self(units)
     }
 }

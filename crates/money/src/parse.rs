@@ -23,19 +23,13 @@ pub enum ParseAmountError {
     #[error("The amount starts with {0:?}; write it without a sign.")]
     Sign(char),
     /// Something that groups digits, or a decimal comma.
-    #[error(
-        "The amount contains {0:?}; write it with a point for decimals and nothing between the thousands."
-    )]
+    #[error("The amount contains {0:?}; write it with a point for decimals and nothing between the thousands.")]
     Separator(char),
     /// Anything else that is no digit.
-    #[error(
-        "The amount contains {0:?} where a digit is expected; write a number such as 12.5 or 3.3e-09."
-    )]
+    #[error("The amount contains {0:?} where a digit is expected; write a number such as 12.5 or 3.3e-09.")]
     NotANumber(String),
     /// Digits below the base unit that are not zero.
-    #[error(
-        "The amount has {found} decimals and the asset has {allowed}; write at most {allowed}."
-    )]
+    #[error("The amount has {found} decimals and the asset has {allowed}; write at most {allowed}.")]
     ExcessPrecision {
         /// Decimals that the text needs.
         found: i64,
@@ -80,11 +74,7 @@ pub(crate) fn parse_decimal(text: &str, decimals: Decimals) -> Result<u128, Pars
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if let Some(stranger) = whole
-        .chars()
-        .chain(fraction.chars())
-        .find(|c| !c.is_ascii_digit())
-    {
+    if let Some(stranger) = whole.chars().chain(fraction.chars()).find(|c| !c.is_ascii_digit()) {
         return Err(stranger_in(text, stranger));
     }
     if whole.is_empty() && fraction.is_empty() {
@@ -102,21 +92,14 @@ pub(crate) fn parse_decimal(text: &str, decimals: Decimals) -> Result<u128, Pars
     let power = exponent - count(fraction.len()) + dropped;
     let shift = power + i64::from(decimals.get());
     if shift < 0 {
-        return Err(ParseAmountError::ExcessPrecision {
-            found: -power,
-            allowed: decimals.get(),
-        });
+        return Err(ParseAmountError::ExcessPrecision { found: -power, allowed: decimals.get() });
     }
     if count(significant.len()) + shift > DIGITS_MAX {
         return Err(ParseAmountError::TooLarge);
     }
     let shift = u32::try_from(shift).map_err(|_| ParseAmountError::TooLarge)?;
-    let units = significant
-        .parse::<u128>()
-        .map_err(|_| ParseAmountError::TooLarge)?;
-    units
-        .checked_mul(10_u128.pow(shift))
-        .ok_or(ParseAmountError::TooLarge)
+    let units = significant.parse::<u128>().map_err(|_| ParseAmountError::TooLarge)?;
+    units.checked_mul(10_u128.pow(shift)).ok_or(ParseAmountError::TooLarge)
 }
 
 /// Prints base units in whole units of the asset.
@@ -124,16 +107,8 @@ pub(crate) fn format_decimal(units: u128, decimals: Decimals, all_decimals: bool
     let places = usize::from(decimals.get());
     let digits = format!("{units:0>width$}", width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
-    let fraction = if all_decimals {
-        fraction
-    } else {
-        fraction.trim_end_matches('0')
-    };
-    if fraction.is_empty() {
-        whole.to_owned()
-    } else {
-        format!("{whole}.{fraction}")
-    }
+    let fraction = if all_decimals { fraction } else { fraction.trim_end_matches('0') };
+    if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
 }
 
 /// Reads what follows the `e`.
@@ -152,9 +127,7 @@ fn parse_exponent(text: &str, exponent: &str) -> Result<i64, ParseAmountError> {
     let size = if digits.len() > EXPONENT_DIGITS_MAX {
         10_i64.pow(5)
     } else {
-        digits
-            .bytes()
-            .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'))
+        digits.bytes().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'))
     };
     Ok(if negative { -size } else { size })
 }
@@ -163,9 +136,7 @@ fn parse_exponent(text: &str, exponent: &str) -> Result<i64, ParseAmountError> {
 fn stranger_in(text: &str, stranger: char) -> ParseAmountError {
     match stranger {
         '+' | '-' | '\u{2212}' if text.starts_with(stranger) => ParseAmountError::Sign(stranger),
-        ',' | '_' | '\'' | ' ' | '\u{a0}' | '\u{202f}' | '\u{2019}' => {
-            ParseAmountError::Separator(stranger)
-        }
+        ',' | '_' | '\'' | ' ' | '\u{a0}' | '\u{202f}' | '\u{2019}' => ParseAmountError::Separator(stranger),
         other => ParseAmountError::NotANumber(other.to_string()),
     }
 }

@@ -56,10 +56,7 @@ impl Rate {
 
     /// Numerator and denominator, the latter a power of ten of at most 10^28.
     pub(crate) fn fraction(self) -> (u128, u128) {
-        (
-            self.0.mantissa().unsigned_abs(),
-            10_u128.pow(self.0.scale()),
-        )
+        (self.0.mantissa().unsigned_abs(), 10_u128.pow(self.0.scale()))
     }
 }
 
@@ -74,14 +71,11 @@ impl FromStr for Rate {
 
     /// Reads a plain decimal number between 0 and 1 with at most 28 decimals, exactly.
     fn from_str(text: &str) -> Result<Self, RateError> {
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         if !plain || !text.starts_with(|first: char| first.is_ascii_digit()) {
             return Err(RateError::NotANumber(text.chars().take(40).collect()));
         }
-        let rate = Decimal::from_str_exact(text)
-            .map_err(|_| RateError::Inexact(text.chars().take(40).collect()))?;
+        let rate = Decimal::from_str_exact(text).map_err(|_| RateError::Inexact(text.chars().take(40).collect()))?;
         Self::try_new(rate)
     }
 }

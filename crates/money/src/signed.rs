@@ -14,9 +14,7 @@ use crate::{Amount, AmountError, Decimals};
 ///
 /// As text, and on every wire, it is the plain integer of base units, with `-` in front when
 /// it is below zero.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SignedAmount(i128);
 

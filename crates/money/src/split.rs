@@ -20,14 +20,9 @@ pub fn split_largest_remainder(total: Amount, weights: &[u128]) -> Result<Vec<Am
         return Err(SplitError);
     }
     // total x weight is below 10^38 x 2^128, which fits 256 bits.
-    let shares: Vec<(U256, U256)> = weights
-        .iter()
-        .map(|&weight| (U256::from(total.base_units()) * U256::from(weight)).div_rem(whole))
-        .collect();
-    let mut parts: Vec<u128> = shares
-        .iter()
-        .map(|(floor, _)| floor.wrapping_to())
-        .collect();
+    let shares: Vec<(U256, U256)> =
+        weights.iter().map(|&weight| (U256::from(total.base_units()) * U256::from(weight)).div_rem(whole)).collect();
+    let mut parts: Vec<u128> = shares.iter().map(|(floor, _)| floor.wrapping_to()).collect();
     let mut left = total.base_units() - parts.iter().sum::<u128>();
 
     let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
@@ -40,10 +35,7 @@ pub fn split_largest_remainder(total: Amount, weights: &[u128]) -> Result<Vec<Am
         left -= 1;
     }
     // No part exceeds the total, which is an amount.
-    parts
-        .into_iter()
-        .map(|units| Amount::from_base_units(units).map_err(|_| SplitError))
-        .collect()
+    parts.into_iter().map(|units| Amount::from_base_units(units).map_err(|_| SplitError)).collect()
 }
 
 /// There is no weight to split by.

@@ -1,9 +1,6 @@
 //! Amounts are exact: parsing, printing, sharing and splitting lose nothing.
 
-use money::{
-    Amount, AmountError, Decimals, ParseAmountError, Rate, RateError, SignedAmount,
-    split_largest_remainder,
-};
+use money::{Amount, AmountError, Decimals, ParseAmountError, Rate, RateError, SignedAmount, split_largest_remainder};
 use proptest::prelude::*;
 use ruint::aliases::U256;
 
@@ -21,10 +18,7 @@ fn parse(text: &str, places: u8) -> Result<u128, ParseAmountError> {
 
 #[test]
 fn reads_what_payout_files_contain() {
-    assert_eq!(
-        parse("152775.63946141148", 18),
-        Ok(152_775_639_461_411_480_000_000)
-    );
+    assert_eq!(parse("152775.63946141148", 18), Ok(152_775_639_461_411_480_000_000));
     assert_eq!(parse("3.357056306e-09", 18), Ok(3_357_056_306));
     assert_eq!(parse("3.357056306E-9", 18), Ok(3_357_056_306));
     assert_eq!(parse("1e+3", 6), Ok(1_000_000_000));
@@ -33,10 +27,7 @@ fn reads_what_payout_files_contain() {
     assert_eq!(parse(".5", 1), Ok(5));
     assert_eq!(parse("0007", 0), Ok(7));
     assert_eq!(parse("0e99999999999", 18), Ok(0));
-    assert_eq!(
-        parse("99999999999999999999999999999999999999", 0),
-        Ok(10_u128.pow(38) - 1)
-    );
+    assert_eq!(parse("99999999999999999999999999999999999999", 0), Ok(10_u128.pow(38) - 1));
 }
 
 #[test]
@@ -56,24 +47,9 @@ fn refuses_what_is_no_exact_amount() {
     assert_eq!(parse("1e", 2), Err(E::NotANumber("1e".into())));
     assert_eq!(parse("1e5.5", 2), Err(E::NotANumber(".".into())));
     assert_eq!(parse("١", 2), Err(E::NotANumber("١".into())));
-    assert_eq!(
-        parse("1.234", 2),
-        Err(E::ExcessPrecision {
-            found: 3,
-            allowed: 2
-        })
-    );
-    assert_eq!(
-        parse("1e-3", 2),
-        Err(E::ExcessPrecision {
-            found: 3,
-            allowed: 2
-        })
-    );
-    assert_eq!(
-        parse("100000000000000000000000000000000000000", 0),
-        Err(E::TooLarge)
-    );
+    assert_eq!(parse("1.234", 2), Err(E::ExcessPrecision { found: 3, allowed: 2 }));
+    assert_eq!(parse("1e-3", 2), Err(E::ExcessPrecision { found: 3, allowed: 2 }));
+    assert_eq!(parse("100000000000000000000000000000000000000", 0), Err(E::TooLarge));
     assert_eq!(parse("1e99999999999999999999", 0), Err(E::TooLarge));
     assert_eq!(parse(&"1".repeat(129), 0), Err(E::TooLong));
     assert_eq!(
@@ -84,18 +60,12 @@ fn refuses_what_is_no_exact_amount() {
 
 #[test]
 fn prints_every_digit() {
-    assert_eq!(
-        amount(3_357_056_306).to_decimal(decimals(18)),
-        "0.000000003357056306"
-    );
+    assert_eq!(amount(3_357_056_306).to_decimal(decimals(18)), "0.000000003357056306");
     assert_eq!(amount(1_500_000).to_decimal(decimals(6)), "1.5");
     assert_eq!(amount(1_500_000).to_decimal_fixed(decimals(6)), "1.500000");
     assert_eq!(amount(7).to_decimal(decimals(0)), "7");
     assert_eq!(Amount::ZERO.to_decimal(decimals(18)), "0");
-    assert_eq!(
-        Amount::MAX.to_decimal(decimals(36)),
-        "99.999999999999999999999999999999999999"
-    );
+    assert_eq!(Amount::MAX.to_decimal(decimals(36)), "99.999999999999999999999999999999999999");
 }
 
 #[test]
@@ -104,95 +74,50 @@ fn wire_form_is_one_text_per_amount() {
     for text in ["", "012", "1.0", "+1", "-1", "1e3", " 1", "1_000"] {
         assert!(text.parse::<Amount>().is_err(), "{text:?} is no wire form");
     }
-    assert_eq!(
-        "-5".parse::<SignedAmount>().map(SignedAmount::base_units),
-        Ok(-5)
-    );
+    assert_eq!("-5".parse::<SignedAmount>().map(SignedAmount::base_units), Ok(-5));
     assert!("-0".parse::<SignedAmount>().is_err());
     assert!(Decimals::try_new(37).is_err());
 }
 
 #[test]
 fn operations_stop_at_the_edges() {
-    assert_eq!(
-        Amount::MAX.checked_add(amount(1)),
-        Err(AmountError::TooLarge)
-    );
+    assert_eq!(Amount::MAX.checked_add(amount(1)), Err(AmountError::TooLarge));
     assert_eq!(amount(1).checked_sub(amount(2)), Err(AmountError::Negative));
     assert_eq!(Amount::try_from(U256::MAX), Err(AmountError::TooLarge));
-    assert_eq!(
-        Amount::MAX
-            .difference(Amount::ZERO)
-            .checked_add(amount(1).into()),
-        Err(AmountError::TooLarge)
-    );
-    assert_eq!(
-        Amount::ZERO.difference(Amount::MAX).magnitude(),
-        Amount::MAX
-    );
-    assert_eq!(
-        amount(1).difference(amount(3)).to_decimal(decimals(1)),
-        "-0.2"
-    );
+    assert_eq!(Amount::MAX.difference(Amount::ZERO).checked_add(amount(1).into()), Err(AmountError::TooLarge));
+    assert_eq!(Amount::ZERO.difference(Amount::MAX).magnitude(), Amount::MAX);
+    assert_eq!(amount(1).difference(amount(3)).to_decimal(decimals(1)), "-0.2");
 }
 
 #[test]
 fn shares_round_half_to_even() {
     let half: Rate = "0.5".parse().expect("a rate");
     for (whole, share) in [(1, 0), (2, 1), (3, 2), (5, 2), (7, 4)] {
-        assert_eq!(
-            amount(whole).share_half_even(half),
-            amount(share),
-            "half of {whole}"
-        );
+        assert_eq!(amount(whole).share_half_even(half), amount(share), "half of {whole}");
     }
     let tiny: Rate = "0.9999999999999999999999999999".parse().expect("a rate");
-    assert_eq!(
-        Amount::MAX.share_half_even(tiny).base_units(),
-        99_999_999_999_999_999_999_999_999_989_999_999_999
-    );
+    assert_eq!(Amount::MAX.share_half_even(tiny).base_units(), 99_999_999_999_999_999_999_999_999_989_999_999_999);
     assert_eq!(Amount::MAX.share_half_even(Rate::ONE), Amount::MAX);
 }
 
 #[test]
 fn rates_are_read_exactly_or_refused() {
-    assert_eq!(
-        "0.050".parse::<Rate>().map(|rate| rate.to_string()),
-        Ok("0.05".into())
-    );
-    assert_eq!(
-        "1.01".parse::<Rate>(),
-        Err(RateError::OutOfRange("1.01".into()))
-    );
-    for text in [
-        "",
-        "-0.1",
-        "5%",
-        "1e-2",
-        "0,05",
-        ".5",
-        "0.0.1",
-        "0.00000000000000000000000000001",
-    ] {
+    assert_eq!("0.050".parse::<Rate>().map(|rate| rate.to_string()), Ok("0.05".into()));
+    assert_eq!("1.01".parse::<Rate>(), Err(RateError::OutOfRange("1.01".into())));
+    for text in ["", "-0.1", "5%", "1e-2", "0,05", ".5", "0.0.1", "0.00000000000000000000000000001"] {
         assert!(text.parse::<Rate>().is_err(), "{text:?} is no rate");
     }
     let third: Rate = "0.3".parse().expect("a rate");
     let rest: Rate = "0.8".parse().expect("a rate");
     assert!(third.checked_add(rest).is_err());
-    assert_eq!(
-        third.checked_add(third).map(|rate| rate.to_string()),
-        Ok("0.6".into())
-    );
+    assert_eq!(third.checked_add(third).map(|rate| rate.to_string()), Ok("0.6".into()));
 }
 
 #[test]
 fn split_without_weights_is_refused() {
     assert!(split_largest_remainder(amount(5), &[]).is_err());
     assert!(split_largest_remainder(amount(5), &[0, 0]).is_err());
-    assert_eq!(
-        split_largest_remainder(amount(100), &[1, 1, 1]),
-        Ok(vec![amount(34), amount(33), amount(33)])
-    );
+    assert_eq!(split_largest_remainder(amount(100), &[1, 1, 1]), Ok(vec![amount(34), amount(33), amount(33)]));
 }
 
 fn any_amount() -> impl Strategy<Value = Amount> {

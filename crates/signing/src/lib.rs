@@ -1,1 +1,23 @@
-//! Identity keys, keystore v3 files and the Signer port.
+//! Keys and what signs with them: the [`Signer`] port, keystore v3 files, and staff's identity keys.
+//!
+//! - [`port`]: what a local key and, later, a Ledger have in common, and the check that follows every signature
+//! - [`keystore`]: Ethereum keys in encrypted files that geth and others read too
+//! - [`identity`]: Ed25519 keys that sign batch revisions and approvals
+//! - [`envelope`]: the encryption that both kinds of file share
+//!
+//! Secrets live in [`secrecy`] and [`zeroize`] types, are wiped when dropped, and have no `Debug`.
+
+pub mod envelope;
+mod files;
+pub mod identity;
+pub mod keystore;
+mod local;
+pub mod port;
+
+pub use envelope::{EnvelopeError, KdfCost};
+pub use files::FileError;
+pub use identity::{Fingerprint, IdentityError, IdentityFile, IdentityKey, IdentityPublicKey};
+pub use keystore::{Keystore, KeystoreError};
+pub use local::LocalSigner;
+pub use port::{KeyKind, OldVersions, SignError, Signer, sign_and_verify, sign_and_verify_with};
+pub use secrecy::SecretString;

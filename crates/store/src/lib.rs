@@ -1,1 +1,40 @@
 //! The shared PostgreSQL: one file per noun, and the only SQL for it.
+//!
+//! Staff and machines write through functions of the schema `api` and read through row-level
+//! security; nothing here can do what the same login could not do in `psql`. Every row is proved
+//! again on load: what the schema rules out and yet appears is a named [`StoreError::Inconsistent`].
+
+mod asset;
+mod batch;
+mod change;
+mod commission;
+mod connect;
+mod error;
+mod export;
+mod health;
+mod intent;
+mod ledger;
+mod leg;
+mod migrate;
+mod program;
+mod reconciliation;
+mod row;
+mod safe;
+mod staff;
+
+pub use asset::AssetRow;
+pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayoutRow, PlanLeg};
+pub use change::Change;
+pub use commission::{CommissionSum, PayableSum};
+pub use connect::{Db, Settings};
+pub use error::{RefusalCode, StoreError};
+pub use export::{ExportRow, NewExport};
+pub use health::{FreezeRow, HealthRow, Heartbeat};
+pub use intent::{IntentCounts, SubmittedIntent};
+pub use ledger::{AccountBalance, JournalTransfer};
+pub use leg::{EvidenceRow, LegRow, LegWork, NewEvidence, SignatureRow, StoredSignature, WorkLine};
+pub use migrate::{Founders, Migrated, SCHEMA_VERSION, found, migrate};
+pub use program::ProgramRow;
+pub use reconciliation::{DiscrepancyRow, MatchRow, NewDiscrepancy, NewMatch, RunRow};
+pub use safe::{BalanceRow, SafeRow, WatchedSafe};
+pub use staff::{ColleagueRow, MeRow};

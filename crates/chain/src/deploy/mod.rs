@@ -6,7 +6,7 @@
 mod artifacts;
 mod tokens;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy::consensus::TxEip1559;
 use alloy::eips::BlockId;
@@ -45,7 +45,6 @@ const CONTRACTS: [Contract; 6] = [
 ];
 /// A local block comes at once or within seconds.
 const MINING_PATIENCE: Duration = Duration::from_secs(60);
-const MINING_POLL: Duration = Duration::from_millis(20);
 /// More than any local chain asks; the coins are play money.
 const MAX_FEE_PER_GAS_WEI: u128 = 100_000_000_000;
 const PRIORITY_FEE_PER_GAS_WEI: u128 = 1_000_000_000;
@@ -265,15 +264,11 @@ impl Deployer {
             what: what.to_owned(),
             reason: reason.to_owned(),
         };
-        let deadline = Instant::now() + MINING_PATIENCE;
-        while Instant::now() < deadline {
-            match self.rpc.receipt(tx_hash).await? {
-                Some(receipt) if receipt.is_status_success => return Ok(receipt),
-                Some(_) => return Err(failed("it reverted")),
-                None => tokio::time::sleep(MINING_POLL).await,
-            }
+        match self.rpc.wait_for_receipt(tx_hash, MINING_PATIENCE).await? {
+            Some(receipt) if receipt.is_status_success => Ok(receipt),
+            Some(_) => Err(failed("it reverted")),
+            None => Err(failed("it was not mined within a minute")),
         }
-        Err(failed("it was not mined within a minute"))
     }
 }
 

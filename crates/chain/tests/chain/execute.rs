@@ -168,12 +168,7 @@ async fn sending_again_is_harmless() {
             .expect("sent again"),
         Broadcast::AlreadyKnown
     );
-    let receipt = world
-        .rpc
-        .receipt(prepared.tx_hash)
-        .await
-        .expect("answer")
-        .expect("mined");
+    let receipt = world.receipt(prepared.tx_hash).await;
     assert!(receipt.gas_used <= prepared.gas_limit);
     assert!(receipt.effective_gas_price_wei <= prepared.max_fee_per_gas_wei);
 }

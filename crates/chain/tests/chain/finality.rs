@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use alloy::primitives::{Address, U256};
 use countersign_chain::{ChainError, Quorum, is_test_chain};
 use safe::PayoutCall;
@@ -128,13 +130,12 @@ async fn a_real_chain_needs_two_endpoints_that_agree() {
     let pay = json!([{ "from": sender, "to": Address::repeat_byte(2), "value": "0x1" }]);
     let tx_hash = tell(&one, "eth_sendTransaction", pay).await;
     let tx_hash = serde_json::from_value(tx_hash).expect("a hash");
-    assert!(
-        both.first()
-            .receipt(tx_hash)
-            .await
-            .expect("asked")
-            .is_some()
-    );
+    let mined = both
+        .first()
+        .wait_for_receipt(tx_hash, Duration::from_secs(10))
+        .await
+        .expect("asked");
+    assert!(mined.is_some());
     assert_eq!(
         finality.confirmed_receipt(tx_hash, 1).await.expect("asked"),
         None,

@@ -4,4 +4,5 @@ mod deploy;
 mod execute;
 mod finality;
 mod refuse;
+mod restart;
 mod support;

@@ -1,6 +1,8 @@
 //! A local chain with a funded 2-of-3 Safe.
 
-use alloy::primitives::{Address, Bytes, U256, address, keccak256};
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, Bytes, U256, address, keccak256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use countersign_chain::deploy::{Artifacts, Deployer, NewSafe, NewToken, VERSION};
@@ -71,7 +73,11 @@ pub async fn tell(anvil: &Anvil, method: &str, params: Value) -> Value {
 impl World {
     /// Chain, contracts, Safe with 1,000 native coins, 1,000,000 USDC and 500,000 COW.
     pub async fn new() -> Self {
-        let anvil = anvil(31337);
+        Self::on(anvil(31337)).await
+    }
+
+    /// The same on a chain of the test's own making.
+    pub async fn on(anvil: Anvil) -> Self {
         let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
         let deployer = Deployer::new(rpc.clone(), key("deployer")).expect("local chain");
         deployer
@@ -177,10 +183,14 @@ impl World {
     pub async fn execute(&self, tx: &SafeTx) -> Receipt {
         let prepared = self.prepare(tx, 2).await.expect("prepared");
         broadcast(&self.rpc, &prepared.raw).await.expect("sent");
-        self.rpc
-            .receipt(prepared.tx_hash)
-            .await
-            .expect("answer")
-            .expect("mined at once")
+        self.receipt(prepared.tx_hash).await
+    }
+
+    pub async fn receipt(&self, tx_hash: B256) -> Receipt {
+        let receipt = self
+            .rpc
+            .wait_for_receipt(tx_hash, Duration::from_secs(10))
+            .await;
+        receipt.expect("answer").expect("mined at once")
     }
 }

@@ -20,11 +20,7 @@ pub(super) struct Columns {
 
 /// Reads the header; capitals do not matter.
 pub(super) fn read(header: &Record) -> Result<Columns, Vec<LineError>> {
-    let names: Vec<String> = header
-        .fields
-        .iter()
-        .map(|name| name.to_ascii_lowercase())
-        .collect();
+    let names: Vec<String> = header.fields.iter().map(|name| name.to_ascii_lowercase()).collect();
     if let [only] = names.as_slice()
         && only.contains([';', '\t'])
     {
@@ -35,8 +31,7 @@ pub(super) fn read(header: &Record) -> Result<Columns, Vec<LineError>> {
     }
     let mut errors = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        let known =
-            NEEDED.contains(&name.as_str()) || matches!(name.as_str(), "id" | "reference" | "name");
+        let known = NEEDED.contains(&name.as_str()) || matches!(name.as_str(), "id" | "reference" | "name");
         let message = if name.is_empty() {
             format!("Column {} has no name; take it out or name it.", index + 1)
         } else if !known {
@@ -46,11 +41,7 @@ pub(super) fn read(header: &Record) -> Result<Columns, Vec<LineError>> {
         } else {
             continue;
         };
-        errors.push(LineError {
-            file_line: header.file_line,
-            field: Some(name.clone()),
-            message,
-        });
+        errors.push(LineError { file_line: header.file_line, field: Some(name.clone()), message });
     }
     let find = |wanted: &str| names.iter().position(|name| name == wanted);
     for needed in NEEDED {
@@ -58,19 +49,13 @@ pub(super) fn read(header: &Record) -> Result<Columns, Vec<LineError>> {
             errors.push(LineError {
                 file_line: header.file_line,
                 field: Some(needed.to_owned()),
-                message: format!(
-                    "The column {needed:?} is missing; the first line names the columns {KNOWN}."
-                ),
+                message: format!("The column {needed:?} is missing; the first line names the columns {KNOWN}."),
             });
         }
     }
-    let (Some(token_type), Some(token_address), Some(receiver), Some(amount), true) = (
-        find("token_type"),
-        find("token_address"),
-        find("receiver"),
-        find("amount"),
-        errors.is_empty(),
-    ) else {
+    let (Some(token_type), Some(token_address), Some(receiver), Some(amount), true) =
+        (find("token_type"), find("token_address"), find("receiver"), find("amount"), errors.is_empty())
+    else {
         return Err(errors);
     };
     Ok(Columns {

@@ -27,33 +27,17 @@ pub(super) fn read(
             ),
         )]);
     }
-    let mut faults = Faults {
-        file_line: record.file_line,
-        errors: Vec::new(),
-    };
+    let mut faults = Faults { file_line: record.file_line, errors: Vec::new() };
     let field = |index: usize| record.fields[index].as_str();
     let optional = |index: Option<usize>| index.map_or("", field);
 
     if !optional(columns.id).is_empty() {
-        faults.add(
-            "id",
-            "The id names a collectible, and only erc20 and native are paid; leave it empty.",
-        );
+        faults.add("id", "The id names a collectible, and only erc20 and native are paid; leave it empty.");
     }
-    let asset = asset(
-        field(columns.token_type),
-        field(columns.token_address),
-        book,
-        &mut faults,
-    );
+    let asset = asset(field(columns.token_type), field(columns.token_address), book, &mut faults);
     let recipient = recipient(field(columns.receiver), asset.as_ref(), &mut faults);
     let amount = amount(field(columns.amount), asset.as_ref(), &mut faults);
-    let reference = text(
-        "reference",
-        optional(columns.reference),
-        limits,
-        &mut faults,
-    );
+    let reference = text("reference", optional(columns.reference), limits, &mut faults);
     let name = text("name", optional(columns.name), limits, &mut faults);
 
     match (asset, recipient, amount) {
@@ -97,25 +81,16 @@ fn asset(kind: &str, token: &str, book: &AssetBook, faults: &mut Faults) -> Opti
         },
         "native" if token.is_empty() => None,
         "native" => {
-            faults.add(
-                "token_address",
-                "The native coin has no token address; leave it empty.",
-            );
+            faults.add("token_address", "The native coin has no token address; leave it empty.");
             return None;
         }
         "" => {
-            faults.add(
-                "token_type",
-                "The token type is empty; write erc20 or native.",
-            );
+            faults.add("token_type", "The token type is empty; write erc20 or native.");
             return None;
         }
         _ => {
             let shown: String = kind.chars().take(40).collect();
-            faults.add(
-                "token_type",
-                format!("The token type {shown:?} is not paid; write erc20 or native."),
-            );
+            faults.add("token_type", format!("The token type {shown:?} is not paid; write erc20 or native."));
             return None;
         }
     };
@@ -157,10 +132,7 @@ fn amount(text: &str, asset: Option<&Asset>, faults: &mut Faults) -> Option<Amou
     let decimals = asset.map_or(money::Decimals::MAX, |asset| asset.decimals);
     match Amount::parse_decimal(text, decimals) {
         Ok(amount) if amount.is_zero() => {
-            faults.add(
-                "amount",
-                "The amount is zero; write what is to be paid or take the line out.",
-            );
+            faults.add("amount", "The amount is zero; write what is to be paid or take the line out.");
             None
         }
         Ok(amount) => Some(amount),
@@ -176,21 +148,12 @@ fn amount(text: &str, asset: Option<&Asset>, faults: &mut Faults) -> Option<Amou
 /// other text.
 fn text(field: &str, text: &str, limits: Limits, faults: &mut Faults) -> String {
     if text.chars().count() > limits.text_chars_max {
-        faults.add(
-            field,
-            format!(
-                "The {field} has more than {} characters; shorten it.",
-                limits.text_chars_max
-            ),
-        );
+        faults.add(field, format!("The {field} has more than {} characters; shorten it.", limits.text_chars_max));
     }
     if let Some(hidden) = text.chars().find(|&c| is_hidden(c)) {
         faults.add(
             field,
-            format!(
-                "The {field} contains the invisible character U+{:04X}; type it again by hand.",
-                u32::from(hidden)
-            ),
+            format!("The {field} contains the invisible character U+{:04X}; type it again by hand.", u32::from(hidden)),
         );
     }
     text.to_owned()

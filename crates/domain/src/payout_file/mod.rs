@@ -34,11 +34,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 1,000 lines, one mebibyte, 140 characters (the room that ISO 20022 gives a reference).
     fn default() -> Self {
-        Self {
-            lines_max: 1_000,
-            bytes_max: 1024 * 1024,
-            text_chars_max: 140,
-        }
+        Self { lines_max: 1_000, bytes_max: 1024 * 1024, text_chars_max: 140 }
     }
 }
 
@@ -148,21 +144,14 @@ pub fn parse(bytes: &[u8], book: &AssetBook, limits: Limits) -> Result<PayoutFil
         }
     }
     if lines.is_empty() && errors.is_empty() {
-        errors.push(whole(
-            header.file_line,
-            "The file has no payouts below its header; add a line per payout.",
-        ));
+        errors.push(whole(header.file_line, "The file has no payouts below its header; add a line per payout."));
     }
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.file_line);
         return Err(FileErrors(errors));
     }
     let warnings = repeated_receivers(&lines);
-    Ok(PayoutFile {
-        sha256: Sha256::digest(bytes).into(),
-        lines,
-        warnings,
-    })
+    Ok(PayoutFile { sha256: Sha256::digest(bytes).into(), lines, warnings })
 }
 
 /// A reference names one invoice, and an invoice is paid once.
@@ -182,9 +171,7 @@ fn repeated_reference(
     Some(LineError {
         file_line: record.file_line,
         field: Some("reference".to_owned()),
-        message: format!(
-            "The reference {reference:?} stands on line {earlier} already; give each payout its own."
-        ),
+        message: format!("The reference {reference:?} stands on line {earlier} already; give each payout its own."),
     })
 }
 
@@ -194,11 +181,7 @@ fn repeated_receivers(lines: &[FileLine]) -> Vec<LineWarning> {
     let mut warnings = Vec::new();
     for line in lines {
         if let Some(earlier) = seen.get(&(line.token, line.recipient)) {
-            let same = if earlier.amount == line.amount {
-                " the same amount"
-            } else {
-                ""
-            };
+            let same = if earlier.amount == line.amount { " the same amount" } else { "" };
             warnings.push(LineWarning {
                 file_line: line.file_line,
                 message: format!(
@@ -217,9 +200,5 @@ fn repeated_receivers(lines: &[FileLine]) -> Vec<LineWarning> {
 
 /// A fault of a whole line.
 fn whole(file_line: u64, message: impl Into<String>) -> LineError {
-    LineError {
-        file_line,
-        field: None,
-        message: message.into(),
-    }
+    LineError { file_line, field: None, message: message.into() }
 }

@@ -15,10 +15,7 @@ pub fn sql_rows() -> String {
                 .map(move |(from, to)| format!("    ('{}', '{from}', '{to}')", machine.name))
         })
         .collect();
-    format!(
-        "INSERT INTO core.state_transitions (machine, from_state, to_state) VALUES\n{};\n",
-        rows.join(",\n")
-    )
+    format!("INSERT INTO core.state_transitions (machine, from_state, to_state) VALUES\n{};\n", rows.join(",\n"))
 }
 
 /// The states as TypeScript: a union type and a table of successors per machine.
@@ -27,22 +24,11 @@ pub fn typescript() -> String {
     let mut out = String::from("// Generated from the state machines in Rust; edit them there.\n");
     for machine in MACHINES {
         let type_name = machine.type_name;
-        let union: Vec<String> = machine
-            .states
-            .iter()
-            .map(|state| format!("\"{state}\""))
-            .collect();
+        let union: Vec<String> = machine.states.iter().map(|state| format!("\"{state}\"")).collect();
         // Writing to a String cannot fail.
-        let _ = write!(
-            out,
-            "\nexport type {type_name} =\n  | {};\n",
-            union.join("\n  | ")
-        );
+        let _ = write!(out, "\nexport type {type_name} =\n  | {};\n", union.join("\n  | "));
         let constant = format!("{}_TRANSITIONS", machine.name.to_ascii_uppercase());
-        let _ = writeln!(
-            out,
-            "\nexport const {constant}: Readonly<Record<{type_name}, readonly {type_name}[]>> = {{"
-        );
+        let _ = writeln!(out, "\nexport const {constant}: Readonly<Record<{type_name}, readonly {type_name}[]>> = {{");
         for state in machine.states {
             let next: Vec<String> = machine
                 .transitions

@@ -10,6 +10,6 @@ mod machines;
 pub use generate::{sql_rows, typescript};
 pub use machine::{Machine, TransitionError, UnknownStateError};
 pub use machines::{
-    BatchState, CommissionState, DiscrepancyState, IntentState, MACHINES, PayoutState,
-    SafeTransactionState, SettlementState,
+    BatchState, CommissionState, DiscrepancyState, IntentState, MACHINES, PayoutState, SafeTransactionState,
+    SettlementState,
 };

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use countersign_local::anvil::{Anvil, AnvilError, Options};
 use countersign_local::tools::Tools;
 
-fn options() -> Options {
+pub fn options() -> Options {
     Options::new(
         Tools::find()
             .and_then(|tools| tools.anvil())

@@ -1,7 +1,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
+use countersign_local::anvil::{Anvil, Options};
 use countersign_local::postgres::{Cluster, ClusterError, Settings};
 
 /// Runs one statement through psql, which ships with every server.
@@ -170,4 +172,71 @@ fn data_of_a_version_that_is_not_installed_is_refused() {
         error.to_string().contains("was made by PostgreSQL 9"),
         "{error}"
     );
+}
+
+const HOLD: &str = "COUNTERSIGN_TEST_HOLD";
+
+/// The other half of the test below: holds a cluster and a chain until it is killed. Alone it does nothing.
+#[test]
+fn holds_a_cluster_and_a_chain_when_told() {
+    let Some(root) = std::env::var_os(HOLD) else {
+        return;
+    };
+    let root = Path::new(&root);
+    // A thread that ends at once must not take the server with it.
+    let cluster = std::thread::scope(|scope| {
+        scope
+            .spawn(|| Cluster::start_with(&root.join("cluster"), &Settings::for_tests()))
+            .join()
+    });
+    let cluster = cluster.expect("thread").expect("start");
+    let chain = Anvil::start(&Options {
+        log_file: Some(root.join("chain.log")),
+        ..super::chain::options()
+    })
+    .expect("start");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(
+        psql(&cluster.admin_url("postgres"), "select 1")
+            .status
+            .success()
+    );
+    std::fs::write(root.join("port.new"), chain.port().to_string()).expect("write");
+    std::fs::rename(root.join("port.new"), root.join("port")).expect("rename");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn killing_us_hard_ends_the_server_and_the_chain() {
+    let dir = folder();
+    let mut holder = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "cluster::holds_a_cluster_and_a_chain_when_told"])
+        .env(HOLD, dir.path())
+        .spawn()
+        .expect("start");
+    let port = dir.path().join("port");
+    wait_until("both run", || {
+        port.exists() || holder.try_wait().expect("watch").is_some()
+    });
+    let port: u16 = std::fs::read_to_string(port)
+        .expect("the holder runs")
+        .parse()
+        .expect("a port");
+    holder.kill().expect("kill");
+    holder.wait().expect("wait");
+
+    let pid_file = dir.path().join("cluster/data/postmaster.pid");
+    wait_until("the server shuts down in order", || !pid_file.exists());
+    wait_until("the chain ends", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -1,0 +1,178 @@
+//! How a console, a worker or an administrator reaches the database.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+
+use crate::StoreError;
+use crate::migrate::SCHEMA_VERSION;
+
+/// Where the database is and as whom.
+#[derive(Clone)]
+pub struct Settings {
+    options: PgConnectOptions,
+    connections_max: u32,
+}
+
+impl Settings {
+    /// Reads a `postgres://` URL. Over anything but a local socket TLS is `verify-full` unless the
+    /// URL says otherwise in so many words.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] when the URL cannot be read or names no login.
+    pub fn from_url(url: &SecretString) -> Result<Self, StoreError> {
+        let text = url.expose_secret();
+        let unreadable = || {
+            StoreError::Settings(
+                "DATABASE_URL cannot be read: write postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE, or for a local socket \
+                 postgres://LOGIN:PASSWORD@localhost/DATABASE?host=/path/of/the/socket/folder"
+                    .into(),
+            )
+        };
+        if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
+            return Err(unreadable());
+        }
+        let options = PgConnectOptions::from_str(text).map_err(|_| unreadable())?;
+        let is_socket = options.get_socket().is_some() || options.get_host().starts_with('/');
+        let names_sslmode = text.contains("sslmode=") || text.contains("ssl-mode=");
+        let options = match (is_socket, names_sslmode) {
+            (true, _) => options.ssl_mode(PgSslMode::Disable),
+            (false, true) => options,
+            (false, false) => options.ssl_mode(PgSslMode::VerifyFull),
+        };
+        Ok(Self { options: options.application_name("countersign"), connections_max: 4 })
+    }
+
+    /// A login on a local socket.
+    pub fn on_socket(socket_folder: &Path, login: &str, password: &SecretString, database: &str) -> Self {
+        let options = PgConnectOptions::new_without_pgpass()
+            .socket(socket_folder)
+            .username(login)
+            .password(password.expose_secret())
+            .database(database)
+            .ssl_mode(PgSslMode::Disable)
+            .application_name("countersign");
+        Self { options, connections_max: 4 }
+    }
+
+    /// The same place under another login.
+    pub fn as_login(&self, login: &str, password: &SecretString) -> Self {
+        let options = self.options.clone().username(login).password(password.expose_secret());
+        Self { options, ..*self }
+    }
+
+    /// At most this many connections.
+    pub fn connections_max(self, connections_max: u32) -> Self {
+        Self { connections_max, ..self }
+    }
+
+    /// The place without secrets, for screens and messages.
+    pub fn place(&self) -> String {
+        let host =
+            self.options.get_socket().map_or_else(|| self.options.get_host().to_owned(), |s| s.display().to_string());
+        format!("{} on {host}", self.options.get_database().unwrap_or("the default database"))
+    }
+
+    /// The login that connects.
+    pub fn login(&self) -> &str {
+        self.options.get_username()
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("place", &self.place()).field("login", &self.login()).finish_non_exhaustive()
+    }
+}
+
+/// A pool of connections under one login.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pub(crate) pool: PgPool,
+}
+
+impl Db {
+    /// Connects and checks that the schema is the one that this program was built for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] for a wrong password or an unreachable server, and
+    /// [`StoreError::Schema`] for an unmigrated or newer schema; each says the next step.
+    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
+        let db = Self::connect_unchecked(settings).await?;
+        db.check_schema(settings).await?;
+        Ok(db)
+    }
+
+    /// Connects without looking at the schema, to migrate it.
+    pub(crate) async fn connect_unchecked(settings: &Settings) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections_max)
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(Duration::from_secs(300))
+            .connect_lazy_with(settings.options.clone());
+        // One attempt outside the pool: the pool would retry a refused connection until its time is up.
+        match sqlx::ConnectOptions::connect(&settings.options).await {
+            Ok(connection) => {
+                sqlx::Connection::close(connection).await?;
+                Ok(Self { pool })
+            }
+            Err(error) => Err(explain_refusal(settings, error)),
+        }
+    }
+
+    async fn check_schema(&self, settings: &Settings) -> Result<(), StoreError> {
+        let place = settings.place();
+        let found = match sqlx::query_scalar::<_, Option<i64>>("SELECT api.schema_version()")
+            .fetch_one(&self.pool)
+            .await
+        {
+            Ok(version) => version.unwrap_or(0),
+            Err(sqlx::Error::Database(e)) if matches!(e.code().as_deref(), Some("3F000" | "42883" | "42P01")) => {
+                return Err(StoreError::Schema(format!(
+                    "{place} has no Countersign schema yet: run `countersign migrate` as the administrator of the database"
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match found.cmp(&SCHEMA_VERSION) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
+                "{place} has schema {found} and this program needs {SCHEMA_VERSION}: run `countersign migrate` as the administrator of the database"
+            ))),
+            std::cmp::Ordering::Greater => Err(StoreError::Schema(format!(
+                "{place} has schema {found}, which is newer than {SCHEMA_VERSION} of this program: install the newer Countersign"
+            ))),
+        }
+    }
+}
+
+fn explain_refusal(settings: &Settings, error: sqlx::Error) -> StoreError {
+    let (login, place) = (settings.login(), settings.place());
+    match &error {
+        sqlx::Error::Database(e) => match e.code().as_deref() {
+            Some("28P01" | "28000") => StoreError::Unavailable(format!(
+                "The database refused the login {login} for {place}: check the login and its password; the administrator of the database resets it"
+            )),
+            Some("3D000") => {
+                StoreError::Unavailable(format!("There is no database {place}: check its name, or create it"))
+            }
+            Some("42501") => StoreError::Unavailable(format!(
+                "The login {login} may not connect to {place}: the administrator puts it into its countersign group role"
+            )),
+            Some("53300") => StoreError::Unavailable(format!(
+                "{place} has no free connection: close another console, or raise max_connections"
+            )),
+            _ => StoreError::Unavailable(format!("{place} answered: {}", e.message())),
+        },
+        sqlx::Error::Tls(_) => StoreError::Unavailable(format!(
+            "{place} could not prove who it is over TLS ({error}): name its certificate authority with sslrootcert=FILE in the URL"
+        )),
+        _ => StoreError::Unavailable(format!(
+            "{place} cannot be reached ({error}): check the host, the port and that the server runs"
+        )),
+    }
+}
