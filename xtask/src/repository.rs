@@ -39,9 +39,21 @@ impl Repository {
         Ok(files)
     }
 
-    /// `cargo` as the one that runs us.
+    /// `cargo` as the one that runs us, without what it told us about our own package: build scripts that
+    /// watch those variables (ring's does) would run again, here and then in the next ordinary build.
     pub fn cargo(&self) -> Command {
-        Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")))
+        let mut command = Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")));
+        for (name, _) in std::env::vars_os() {
+            let told = name.to_str().is_some_and(|name| {
+                ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+                    .iter()
+                    .any(|start| name.starts_with(start))
+            });
+            if told {
+                command.env_remove(name);
+            }
+        }
+        command
     }
 
     /// Runs a command in the top folder; its output goes where ours goes.

@@ -9,7 +9,7 @@ use spdx::{Expression, ParseMode};
 use crate::repository::Repository;
 
 /// Licences under which a package may be part of what is shipped.
-pub const LICENCES: [&str; 12] = [
+pub const LICENCES: [&str; 13] = [
     "0BSD",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -21,6 +21,7 @@ pub const LICENCES: [&str; 12] = [
     "MIT",
     "MPL-2.0",
     "Unicode-3.0",
+    "Unlicense",
     "Zlib",
 ];
 
