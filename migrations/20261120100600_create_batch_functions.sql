@@ -373,7 +373,7 @@ END $$;
 CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  person uuid := core.require(p_program, 'approve');
+  signer uuid := core.require(p_program, 'approve');
   batch core.batches := core.lock_batch(p_program, p_batch);
   leg core.safe_transactions;
   safe core.safes;
@@ -389,10 +389,10 @@ BEGIN
   IF leg.safe_tx_hash IS NOT NULL AND leg.safe_tx_hash <> p_safe_tx_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A colleague signed another hash for this leg. Sign nothing; freeze the Safe and compare machines';
   END IF;
-  IF NOT EXISTS (SELECT FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.staff_id = person AND a.content_hash = batch.content_hash) THEN
+  IF NOT EXISTS (SELECT FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.staff_id = signer AND a.content_hash = batch.content_hash) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'Approve this content first, then sign it';
   END IF;
-  SELECT s.safe_owner INTO owner_key FROM core.staff s WHERE s.id = person;
+  SELECT s.safe_owner INTO owner_key FROM core.staff s WHERE s.id = signer;
   SELECT * INTO safe FROM core.safes WHERE program_id = p_program AND id = leg.safe_id;
   IF owner_key IS NULL OR NOT EXISTS (SELECT FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = leg.safe_id AND o.owner = owner_key) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('You hold no owner key of the Safe %s', safe.name);
@@ -405,7 +405,7 @@ BEGIN
   END IF;
   UPDATE core.safe_transactions SET safe_tx_hash = p_safe_tx_hash WHERE program_id = p_program AND id = leg.id AND safe_tx_hash IS NULL;
   INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
-  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, person, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
+  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, signer, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
   SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = p_program AND g.safe_transaction_id = leg.id;
   IF leg.state = 'PROPOSED' AND signed >= safe.threshold THEN
     UPDATE core.safe_transactions SET state = 'SIGNED' WHERE program_id = p_program AND id = leg.id;
