@@ -259,7 +259,8 @@ CREATE TABLE core.evidence (
 );
 CALL core.make_append_only('evidence');
 
--- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them.
+-- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them. What a line or leg lacks is
+-- an empty field: one NULL among the fields would drop the whole line or leg from what is hashed.
 CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT sha256(
     core.field('countersign/batch/1'::text) || core.field(uuid_send(b.program_id)) || core.field(uuid_send(b.id)) || core.field(int4send(b.revision))
@@ -267,15 +268,15 @@ CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS by
     || (SELECT core.field(int4send(count(*)::integer)) || coalesce(string_agg(
           core.field(int4send(p.line_no)) || core.field(coalesce(a.token, ''::bytea)) || core.field(p.recipient) || core.field(p.amount::text)
           || core.field(p.reference)
-          || core.field((SELECT string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C") FROM core.payout_sources ps
-                         WHERE ps.program_id = p.program_id AND ps.payout_id = p.id)), ''::bytea ORDER BY p.line_no), ''::bytea)
+          || core.field(coalesce((SELECT string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C") FROM core.payout_sources ps
+                                  WHERE ps.program_id = p.program_id AND ps.payout_id = p.id), '')), ''::bytea ORDER BY p.line_no), ''::bytea)
         FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
         WHERE p.program_id = b.program_id AND p.batch_id = b.id)
     || (SELECT core.field(int4send(count(*)::integer)) || coalesce(string_agg(
           core.field(int4send(t.leg_index))
-          || core.field((SELECT string_agg(int4send(p.line_no), ''::bytea ORDER BY (a.token IS NULL), a.token, p.line_no)
-                         FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
-                         WHERE p.program_id = t.program_id AND p.batch_id = t.batch_id AND p.leg_index = t.leg_index))
+          || core.field(coalesce((SELECT string_agg(int4send(p.line_no), ''::bytea ORDER BY (a.token IS NULL), a.token, p.line_no)
+                                  FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+                                  WHERE p.program_id = t.program_id AND p.batch_id = t.batch_id AND p.leg_index = t.leg_index), ''::bytea))
           || core.field(t.to_address) || core.field(t.value::text) || core.field(int4send(t.operation)) || core.field(t.safe_tx_gas::text)
           || core.field(t.base_gas::text) || core.field(t.gas_price::text) || core.field(t.gas_token) || core.field(t.refund_receiver),
           ''::bytea ORDER BY t.leg_index), ''::bytea)
