@@ -163,6 +163,14 @@ CREATE TABLE core.payout_sources (
 );
 CREATE UNIQUE INDEX payout_sources_one_live ON core.payout_sources (program_id, source_key) WHERE live;
 
+-- The published MultiSendCallOnly contracts (1.3.0 canonical, eip155, zksync; 1.4.1 canonical, zksync; 1.5.0), as the safe
+-- crate knows them: a delegate call to anything else could change the Safe itself.
+CREATE FUNCTION core.is_multi_send_call_only(p_address bytea) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT p_address IN (
+    '\x40a2accbd92bca938b02010e17a5b8929b49130d', '\xa1dabef33b3b82c7814b6d82a79e50f4ac44102b', '\xf220d3b4dfb23c4ade8c88e526c1353abacbc38f',
+    '\x9641d764fc13c8b624c04430c7356c1c7c8102e2', '\x0408ef011960d02349d50286d20531229bcef773', '\xa83c336b20401af773b6219ba5027174338d1836')
+$$;
+
 -- One leg of a batch. Refund fields are zero, as constraints: a payout never pays for its own gas.
 CREATE TABLE core.safe_transactions (
   program_id uuid NOT NULL,
@@ -170,7 +178,7 @@ CREATE TABLE core.safe_transactions (
   batch_id uuid NOT NULL,
   leg_index integer NOT NULL CHECK (leg_index >= 1),
   safe_id uuid NOT NULL,
-  to_address bytea NOT NULL CHECK (length(to_address) = 20),
+  to_address bytea NOT NULL CONSTRAINT a_leg_calls_multi_send_call_only CHECK (core.is_multi_send_call_only(to_address)),
   value numeric(38,0) NOT NULL CHECK (value = 0),
   operation smallint NOT NULL CHECK (operation = 1),
   safe_tx_gas numeric(38,0) NOT NULL DEFAULT 0 CHECK (safe_tx_gas = 0),

@@ -157,6 +157,25 @@ BEGIN
   END IF;
 END $$;
 
+-- A plan is a list of legs, numbered from 1 without gaps (their nonces follow the numbers), each with lines of its own.
+CREATE FUNCTION core.refuse_bad_plan(p_plan jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF jsonb_typeof(p_plan) IS DISTINCT FROM 'array' OR jsonb_array_length(p_plan) NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The plan is a list of 1 to 1,000 legs';
+  END IF;
+  IF EXISTS (
+    SELECT FROM jsonb_array_elements(p_plan) WITH ORDINALITY AS l(leg, position)
+    WHERE leg ->> 'leg_index' IS DISTINCT FROM position::text OR jsonb_typeof(leg -> 'line_nos') IS DISTINCT FROM 'array') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The legs of the plan are numbered 1, 2, 3 in this order, each with its list of lines';
+  END IF;
+  IF EXISTS (
+    SELECT FROM jsonb_array_elements(p_plan) AS l(leg)
+    WHERE jsonb_array_length(leg -> 'line_nos') = 0
+       OR EXISTS (SELECT FROM jsonb_array_elements(leg -> 'line_nos') AS n(line_no) WHERE n.line_no::text !~ '^[1-9][0-9]{0,3}$')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each leg of the plan pays at least one line, by its number';
+  END IF;
+END $$;
+
 -- p_plan: [{leg_index, line_nos, to}]; value, operation and refund fields are what the table's constraints say.
 CREATE FUNCTION api.submit_batch(p_program uuid, p_batch uuid, p_plan jsonb, p_content_hash bytea, p_signature bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -167,6 +186,7 @@ DECLARE
   missing text;
 BEGIN
   PERFORM core.require_state(batch, 'DRAFT');
+  PERFORM core.refuse_bad_plan(p_plan);
   PERFORM core.take_part(batch, person, 'EDITOR');
   -- The Safe's row orders everything that competes for its money and its nonces.
   PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
@@ -176,7 +196,8 @@ BEGIN
   UPDATE core.payouts p SET leg_index = l.leg_index
   FROM (SELECT x.leg_index, n.line_no::integer FROM jsonb_to_recordset(p_plan) AS x(leg_index integer, line_nos jsonb), jsonb_array_elements_text(x.line_nos) AS n(line_no)) l
   WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no = l.line_no;
-  IF EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND leg_index IS NULL)
+  IF NOT EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch)
+     OR EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND leg_index IS NULL)
      OR (SELECT count(*) FROM jsonb_to_recordset(p_plan) AS x(line_nos jsonb), jsonb_array_elements_text(x.line_nos))
         <> (SELECT count(*) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The plan pays each line exactly once; this one does not';
