@@ -61,7 +61,7 @@ CREATE TABLE core.batches (
   source text NOT NULL CHECK (source IN ('COMMISSIONS', 'FILE')),
   file_name text,
   file_sha256 bytea CHECK (length(file_sha256) = 32),
-  period text CHECK (length(period) BETWEEN 1 AND 40),
+  period text CHECK (length(period) BETWEEN 1 AND 40 AND period = btrim(period)),
   state text NOT NULL DEFAULT 'DRAFT',
   revision integer NOT NULL DEFAULT 1 CHECK (revision >= 1),
   created_by uuid NOT NULL REFERENCES core.staff,

@@ -53,9 +53,17 @@ DECLARE
   existing core.batches;
 BEGIN
   PERFORM core.require(p_program, 'create_batch');
+  IF jsonb_typeof(p_lines) IS DISTINCT FROM 'array' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The lines of a file are a list';
+  END IF;
   IF jsonb_array_length(p_lines) NOT BETWEEN 1 AND 1000 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('A batch has 1 to 1,000 lines; this file has %s', jsonb_array_length(p_lines));
   END IF;
+  IF p_file_name IS NULL OR p_file_sha256 IS NULL OR p_period IS NULL OR p_period <> btrim(p_period) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A file is known by its name, its SHA-256 and its period, written without spaces around it';
+  END IF;
+  -- Under the lock that counts numbers: the same file imported twice at once is recognised by the second.
+  PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;
   SELECT * INTO existing FROM core.batches b
   WHERE b.program_id = p_program AND b.file_sha256 = p_file_sha256 AND b.period = p_period AND b.state NOT IN ('REJECTED', 'CANCELLED', 'FAILED');
   IF existing.id IS NOT NULL THEN
@@ -73,6 +81,13 @@ BEGIN
   PERFORM core.refuse_foreign_assets(p_program, batch.id);
   PERFORM core.audit(p_program, 'batch.imported', batch.id, json_build_object('number', batch.number, 'file', p_file_name, 'sha256', encode(p_file_sha256, 'hex'), 'period', p_period, 'lines', jsonb_array_length(p_lines)));
   RETURN batch.id;
+EXCEPTION
+  WHEN unique_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Two lines of the file have the same number. Nothing was created';
+  WHEN foreign_key_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The Safe or an asset of a line does not belong to this program. Nothing was created';
+  WHEN check_violation OR not_null_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each line has a number from 1 to 1,000, an asset, a recipient other than zero, an amount above zero and a reference of at most 140 characters. Nothing was created';
 END $$;
 
 -- Every line pays an asset of the chain that the Safe lives on, and never the Safe itself or the token contract.
