@@ -36,6 +36,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS423', MESSAGE = 'The program is closed';
   END IF;
   PERFORM core.refuse_frozen(p_program, p_safe, NULL);
+  IF length(p_title) BETWEEN 1 AND 80 IS NOT TRUE OR NOT EXISTS (SELECT FROM core.safes WHERE program_id = p_program AND id = p_safe) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A batch has a title of 1 to 80 characters and a Safe of its program';
+  END IF;
   -- Numbers are counted under a lock on the program, so that they have no gaps.
   PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;
   INSERT INTO core.batches (program_id, number, title, safe_id, source, file_name, file_sha256, period, created_by)
