@@ -293,15 +293,20 @@ CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS by
   WHERE b.program_id = p_program AND b.id = p_batch
 $$;
 
--- The most approvers that any policy asks for: per asset, over what this preparer submitted and over what each payee of
--- the batch gets within 24 hours, so that splitting gains nothing. None if an asset has no policy.
+-- The most approvers that any policy asks for: per asset, over what the same preparers submitted and over what each payee
+-- of the batch gets within 24 hours before or after its submission (not before now: waiting a day would undo the sum), so
+-- that splitting gains nothing. None if an asset has no policy.
 CREATE FUNCTION core.required_approvers(p_program uuid, p_batch uuid) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH batch AS (SELECT * FROM core.batches WHERE program_id = p_program AND id = p_batch),
   recent AS (
-    SELECT p.asset_id, p.recipient, p.amount, (b.submitted_by = (SELECT submitted_by FROM batch)) AS same_preparer, b.id = p_batch AS this
-    FROM core.batches b JOIN core.payouts p ON p.program_id = b.program_id AND p.batch_id = b.id
-    WHERE b.program_id = p_program
-      AND (b.id = p_batch OR (b.state NOT IN ('DRAFT', 'REJECTED', 'CANCELLED', 'FAILED') AND b.submitted_at > clock_timestamp() - interval '24 hours'))),
+    SELECT p.asset_id, p.recipient, p.amount, b.id = p_batch AS this,
+      b.created_by IN (this.created_by, this.submitted_by) OR b.submitted_by IN (this.created_by, this.submitted_by) AS same_preparer
+    FROM batch this
+    JOIN core.batches b ON b.program_id = this.program_id AND (b.id = this.id
+      OR (b.state NOT IN ('DRAFT', 'REJECTED', 'CANCELLED', 'FAILED')
+          AND b.submitted_at > coalesce(this.submitted_at, clock_timestamp()) - interval '24 hours'
+          AND b.submitted_at < coalesce(this.submitted_at, clock_timestamp()) + interval '24 hours'))
+    JOIN core.payouts p ON p.program_id = b.program_id AND p.batch_id = b.id),
   assets AS (SELECT DISTINCT asset_id FROM recent WHERE this),
   stakes AS (
     SELECT asset_id, sum(amount) AS amount FROM recent WHERE (same_preparer OR this) AND asset_id IN (SELECT asset_id FROM assets) GROUP BY asset_id
