@@ -255,13 +255,20 @@ CREATE TABLE core.change_requests (
   CHECK (confirmed_by <> proposed_by),
   CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL))
 );
--- Which permission proposes and confirms a kind of change.
-CREATE TABLE core.change_kinds (kind text PRIMARY KEY, permission text NOT NULL);
+-- Which permission proposes and confirms a kind of change, and whether it changes one program, the whole house or either.
+-- What is shared by all programs needs the permission in all of them.
+CREATE TABLE core.change_kinds (
+  kind text PRIMARY KEY,
+  permission text NOT NULL,
+  reach text NOT NULL CHECK (reach IN ('PROGRAM', 'HOUSE', 'EITHER'))
+);
 INSERT INTO core.change_kinds VALUES
-  ('program.add', 'manage_rules'), ('chain.add', 'manage_rules'), ('asset.add', 'manage_rules'), ('safe.add', 'manage_rules'),
-  ('policy.set', 'manage_rules'), ('rule.set', 'manage_rules'), ('opening_balance.add', 'manage_rules'),
-  ('staff.add', 'manage_staff'), ('machine.add', 'manage_staff'), ('grant.add', 'manage_staff'), ('grant.revoke', 'manage_staff'),
-  ('identity_key.add', 'manage_staff'), ('affiliate.add', 'manage_payees'), ('freeze.lift', 'operate');
+  ('program.add', 'manage_rules', 'HOUSE'), ('chain.add', 'manage_rules', 'HOUSE'),
+  ('asset.add', 'manage_rules', 'PROGRAM'), ('safe.add', 'manage_rules', 'PROGRAM'), ('policy.set', 'manage_rules', 'PROGRAM'),
+  ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
+  ('staff.add', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
+  ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
+  ('affiliate.add', 'manage_payees', 'PROGRAM'), ('freeze.lift', 'operate', 'PROGRAM');
 
 -- Freezes -------------------------------------------------------------------------------------------------------------
 CREATE TABLE core.freezes (

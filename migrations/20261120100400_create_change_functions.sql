@@ -102,7 +102,11 @@ BEGIN
     END IF;
     INSERT INTO core.grants (staff_id, program_id, role) VALUES ((body ->> 'staff_id')::uuid, program, body ->> 'role') RETURNING id INTO made;
   WHEN 'grant.revoke' THEN
-    UPDATE core.grants SET revoked_at = clock_timestamp() WHERE id = (body ->> 'grant_id')::uuid AND revoked_at IS NULL RETURNING id INTO made;
+    UPDATE core.grants SET revoked_at = clock_timestamp()
+    WHERE id = (body ->> 'grant_id')::uuid AND program_id IS NOT DISTINCT FROM program AND revoked_at IS NULL RETURNING id INTO made;
+    IF made IS NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such grant in force where this change was proposed';
+    END IF;
   WHEN 'identity_key.add' THEN
     UPDATE core.identity_keys SET revoked_at = clock_timestamp() WHERE staff_id = p_request.proposed_by AND revoked_at IS NULL;
     INSERT INTO core.identity_keys (staff_id, public_key, confirmed_by)
@@ -133,18 +137,22 @@ $$;
 CREATE FUNCTION api.propose_change(p_request uuid, p_program uuid, p_kind text, p_payload json, p_signature bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  needed text;
+  needed core.change_kinds;
   proposer uuid := core.me();
 BEGIN
-  SELECT permission INTO needed FROM core.change_kinds WHERE kind = p_kind;
-  IF needed IS NULL THEN
+  SELECT * INTO needed FROM core.change_kinds WHERE kind = p_kind;
+  IF needed.kind IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a kind of change', p_kind);
+  END IF;
+  IF needed.reach <> 'EITHER' AND (needed.reach = 'PROGRAM') IS DISTINCT FROM (p_program IS NOT NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format(
+      CASE needed.reach WHEN 'HOUSE' THEN '%s changes what all programs share: propose it without a program' ELSE '%s changes one program: name it' END, p_kind);
   END IF;
   -- Everybody proposes their own identity key; somebody else confirms it.
   IF p_kind = 'identity_key.add' AND proposer IS NOT NULL THEN
     NULL;
   ELSE
-    proposer := core.require(p_program, needed);
+    proposer := core.require(p_program, needed.permission);
   END IF;
   IF core.active_identity_key(proposer) IS NOT NULL THEN
     PERFORM core.require_signature(proposer, p_signature);

@@ -31,7 +31,8 @@ CREATE POLICY colleagues ON core.identity_keys FOR SELECT TO countersign_staff U
 CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
   USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
 CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
-  USING (proposed_by = (SELECT core.me()) OR (program_id IS NULL AND core.can(NULL, 'manage_staff')) OR program_id IN (SELECT core.my_programs()));
+  USING (proposed_by = (SELECT core.me()) OR program_id IN (SELECT core.my_programs())
+         OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules')))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
   core.chains, core.roles, core.role_permissions, core.state_transitions TO countersign_staff;
