@@ -133,6 +133,18 @@ CREATE FUNCTION core.treasury_account(p_program uuid, p_safe uuid, p_asset uuid)
   FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe
 $$;
 
+-- One text, one meaning: a key that occurs twice would show one value to a person and apply another.
+CREATE FUNCTION core.refuse_ambiguous(p_payload json) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF json_typeof(p_payload) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change is a JSON object';
+  END IF;
+  IF EXISTS (SELECT FROM json_object_keys(p_payload) AS k(name) GROUP BY name HAVING count(*) > 1)
+     OR (json_typeof(p_payload -> 'tiers') = 'object' AND EXISTS (SELECT FROM json_object_keys(p_payload -> 'tiers') AS k(name) GROUP BY name HAVING count(*) > 1)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change names each field once';
+  END IF;
+END $$;
+
 -- The proposer names the request, so that the signature can name it too.
 CREATE FUNCTION api.propose_change(p_request uuid, p_program uuid, p_kind text, p_payload json, p_signature bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -154,9 +166,11 @@ BEGIN
   ELSE
     proposer := core.require(p_program, needed.permission);
   END IF;
-  IF core.active_identity_key(proposer) IS NOT NULL THEN
+  -- Unsigned is only the key with which a person begins to sign.
+  IF p_kind <> 'identity_key.add' OR core.active_identity_key(proposer) IS NOT NULL THEN
     PERFORM core.require_signature(proposer, p_signature);
   END IF;
+  PERFORM core.refuse_ambiguous(p_payload);
   INSERT INTO core.change_requests (id, program_id, kind, payload, payload_hash, proposed_by, proposed_signature)
   VALUES (p_request, p_program, p_kind, p_payload, sha256(convert_to(p_payload::text, 'UTF8')), proposer, p_signature);
   PERFORM core.audit(p_program, 'change.proposed', p_request, json_build_object('kind', p_kind, 'payload', p_payload));
@@ -180,7 +194,8 @@ BEGIN
   IF confirmer = request.proposed_by THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You proposed this change: somebody else confirms it';
   END IF;
-  IF core.active_identity_key(confirmer) IS NOT NULL THEN
+  -- Unsigned is only the confirmation of the first key of all: nobody has one to sign it with.
+  IF request.kind <> 'identity_key.add' OR EXISTS (SELECT FROM core.identity_keys) THEN
     PERFORM core.require_signature(confirmer, p_signature);
   END IF;
   made := core.apply_change(request);
