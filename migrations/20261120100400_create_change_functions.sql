@@ -59,9 +59,15 @@ BEGIN
     INSERT INTO core.safes (program_id, name, chain_id, address, version, singleton, fallback_handler, threshold)
     VALUES (program, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
             core.parse_address(body ->> 'singleton'), core.parse_address(body ->> 'fallback_handler'), (body ->> 'threshold')::integer) RETURNING id INTO made;
+    IF jsonb_typeof(body -> 'owners') IS DISTINCT FROM 'array' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The owners of a Safe are a list of addresses';
+    END IF;
     FOR owner_text IN SELECT jsonb_array_elements_text(body -> 'owners') LOOP
       INSERT INTO core.safe_owners (program_id, safe_id, owner) VALUES (program, made, core.parse_address(owner_text));
     END LOOP;
+    IF (SELECT count(*) FROM core.safe_owners WHERE program_id = program AND safe_id = made) < (body ->> 'threshold')::integer THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The threshold of a Safe is at most the number of its owners';
+    END IF;
   WHEN 'policy.set' THEN
     IF (body ->> 'approvers')::integer > (SELECT min(threshold) FROM core.safes WHERE program_id = program) AND (body ->> 'beyond_chain')::boolean IS NOT TRUE THEN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The policy asks for more approvers than the Safe has signatures: say beyond_chain to accept that the rest is not enforced on chain';
@@ -72,6 +78,11 @@ BEGIN
     VALUES (program, (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'at_least'), (body ->> 'approvers')::integer,
             coalesce((body ->> 'software_keys')::boolean, false)) RETURNING id INTO made;
   WHEN 'rule.set' THEN
+    -- numeric(9,8) would round a ninth digit away without a word.
+    IF EXISTS (SELECT FROM (SELECT body ->> 'base_rate' UNION ALL SELECT body ->> 'override_rate' UNION ALL SELECT t.value FROM jsonb_each_text(coalesce(body -> 'tiers', '{}')) t) r(rate)
+               WHERE r.rate IS NULL OR r.rate !~ '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A rate is a number from 0 to 1 with at most 8 decimals';
+    END IF;
     INSERT INTO core.commission_rules (program_id, base_rate, override_rate, holding_days, effective_from)
     VALUES (program, (body ->> 'base_rate')::numeric, (body ->> 'override_rate')::numeric, coalesce((body ->> 'holding_days')::integer, 30),
             (body ->> 'effective_from')::timestamptz) RETURNING id INTO made;
