@@ -324,10 +324,26 @@ CREATE TRIGGER batches_follow_their_states BEFORE INSERT OR UPDATE OF state ON c
 CREATE TRIGGER payouts_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_state('payout');
 CREATE TRIGGER safe_transactions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_state('safe_transaction');
 
-CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Refuses unless as many people as the policy asks for now approved exactly this content.
+CREATE FUNCTION core.refuse_unapproved(p_batch core.batches) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  needed integer;
+  needed integer := core.required_approvers(p_batch.program_id, p_batch.id);
   given integer;
+BEGIN
+  SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = p_batch.program_id AND a.batch_id = p_batch.id AND a.content_hash = p_batch.content_hash;
+  IF needed IS NULL OR given < needed THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
+  END IF;
+END $$;
+
+-- Whether a signature is out that the chain may still accept: for one leg, or for any leg of a batch (law 6).
+CREATE FUNCTION core.is_signed(p_program uuid, p_batch uuid, p_leg integer) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT FROM core.safe_transactions t JOIN core.signatures g ON g.program_id = t.program_id AND g.safe_transaction_id = t.id
+    WHERE t.program_id = p_program AND t.batch_id = p_batch AND (p_leg IS NULL OR t.leg_index = p_leg) AND t.state NOT IN ('FAILED', 'REPLACED', 'REJECTED'))
+$$;
+
+CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is cancelled, never deleted';
@@ -346,11 +362,7 @@ BEGIN
     END IF;
   END IF;
   IF NEW.state IN ('APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN
-    needed := core.required_approvers(NEW.program_id, NEW.id);
-    SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = NEW.program_id AND a.batch_id = NEW.id AND a.content_hash = NEW.content_hash;
-    IF needed IS NULL OR given < needed THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
-    END IF;
+    PERFORM core.refuse_unapproved(NEW);
   END IF;
   IF NEW.state = 'EXECUTING' AND OLD.state = 'APPROVED' AND EXISTS (
     SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state <> 'SIGNED') THEN
@@ -441,3 +453,34 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER safe_transactions_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_safe_transaction();
+
+-- A signature is stored only under approved content, while its policy still holds, for the person's own owner key, over the
+-- leg's own hash, and with every line of the leg held on the treasury.
+CREATE FUNCTION core.guard_signature() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches;
+  leg core.safe_transactions;
+BEGIN
+  SELECT * INTO batch FROM core.batches b WHERE b.program_id = NEW.program_id AND b.id = NEW.batch_id FOR SHARE;
+  SELECT * INTO leg FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.id = NEW.safe_transaction_id;
+  IF batch.state IS DISTINCT FROM 'APPROVED' OR batch.content_hash IS DISTINCT FROM NEW.content_hash
+     OR core.batch_content_hash(batch.program_id, batch.id) IS DISTINCT FROM NEW.content_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only the approved content of a batch is signed';
+  END IF;
+  PERFORM core.refuse_frozen(batch.program_id, batch.safe_id, batch.id);
+  PERFORM core.refuse_unapproved(batch);
+  IF leg.nonce IS NULL OR leg.safe_tx_hash IS DISTINCT FROM NEW.safe_tx_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signature is over the hash of its leg, at its nonce';
+  END IF;
+  IF NOT EXISTS (SELECT FROM core.staff s WHERE s.id = NEW.staff_id AND s.safe_owner = NEW.owner AND s.revoked_at IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A person signs with the owner key that is registered as theirs';
+  END IF;
+  IF EXISTS (
+    SELECT FROM core.payouts p WHERE p.program_id = leg.program_id AND p.batch_id = leg.batch_id AND p.leg_index = leg.leg_index AND NOT EXISTS (
+      SELECT FROM core.transfers h WHERE h.program_id = p.program_id AND h.reason = 'payout_hold' AND h.cause_id = p.id AND h.phase = 'PENDING' AND h.occurrence = batch.revision
+        AND NOT EXISTS (SELECT FROM core.transfers r WHERE r.program_id = h.program_id AND r.pending_id = h.id))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every line of this leg must be held on the treasury before it is signed';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER signatures_hold_their_rules BEFORE INSERT ON core.signatures FOR EACH ROW EXECUTE FUNCTION core.guard_signature();

@@ -272,6 +272,7 @@ DECLARE
   batch core.batches := core.lock_batch(p_program, p_batch);
   given integer;
   needed integer;
+  broken text;
 BEGIN
   IF batch.state NOT IN ('PENDING_APPROVAL', 'APPROVED') OR batch.content_hash IS DISTINCT FROM p_content_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s changed since it was shown, or is not waiting for approval: open it again', batch.number);
@@ -290,10 +291,13 @@ BEGIN
   RETURN batch.state;
 EXCEPTION
   WHEN unique_violation THEN
-    IF SQLERRM LIKE '%an_editor_cannot_approve%' THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You prepared or edited this batch: somebody else approves it', CONSTRAINT = 'an_editor_cannot_approve';
+    GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+    IF broken = 'an_editor_cannot_approve' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You prepared or edited this batch: somebody else approves it', CONSTRAINT = broken;
     END IF;
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'You approved this content already';
+    RAISE EXCEPTION USING ERRCODE = 'CS409', CONSTRAINT = broken, MESSAGE = CASE broken
+      WHEN 'approvals_pkey' THEN 'You approved this content already'
+      ELSE format('Signing cannot open: %s is taken already', broken) END;
 END $$;
 
 -- The one function that allocates nonces: contiguous, behind what is signed or known to be used, under a lock on the Safe.
@@ -418,12 +422,16 @@ DECLARE
   safe core.safes;
   owner_key bytea;
   signed integer;
+  broken text;
 BEGIN
   PERFORM core.require_state(batch, 'APPROVED');
   PERFORM core.refuse_frozen(p_program, batch.safe_id, p_batch);
   SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND batch_id = p_batch AND leg_index = p_leg FOR UPDATE;
   IF leg.id IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('Batch %s has no leg %s', batch.number, p_leg);
+  END IF;
+  IF length(p_safe_tx_hash) IS DISTINCT FROM 32 OR length(p_signature) IS DISTINCT FROM 65 OR p_key_kind IN ('SOFTWARE', 'LEDGER') IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A leg is signed with a hash of 32 bytes, a signature of 65 bytes and the kind of key, SOFTWARE or LEDGER';
   END IF;
   IF leg.safe_tx_hash IS NOT NULL AND leg.safe_tx_hash <> p_safe_tx_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A colleague signed another hash for this leg. Sign nothing; freeze the Safe and compare machines';
@@ -452,7 +460,10 @@ BEGIN
   PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'key', p_key_kind));
   RETURN signed;
 EXCEPTION WHEN unique_violation THEN
-  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'You signed this leg already';
+  GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+  RAISE EXCEPTION USING ERRCODE = 'CS409', CONSTRAINT = broken, MESSAGE = CASE broken
+    WHEN 'signatures_pkey' THEN 'You signed this leg already'
+    ELSE 'This hash belongs to another leg already. Sign nothing; freeze the Safe and compare machines' END;
 END $$;
 
 -- Hands the signed legs to the executor.
