@@ -368,6 +368,16 @@ BEGIN
     SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state <> 'SIGNED') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every leg needs its signatures before the batch is sent';
   END IF;
+  IF NEW.state IN ('CANCELLED', 'REJECTED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.id, NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed batch is not free before its nonces are used';
+  END IF;
+  IF NEW.state IN ('FAILED', 'PARTIALLY_EXECUTED') AND NEW.state <> OLD.state AND EXISTS (
+    SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state <> 'FAILED' AND (NEW.state = 'FAILED' OR p.state <> 'SETTLED')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch has failed when each of its lines has ended and the chain paid none of them, or not all';
+  END IF;
+  IF OLD.state = 'PENDING_APPROVAL' AND NEW.state = 'DRAFT' AND (NEW.content_hash IS NOT NULL OR NEW.revision <> OLD.revision + 1) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A returned batch begins its next revision';
+  END IF;
   IF NEW.state = 'EXECUTED' AND EXISTS (
     SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state <> 'SETTLED') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is executed when each of its lines is paid by its own evidence';
@@ -389,6 +399,9 @@ BEGIN
       WHERE e.program_id = NEW.program_id AND e.payout_id = NEW.id AND t.state = 'CONFIRMED' AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A line is paid only by its own evidence';
     END IF;
+    IF NEW.state IN ('CANCELLED', 'FAILED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.batch_id, NEW.leg_index) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed line is not free before its nonce is used';
+    END IF;
     RETURN NEW;
   END IF;
   SELECT b.state INTO batch_state FROM core.batches b WHERE b.program_id = line.program_id AND b.id = line.batch_id FOR SHARE;
@@ -403,12 +416,14 @@ CREATE TRIGGER payouts_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON cor
 CREATE FUNCTION core.guard_payout_source() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   line core.payout_sources;
+  payout core.payouts;
   batch_state text;
 BEGIN
   line := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
-  SELECT b.state INTO batch_state FROM core.payouts p JOIN core.batches b ON b.program_id = p.program_id AND b.id = p.batch_id
-  WHERE p.program_id = line.program_id AND p.id = line.payout_id;
-  IF TG_OP = 'UPDATE' AND OLD.live AND NOT NEW.live AND batch_state IN ('REJECTED', 'CANCELLED', 'FAILED', 'PARTIALLY_EXECUTED', 'EXECUTING')
+  SELECT * INTO payout FROM core.payouts p WHERE p.program_id = line.program_id AND p.id = line.payout_id;
+  SELECT b.state INTO batch_state FROM core.batches b WHERE b.program_id = payout.program_id AND b.id = payout.batch_id;
+  IF TG_OP = 'UPDATE' AND OLD.live AND NOT NEW.live AND payout.state IN ('CANCELLED', 'FAILED') AND batch_state <> 'DRAFT'
+     AND NOT core.is_signed(payout.program_id, payout.batch_id, payout.leg_index)
      AND (NEW.program_id, NEW.payout_id, NEW.source_key, NEW.commission_id) IS NOT DISTINCT FROM (OLD.program_id, OLD.payout_id, OLD.source_key, OLD.commission_id) THEN
     RETURN NEW;
   END IF;
@@ -449,6 +464,17 @@ BEGIN
   END IF;
   IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);
+    IF NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent is stored first';
+    END IF;
+  END IF;
+  IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A resend is the same hash';
+  END IF;
+  -- Failed and replaced legs free their lines: only once the chain has gone past their nonce.
+  IF NEW.state IN ('FAILED', 'REPLACED', 'REJECTED') AND NEW.state <> OLD.state AND NOT EXISTS (
+    SELECT FROM core.safes s WHERE s.program_id = NEW.program_id AND s.id = NEW.safe_id AND s.observed_nonce > NEW.nonce) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s is not used as far as the watcher has read this Safe: read the Safe first', NEW.nonce);
   END IF;
   RETURN NEW;
 END $$;
@@ -484,3 +510,46 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER signatures_hold_their_rules BEFORE INSERT ON core.signatures FOR EACH ROW EXECUTE FUNCTION core.guard_signature();
+
+-- Holds follow the chain: voided only when nothing signed can pay the line any more, posted only when it is paid.
+CREATE FUNCTION core.guard_payout_transfer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  payout core.payouts;
+BEGIN
+  SELECT * INTO payout FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.id = NEW.cause_id;
+  IF NEW.phase = 'VOID' AND core.is_signed(payout.program_id, payout.batch_id, payout.leg_index) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The hold of a signed line is not released before its nonce is used';
+  END IF;
+  IF NEW.phase <> 'VOID' AND payout.state IS DISTINCT FROM 'SETTLED' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Money leaves the treasury in the ledger when the chain has paid the line';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER payout_transfers_follow_the_chain BEFORE INSERT ON core.transfers FOR EACH ROW
+  WHEN (NEW.reason IN ('payout', 'payout_hold') AND NEW.phase <> 'PENDING') EXECUTE FUNCTION core.guard_payout_transfer();
+
+-- A commission is payable from a confirmed settlement, paid with its line, and free again only with its line.
+CREATE FUNCTION core.guard_commission() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  line_state text;
+  line_is_signed boolean;
+BEGIN
+  IF OLD.state = 'ACCRUED' AND NEW.state = 'PAYABLE' THEN
+    IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id AND s.state = 'CONFIRMED') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is payable only from a confirmed settlement';
+    END IF;
+    RETURN NEW;
+  END IF;
+  SELECT p.state, core.is_signed(p.program_id, p.batch_id, p.leg_index) INTO line_state, line_is_signed
+  FROM core.payout_sources ps JOIN core.payouts p ON p.program_id = ps.program_id AND p.id = ps.payout_id
+  WHERE ps.program_id = NEW.program_id AND ps.source_key = 'commission:' || NEW.id AND ps.live;
+  IF (NEW.state = 'PAID' AND line_state IS DISTINCT FROM 'SETTLED')
+     OR (NEW.state IN ('PAYABLE', 'CLAWED_BACK') AND (line_is_signed IS TRUE OR line_state = 'SETTLED'))
+     OR (OLD.state = 'PAID' AND line_state = 'SETTLED')
+     OR (NEW.state = 'PENDING_APPROVAL' AND line_state IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A commission follows its line: it cannot become %s while the line is %s', NEW.state, coalesce(line_state, 'missing'));
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER commissions_follow_their_lines BEFORE UPDATE OF state ON core.commissions FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION core.guard_commission();
