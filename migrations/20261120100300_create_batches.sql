@@ -553,3 +553,18 @@ BEGIN
 END $$;
 CREATE TRIGGER commissions_follow_their_lines BEFORE UPDATE OF state ON core.commissions FOR EACH ROW
   WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION core.guard_commission();
+
+-- Evidence belongs to the confirmed leg that pays the line, in that leg's own transaction and block.
+CREATE FUNCTION core.guard_evidence() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM core.payouts p
+    JOIN core.safe_transactions t ON t.program_id = p.program_id AND t.batch_id = p.batch_id AND t.leg_index = p.leg_index
+    JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id
+    WHERE p.program_id = NEW.program_id AND p.id = NEW.payout_id AND t.id = NEW.safe_transaction_id AND t.state = 'CONFIRMED'
+      AND (t.ethereum_tx_hash, t.block_number, t.block_hash, s.chain_id) = (NEW.ethereum_tx_hash, NEW.block_number, NEW.block_hash, NEW.chain_id)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Evidence is from the confirmed transaction of the leg that pays the line';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER evidence_is_of_its_leg BEFORE INSERT ON core.evidence FOR EACH ROW EXECUTE FUNCTION core.guard_evidence();
