@@ -86,6 +86,23 @@ BEGIN
   EXECUTE format('CREATE TRIGGER append_only_table BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change()', p_table);
 END $$;
 
+-- What people approved stays as they approved it, for the owner's own statements too: only the named columns change, an end
+-- (revoked, lifted, replaced) is final, and no row goes.
+CREATE FUNCTION core.keep_fixed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'DELETE' OR (to_jsonb(NEW) - TG_ARGV) IS DISTINCT FROM (to_jsonb(OLD) - TG_ARGV)
+     OR coalesce(to_jsonb(OLD) ->> 'revoked_at', to_jsonb(OLD) ->> 'lifted_at', to_jsonb(OLD) ->> 'replaced_at') IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I stays as it was approved: only %s may change', TG_TABLE_NAME, array_to_string(TG_ARGV, ', '));
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE PROCEDURE core.make_fixed(p_table text, VARIADIC p_but text[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER stays_as_approved BEFORE UPDATE OR DELETE ON core.%I FOR EACH ROW EXECUTE FUNCTION core.keep_fixed(%s)',
+                 p_table, (SELECT string_agg(quote_literal(b), ', ') FROM unnest(p_but) AS b));
+END $$;
+
 -- Programs and people -------------------------------------------------------------------------------------------------
 CREATE TABLE core.programs (
   id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
@@ -317,6 +334,16 @@ CREATE TABLE core.assets (
   UNIQUE NULLS NOT DISTINCT (program_id, chain_id, token),
   UNIQUE (program_id, symbol)
 );
+
+CALL core.make_fixed('programs', 'name', 'status');
+CALL core.make_fixed('staff', 'revoked_at');
+CALL core.make_fixed('machines', 'revoked_at');
+CALL core.make_fixed('identity_keys', 'revoked_at');
+CALL core.make_fixed('grants', 'revoked_at');
+CALL core.make_fixed('freezes', 'lifted_at');
+CALL core.make_fixed('chains', 'name', 'gas_max');
+CALL core.make_append_only('assets');
+CALL core.make_append_only('state_transitions');
 
 -- Heartbeats of the machines, for the status bar.
 CREATE TABLE core.heartbeats (

@@ -25,6 +25,8 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
+CALL core.make_fixed('safes', 'name', 'observed_nonce', 'observed_block', 'observed_at');
+CALL core.make_append_only('safe_owners');
 -- What the chain says a Safe holds, at a named block.
 CREATE TABLE core.safe_balances (
   program_id uuid NOT NULL,
@@ -50,6 +52,7 @@ CREATE TABLE core.policies (
   PRIMARY KEY (program_id, id),
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
+CALL core.make_fixed('policies', 'replaced_at');
 CREATE UNIQUE INDEX policies_one_in_force ON core.policies (program_id, asset_id, at_least) WHERE replaced_at IS NULL;
 
 CREATE TABLE core.batches (
@@ -65,6 +68,7 @@ CREATE TABLE core.batches (
   state text NOT NULL DEFAULT 'DRAFT',
   revision integer NOT NULL DEFAULT 1 CHECK (revision >= 1),
   created_by uuid NOT NULL REFERENCES core.staff,
+  creators_part text NOT NULL DEFAULT 'EDITOR' CHECK (creators_part = 'EDITOR'),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   submitted_by uuid REFERENCES core.staff,
   submitted_at timestamptz,
@@ -94,6 +98,9 @@ CREATE TABLE core.batch_participants (
   FOREIGN KEY (program_id, batch_id) REFERENCES core.batches
 );
 CALL core.make_append_only('batch_participants');
+-- Whoever creates a batch is one of its editors when the transaction ends, however the row came to be.
+ALTER TABLE core.batches ADD CONSTRAINT its_creator_is_an_editor FOREIGN KEY (program_id, id, created_by, creators_part)
+  REFERENCES core.batch_participants (program_id, batch_id, staff_id, part) DEFERRABLE INITIALLY DEFERRED;
 
 CREATE TABLE core.batch_revisions (
   program_id uuid NOT NULL,
@@ -348,8 +355,8 @@ BEGIN
   IF TG_OP = 'DELETE' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is cancelled, never deleted';
   END IF;
-  IF (NEW.program_id, NEW.id, NEW.number, NEW.safe_id, NEW.source, NEW.file_sha256, NEW.period, NEW.created_by, NEW.created_at)
-     IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.number, OLD.safe_id, OLD.source, OLD.file_sha256, OLD.period, OLD.created_by, OLD.created_at) THEN
+  IF (NEW.program_id, NEW.id, NEW.number, NEW.safe_id, NEW.source, NEW.file_name, NEW.file_sha256, NEW.period, NEW.created_by, NEW.created_at)
+     IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.number, OLD.safe_id, OLD.source, OLD.file_name, OLD.file_sha256, OLD.period, OLD.created_by, OLD.created_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch keeps its Safe, its source and its preparer';
   END IF;
   IF OLD.state <> 'DRAFT' AND NEW.state <> 'DRAFT' AND (NEW.content_hash, NEW.revision, NEW.submitted_by) IS DISTINCT FROM (OLD.content_hash, OLD.revision, OLD.submitted_by) THEN

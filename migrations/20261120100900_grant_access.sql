@@ -56,6 +56,18 @@ GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), a
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
 
+-- No table is emptied, not even by its owner.
+DO $$
+DECLARE
+  table_name text;
+BEGIN
+  FOR table_name IN
+    SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'core'::regnamespace AND c.relkind = 'r' AND c.relname <> '_sqlx_migrations'
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND (t.tgtype & 32) <> 0) LOOP
+    EXECUTE format('CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change()', table_name);
+  END LOOP;
+END $$;
+
 -- The version of the schema, for whoever may connect.
 CREATE FUNCTION api.schema_version() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $$ SELECT max(version) FROM core._sqlx_migrations WHERE success $$;
