@@ -381,13 +381,18 @@ END $$;
 CREATE FUNCTION api.cancel_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  person uuid := core.require(p_program, 'view');
   batch core.batches := core.lock_batch(p_program, p_batch);
-  person uuid := core.me();
 BEGIN
   IF person IS DISTINCT FROM batch.created_by OR NOT core.can(p_program, 'edit_batch') THEN
     person := core.require(p_program, 'operate');
   END IF;
   PERFORM core.require_reason(p_reason);
+  IF batch.state NOT IN ('DRAFT', 'PENDING_APPROVAL', 'APPROVED') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s is %s now and cannot be cancelled', batch.number, batch.state);
+  END IF;
+  -- Before anything is looked at: nonces are given out under this lock, and a later batch may be taking the next one.
+  PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
   IF EXISTS (SELECT FROM core.signatures g WHERE g.program_id = p_program AND g.batch_id = p_batch) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is signed, and a signature stays valid until its nonce is used: it is freed only when the nonce is consumed by another transaction. Freeze it to stop the executor';
   END IF;
@@ -395,7 +400,6 @@ BEGIN
              WHERE t.program_id = p_program AND t.batch_id = p_batch AND later.state NOT IN ('REPLACED', 'REJECTED')) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A later batch waits behind the nonces of this one: cancel that batch first';
   END IF;
-  PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
   UPDATE core.safe_transactions SET nonce = NULL WHERE program_id = p_program AND batch_id = p_batch AND nonce IS NOT NULL;
   IF batch.state IN ('PENDING_APPROVAL', 'APPROVED') THEN
     UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
