@@ -43,6 +43,8 @@ END $$;
 CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require(p_program, 'execute');
+  -- Signatures of what is frozen stay inside: whoever reads them can send them without us.
+  PERFORM core.refuse_frozen(p_program, (SELECT b.safe_id FROM core.batches b WHERE b.program_id = p_program AND b.id = p_batch), p_batch);
   PERFORM core.audit(p_program, 'signatures.read', p_batch, '{}');
   RETURN QUERY SELECT w.* FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
