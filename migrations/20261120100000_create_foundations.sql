@@ -86,6 +86,23 @@ BEGIN
   EXECUTE format('CREATE TRIGGER append_only_table BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change()', p_table);
 END $$;
 
+-- What people approved stays as they approved it, for the owner's own statements too: only the named columns change, an end
+-- (revoked, lifted, replaced) is final, and no row goes.
+CREATE FUNCTION core.keep_fixed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'DELETE' OR (to_jsonb(NEW) - TG_ARGV) IS DISTINCT FROM (to_jsonb(OLD) - TG_ARGV)
+     OR coalesce(to_jsonb(OLD) ->> 'revoked_at', to_jsonb(OLD) ->> 'lifted_at', to_jsonb(OLD) ->> 'replaced_at') IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I stays as it was approved: only %s may change', TG_TABLE_NAME, array_to_string(TG_ARGV, ', '));
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE PROCEDURE core.make_fixed(p_table text, VARIADIC p_but text[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER stays_as_approved BEFORE UPDATE OR DELETE ON core.%I FOR EACH ROW EXECUTE FUNCTION core.keep_fixed(%s)',
+                 p_table, (SELECT string_agg(quote_literal(b), ', ') FROM unnest(p_but) AS b));
+END $$;
+
 -- Programs and people -------------------------------------------------------------------------------------------------
 CREATE TABLE core.programs (
   id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
@@ -255,13 +272,20 @@ CREATE TABLE core.change_requests (
   CHECK (confirmed_by <> proposed_by),
   CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL))
 );
--- Which permission proposes and confirms a kind of change.
-CREATE TABLE core.change_kinds (kind text PRIMARY KEY, permission text NOT NULL);
+-- Which permission proposes and confirms a kind of change, and whether it changes one program, the whole house or either.
+-- What is shared by all programs needs the permission in all of them.
+CREATE TABLE core.change_kinds (
+  kind text PRIMARY KEY,
+  permission text NOT NULL,
+  reach text NOT NULL CHECK (reach IN ('PROGRAM', 'HOUSE', 'EITHER'))
+);
 INSERT INTO core.change_kinds VALUES
-  ('program.add', 'manage_rules'), ('chain.add', 'manage_rules'), ('asset.add', 'manage_rules'), ('safe.add', 'manage_rules'),
-  ('policy.set', 'manage_rules'), ('rule.set', 'manage_rules'), ('opening_balance.add', 'manage_rules'),
-  ('staff.add', 'manage_staff'), ('machine.add', 'manage_staff'), ('grant.add', 'manage_staff'), ('grant.revoke', 'manage_staff'),
-  ('identity_key.add', 'manage_staff'), ('affiliate.add', 'manage_payees'), ('freeze.lift', 'operate');
+  ('program.add', 'manage_rules', 'HOUSE'), ('chain.add', 'manage_rules', 'HOUSE'),
+  ('asset.add', 'manage_rules', 'PROGRAM'), ('safe.add', 'manage_rules', 'PROGRAM'), ('policy.set', 'manage_rules', 'PROGRAM'),
+  ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
+  ('staff.add', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
+  ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
+  ('affiliate.add', 'manage_payees', 'PROGRAM'), ('freeze.lift', 'operate', 'PROGRAM');
 
 -- Freezes -------------------------------------------------------------------------------------------------------------
 CREATE TABLE core.freezes (
@@ -310,6 +334,16 @@ CREATE TABLE core.assets (
   UNIQUE NULLS NOT DISTINCT (program_id, chain_id, token),
   UNIQUE (program_id, symbol)
 );
+
+CALL core.make_fixed('programs', 'name', 'status');
+CALL core.make_fixed('staff', 'revoked_at');
+CALL core.make_fixed('machines', 'revoked_at');
+CALL core.make_fixed('identity_keys', 'revoked_at');
+CALL core.make_fixed('grants', 'revoked_at');
+CALL core.make_fixed('freezes', 'lifted_at');
+CALL core.make_fixed('chains', 'name', 'gas_max');
+CALL core.make_append_only('assets');
+CALL core.make_append_only('state_transitions');
 
 -- Heartbeats of the machines, for the status bar.
 CREATE TABLE core.heartbeats (

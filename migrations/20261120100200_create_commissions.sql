@@ -59,6 +59,9 @@ CREATE TABLE core.users (
   FOREIGN KEY (program_id, affiliate_id) REFERENCES core.affiliates
 );
 
+CALL core.make_fixed('payees', 'name');
+CALL core.make_append_only('users');
+
 CREATE TABLE core.commission_rules (
   program_id uuid NOT NULL REFERENCES core.programs,
   id uuid NOT NULL DEFAULT core.uuid_v7(),
@@ -163,12 +166,8 @@ CREATE TABLE core.commissions (
 CREATE INDEX commissions_open ON core.commissions (program_id, state, payable_from) WHERE state IN ('ACCRUED', 'PAYABLE');
 CREATE TRIGGER commissions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.commissions FOR EACH ROW EXECUTE FUNCTION core.guard_state('commission');
 
-CREATE FUNCTION core.guard_money_row() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF TG_OP = 'DELETE' OR (NEW.program_id, NEW.id, NEW.asset_id, NEW.amount) IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.asset_id, OLD.amount) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I keeps its asset and amount', TG_TABLE_NAME);
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER settlements_keep_their_money BEFORE UPDATE OF program_id, id, asset_id, amount OR DELETE ON core.settlements FOR EACH ROW EXECUTE FUNCTION core.guard_money_row();
-CREATE TRIGGER commissions_keep_their_money BEFORE UPDATE OF program_id, id, asset_id, amount OR DELETE ON core.commissions FOR EACH ROW EXECUTE FUNCTION core.guard_money_row();
+-- Named columns only, so that a set of rows that changes its state pays nothing for this.
+CREATE TRIGGER settlements_keep_their_money BEFORE UPDATE OF program_id, id, intent_id, user_id, asset_id, amount, rail, tx_hash, occurred_at OR DELETE
+  ON core.settlements FOR EACH ROW EXECUTE FUNCTION core.keep_fixed('state', 'confirmed_at');
+CREATE TRIGGER commissions_keep_their_money BEFORE UPDATE OF program_id, id, settlement_id, kind, affiliate_id, rule_id, rate, asset_id, amount, payable_from OR DELETE
+  ON core.commissions FOR EACH ROW EXECUTE FUNCTION core.keep_fixed('state');

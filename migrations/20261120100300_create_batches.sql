@@ -25,6 +25,8 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
+CALL core.make_fixed('safes', 'name', 'observed_nonce', 'observed_block', 'observed_at');
+CALL core.make_append_only('safe_owners');
 -- What the chain says a Safe holds, at a named block.
 CREATE TABLE core.safe_balances (
   program_id uuid NOT NULL,
@@ -50,6 +52,7 @@ CREATE TABLE core.policies (
   PRIMARY KEY (program_id, id),
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
+CALL core.make_fixed('policies', 'replaced_at');
 CREATE UNIQUE INDEX policies_one_in_force ON core.policies (program_id, asset_id, at_least) WHERE replaced_at IS NULL;
 
 CREATE TABLE core.batches (
@@ -61,10 +64,11 @@ CREATE TABLE core.batches (
   source text NOT NULL CHECK (source IN ('COMMISSIONS', 'FILE')),
   file_name text,
   file_sha256 bytea CHECK (length(file_sha256) = 32),
-  period text CHECK (length(period) BETWEEN 1 AND 40),
+  period text CHECK (length(period) BETWEEN 1 AND 40 AND period = btrim(period)),
   state text NOT NULL DEFAULT 'DRAFT',
   revision integer NOT NULL DEFAULT 1 CHECK (revision >= 1),
   created_by uuid NOT NULL REFERENCES core.staff,
+  creators_part text NOT NULL DEFAULT 'EDITOR' CHECK (creators_part = 'EDITOR'),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   submitted_by uuid REFERENCES core.staff,
   submitted_at timestamptz,
@@ -94,6 +98,9 @@ CREATE TABLE core.batch_participants (
   FOREIGN KEY (program_id, batch_id) REFERENCES core.batches
 );
 CALL core.make_append_only('batch_participants');
+-- Whoever creates a batch is one of its editors when the transaction ends, however the row came to be.
+ALTER TABLE core.batches ADD CONSTRAINT its_creator_is_an_editor FOREIGN KEY (program_id, id, created_by, creators_part)
+  REFERENCES core.batch_participants (program_id, batch_id, staff_id, part) DEFERRABLE INITIALLY DEFERRED;
 
 CREATE TABLE core.batch_revisions (
   program_id uuid NOT NULL,
@@ -163,6 +170,14 @@ CREATE TABLE core.payout_sources (
 );
 CREATE UNIQUE INDEX payout_sources_one_live ON core.payout_sources (program_id, source_key) WHERE live;
 
+-- The published MultiSendCallOnly contracts (1.3.0 canonical, eip155, zksync; 1.4.1 canonical, zksync; 1.5.0), as the safe
+-- crate knows them: a delegate call to anything else could change the Safe itself.
+CREATE FUNCTION core.is_multi_send_call_only(p_address bytea) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT p_address IN (
+    '\x40a2accbd92bca938b02010e17a5b8929b49130d', '\xa1dabef33b3b82c7814b6d82a79e50f4ac44102b', '\xf220d3b4dfb23c4ade8c88e526c1353abacbc38f',
+    '\x9641d764fc13c8b624c04430c7356c1c7c8102e2', '\x0408ef011960d02349d50286d20531229bcef773', '\xa83c336b20401af773b6219ba5027174338d1836')
+$$;
+
 -- One leg of a batch. Refund fields are zero, as constraints: a payout never pays for its own gas.
 CREATE TABLE core.safe_transactions (
   program_id uuid NOT NULL,
@@ -170,7 +185,7 @@ CREATE TABLE core.safe_transactions (
   batch_id uuid NOT NULL,
   leg_index integer NOT NULL CHECK (leg_index >= 1),
   safe_id uuid NOT NULL,
-  to_address bytea NOT NULL CHECK (length(to_address) = 20),
+  to_address bytea NOT NULL CONSTRAINT a_leg_calls_multi_send_call_only CHECK (core.is_multi_send_call_only(to_address)),
   value numeric(38,0) NOT NULL CHECK (value = 0),
   operation smallint NOT NULL CHECK (operation = 1),
   safe_tx_gas numeric(38,0) NOT NULL DEFAULT 0 CHECK (safe_tx_gas = 0),
@@ -259,7 +274,8 @@ CREATE TABLE core.evidence (
 );
 CALL core.make_append_only('evidence');
 
--- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them.
+-- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them. What a line or leg lacks is
+-- an empty field: one NULL among the fields would drop the whole line or leg from what is hashed.
 CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT sha256(
     core.field('countersign/batch/1'::text) || core.field(uuid_send(b.program_id)) || core.field(uuid_send(b.id)) || core.field(int4send(b.revision))
@@ -267,15 +283,15 @@ CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS by
     || (SELECT core.field(int4send(count(*)::integer)) || coalesce(string_agg(
           core.field(int4send(p.line_no)) || core.field(coalesce(a.token, ''::bytea)) || core.field(p.recipient) || core.field(p.amount::text)
           || core.field(p.reference)
-          || core.field((SELECT string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C") FROM core.payout_sources ps
-                         WHERE ps.program_id = p.program_id AND ps.payout_id = p.id)), ''::bytea ORDER BY p.line_no), ''::bytea)
+          || core.field(coalesce((SELECT string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C") FROM core.payout_sources ps
+                                  WHERE ps.program_id = p.program_id AND ps.payout_id = p.id), '')), ''::bytea ORDER BY p.line_no), ''::bytea)
         FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
         WHERE p.program_id = b.program_id AND p.batch_id = b.id)
     || (SELECT core.field(int4send(count(*)::integer)) || coalesce(string_agg(
           core.field(int4send(t.leg_index))
-          || core.field((SELECT string_agg(int4send(p.line_no), ''::bytea ORDER BY (a.token IS NULL), a.token, p.line_no)
-                         FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
-                         WHERE p.program_id = t.program_id AND p.batch_id = t.batch_id AND p.leg_index = t.leg_index))
+          || core.field(coalesce((SELECT string_agg(int4send(p.line_no), ''::bytea ORDER BY (a.token IS NULL), a.token, p.line_no)
+                                  FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id
+                                  WHERE p.program_id = t.program_id AND p.batch_id = t.batch_id AND p.leg_index = t.leg_index), ''::bytea))
           || core.field(t.to_address) || core.field(t.value::text) || core.field(int4send(t.operation)) || core.field(t.safe_tx_gas::text)
           || core.field(t.base_gas::text) || core.field(t.gas_price::text) || core.field(t.gas_token) || core.field(t.refund_receiver),
           ''::bytea ORDER BY t.leg_index), ''::bytea)
@@ -284,15 +300,20 @@ CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS by
   WHERE b.program_id = p_program AND b.id = p_batch
 $$;
 
--- The most approvers that any policy asks for: per asset, over what this preparer submitted and over what each payee of
--- the batch gets within 24 hours, so that splitting gains nothing. None if an asset has no policy.
+-- The most approvers that any policy asks for: per asset, over what the same preparers submitted and over what each payee
+-- of the batch gets within 24 hours before or after its submission (not before now: waiting a day would undo the sum), so
+-- that splitting gains nothing. None if an asset has no policy.
 CREATE FUNCTION core.required_approvers(p_program uuid, p_batch uuid) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH batch AS (SELECT * FROM core.batches WHERE program_id = p_program AND id = p_batch),
   recent AS (
-    SELECT p.asset_id, p.recipient, p.amount, (b.submitted_by = (SELECT submitted_by FROM batch)) AS same_preparer, b.id = p_batch AS this
-    FROM core.batches b JOIN core.payouts p ON p.program_id = b.program_id AND p.batch_id = b.id
-    WHERE b.program_id = p_program
-      AND (b.id = p_batch OR (b.state NOT IN ('DRAFT', 'REJECTED', 'CANCELLED', 'FAILED') AND b.submitted_at > clock_timestamp() - interval '24 hours'))),
+    SELECT p.asset_id, p.recipient, p.amount, b.id = p_batch AS this,
+      b.created_by IN (this.created_by, this.submitted_by) OR b.submitted_by IN (this.created_by, this.submitted_by) AS same_preparer
+    FROM batch this
+    JOIN core.batches b ON b.program_id = this.program_id AND (b.id = this.id
+      OR (b.state NOT IN ('DRAFT', 'REJECTED', 'CANCELLED', 'FAILED')
+          AND b.submitted_at > coalesce(this.submitted_at, clock_timestamp()) - interval '24 hours'
+          AND b.submitted_at < coalesce(this.submitted_at, clock_timestamp()) + interval '24 hours'))
+    JOIN core.payouts p ON p.program_id = b.program_id AND p.batch_id = b.id),
   assets AS (SELECT DISTINCT asset_id FROM recent WHERE this),
   stakes AS (
     SELECT asset_id, sum(amount) AS amount FROM recent WHERE (same_preparer OR this) AND asset_id IN (SELECT asset_id FROM assets) GROUP BY asset_id
@@ -310,16 +331,32 @@ CREATE TRIGGER batches_follow_their_states BEFORE INSERT OR UPDATE OF state ON c
 CREATE TRIGGER payouts_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_state('payout');
 CREATE TRIGGER safe_transactions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_state('safe_transaction');
 
-CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Refuses unless as many people as the policy asks for now approved exactly this content.
+CREATE FUNCTION core.refuse_unapproved(p_batch core.batches) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  needed integer;
+  needed integer := core.required_approvers(p_batch.program_id, p_batch.id);
   given integer;
+BEGIN
+  SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = p_batch.program_id AND a.batch_id = p_batch.id AND a.content_hash = p_batch.content_hash;
+  IF needed IS NULL OR given < needed THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
+  END IF;
+END $$;
+
+-- Whether a signature is out that the chain may still accept: for one leg, or for any leg of a batch (law 6).
+CREATE FUNCTION core.is_signed(p_program uuid, p_batch uuid, p_leg integer) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT FROM core.safe_transactions t JOIN core.signatures g ON g.program_id = t.program_id AND g.safe_transaction_id = t.id
+    WHERE t.program_id = p_program AND t.batch_id = p_batch AND (p_leg IS NULL OR t.leg_index = p_leg) AND t.state NOT IN ('FAILED', 'REPLACED', 'REJECTED'))
+$$;
+
+CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is cancelled, never deleted';
   END IF;
-  IF (NEW.program_id, NEW.id, NEW.number, NEW.safe_id, NEW.source, NEW.file_sha256, NEW.period, NEW.created_by, NEW.created_at)
-     IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.number, OLD.safe_id, OLD.source, OLD.file_sha256, OLD.period, OLD.created_by, OLD.created_at) THEN
+  IF (NEW.program_id, NEW.id, NEW.number, NEW.safe_id, NEW.source, NEW.file_name, NEW.file_sha256, NEW.period, NEW.created_by, NEW.created_at)
+     IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.number, OLD.safe_id, OLD.source, OLD.file_name, OLD.file_sha256, OLD.period, OLD.created_by, OLD.created_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch keeps its Safe, its source and its preparer';
   END IF;
   IF OLD.state <> 'DRAFT' AND NEW.state <> 'DRAFT' AND (NEW.content_hash, NEW.revision, NEW.submitted_by) IS DISTINCT FROM (OLD.content_hash, OLD.revision, OLD.submitted_by) THEN
@@ -332,15 +369,21 @@ BEGIN
     END IF;
   END IF;
   IF NEW.state IN ('APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN
-    needed := core.required_approvers(NEW.program_id, NEW.id);
-    SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = NEW.program_id AND a.batch_id = NEW.id AND a.content_hash = NEW.content_hash;
-    IF needed IS NULL OR given < needed THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
-    END IF;
+    PERFORM core.refuse_unapproved(NEW);
   END IF;
   IF NEW.state = 'EXECUTING' AND OLD.state = 'APPROVED' AND EXISTS (
     SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state <> 'SIGNED') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every leg needs its signatures before the batch is sent';
+  END IF;
+  IF NEW.state IN ('CANCELLED', 'REJECTED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.id, NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed batch is not free before its nonces are used';
+  END IF;
+  IF NEW.state IN ('FAILED', 'PARTIALLY_EXECUTED') AND NEW.state <> OLD.state AND EXISTS (
+    SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state <> 'FAILED' AND (NEW.state = 'FAILED' OR p.state <> 'SETTLED')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch has failed when each of its lines has ended and the chain paid none of them, or not all';
+  END IF;
+  IF OLD.state = 'PENDING_APPROVAL' AND NEW.state = 'DRAFT' AND (NEW.content_hash IS NOT NULL OR NEW.revision <> OLD.revision + 1) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A returned batch begins its next revision';
   END IF;
   IF NEW.state = 'EXECUTED' AND EXISTS (
     SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state <> 'SETTLED') THEN
@@ -363,6 +406,9 @@ BEGIN
       WHERE e.program_id = NEW.program_id AND e.payout_id = NEW.id AND t.state = 'CONFIRMED' AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A line is paid only by its own evidence';
     END IF;
+    IF NEW.state IN ('CANCELLED', 'FAILED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.batch_id, NEW.leg_index) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed line is not free before its nonce is used';
+    END IF;
     RETURN NEW;
   END IF;
   SELECT b.state INTO batch_state FROM core.batches b WHERE b.program_id = line.program_id AND b.id = line.batch_id FOR SHARE;
@@ -377,12 +423,14 @@ CREATE TRIGGER payouts_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON cor
 CREATE FUNCTION core.guard_payout_source() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   line core.payout_sources;
+  payout core.payouts;
   batch_state text;
 BEGIN
   line := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
-  SELECT b.state INTO batch_state FROM core.payouts p JOIN core.batches b ON b.program_id = p.program_id AND b.id = p.batch_id
-  WHERE p.program_id = line.program_id AND p.id = line.payout_id;
-  IF TG_OP = 'UPDATE' AND OLD.live AND NOT NEW.live AND batch_state IN ('REJECTED', 'CANCELLED', 'FAILED', 'PARTIALLY_EXECUTED', 'EXECUTING')
+  SELECT * INTO payout FROM core.payouts p WHERE p.program_id = line.program_id AND p.id = line.payout_id;
+  SELECT b.state INTO batch_state FROM core.batches b WHERE b.program_id = payout.program_id AND b.id = payout.batch_id;
+  IF TG_OP = 'UPDATE' AND OLD.live AND NOT NEW.live AND payout.state IN ('CANCELLED', 'FAILED') AND batch_state <> 'DRAFT'
+     AND NOT core.is_signed(payout.program_id, payout.batch_id, payout.leg_index)
      AND (NEW.program_id, NEW.payout_id, NEW.source_key, NEW.commission_id) IS NOT DISTINCT FROM (OLD.program_id, OLD.payout_id, OLD.source_key, OLD.commission_id) THEN
     RETURN NEW;
   END IF;
@@ -423,7 +471,107 @@ BEGIN
   END IF;
   IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);
+    IF NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent is stored first';
+    END IF;
+  END IF;
+  IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A resend is the same hash';
+  END IF;
+  -- Failed and replaced legs free their lines: only once the chain has gone past their nonce.
+  IF NEW.state IN ('FAILED', 'REPLACED', 'REJECTED') AND NEW.state <> OLD.state AND NOT EXISTS (
+    SELECT FROM core.safes s WHERE s.program_id = NEW.program_id AND s.id = NEW.safe_id AND s.observed_nonce > NEW.nonce) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s is not used as far as the watcher has read this Safe: read the Safe first', NEW.nonce);
   END IF;
   RETURN NEW;
 END $$;
 CREATE TRIGGER safe_transactions_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_safe_transaction();
+
+-- A signature is stored only under approved content, while its policy still holds, for the person's own owner key, over the
+-- leg's own hash, and with every line of the leg held on the treasury.
+CREATE FUNCTION core.guard_signature() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches;
+  leg core.safe_transactions;
+BEGIN
+  SELECT * INTO batch FROM core.batches b WHERE b.program_id = NEW.program_id AND b.id = NEW.batch_id FOR SHARE;
+  SELECT * INTO leg FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.id = NEW.safe_transaction_id;
+  IF batch.state IS DISTINCT FROM 'APPROVED' OR batch.content_hash IS DISTINCT FROM NEW.content_hash
+     OR core.batch_content_hash(batch.program_id, batch.id) IS DISTINCT FROM NEW.content_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only the approved content of a batch is signed';
+  END IF;
+  PERFORM core.refuse_frozen(batch.program_id, batch.safe_id, batch.id);
+  PERFORM core.refuse_unapproved(batch);
+  IF leg.nonce IS NULL OR leg.safe_tx_hash IS DISTINCT FROM NEW.safe_tx_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signature is over the hash of its leg, at its nonce';
+  END IF;
+  IF NOT EXISTS (SELECT FROM core.staff s WHERE s.id = NEW.staff_id AND s.safe_owner = NEW.owner AND s.revoked_at IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A person signs with the owner key that is registered as theirs';
+  END IF;
+  IF EXISTS (
+    SELECT FROM core.payouts p WHERE p.program_id = leg.program_id AND p.batch_id = leg.batch_id AND p.leg_index = leg.leg_index AND NOT EXISTS (
+      SELECT FROM core.transfers h WHERE h.program_id = p.program_id AND h.reason = 'payout_hold' AND h.cause_id = p.id AND h.phase = 'PENDING' AND h.occurrence = batch.revision
+        AND NOT EXISTS (SELECT FROM core.transfers r WHERE r.program_id = h.program_id AND r.pending_id = h.id))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every line of this leg must be held on the treasury before it is signed';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER signatures_hold_their_rules BEFORE INSERT ON core.signatures FOR EACH ROW EXECUTE FUNCTION core.guard_signature();
+
+-- Holds follow the chain: voided only when nothing signed can pay the line any more, posted only when it is paid.
+CREATE FUNCTION core.guard_payout_transfer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  payout core.payouts;
+BEGIN
+  SELECT * INTO payout FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.id = NEW.cause_id;
+  IF NEW.phase = 'VOID' AND core.is_signed(payout.program_id, payout.batch_id, payout.leg_index) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The hold of a signed line is not released before its nonce is used';
+  END IF;
+  IF NEW.phase <> 'VOID' AND payout.state IS DISTINCT FROM 'SETTLED' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Money leaves the treasury in the ledger when the chain has paid the line';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER payout_transfers_follow_the_chain BEFORE INSERT ON core.transfers FOR EACH ROW
+  WHEN (NEW.reason IN ('payout', 'payout_hold') AND NEW.phase <> 'PENDING') EXECUTE FUNCTION core.guard_payout_transfer();
+
+-- A commission is payable from a confirmed settlement, paid with its line, and free again only with its line.
+CREATE FUNCTION core.guard_commission() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  line_state text;
+  line_is_signed boolean;
+BEGIN
+  IF OLD.state = 'ACCRUED' AND NEW.state = 'PAYABLE' THEN
+    IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id AND s.state = 'CONFIRMED') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is payable only from a confirmed settlement';
+    END IF;
+    RETURN NEW;
+  END IF;
+  SELECT p.state, core.is_signed(p.program_id, p.batch_id, p.leg_index) INTO line_state, line_is_signed
+  FROM core.payout_sources ps JOIN core.payouts p ON p.program_id = ps.program_id AND p.id = ps.payout_id
+  WHERE ps.program_id = NEW.program_id AND ps.source_key = 'commission:' || NEW.id AND ps.live;
+  IF (NEW.state = 'PAID' AND line_state IS DISTINCT FROM 'SETTLED')
+     OR (NEW.state IN ('PAYABLE', 'CLAWED_BACK') AND (line_is_signed IS TRUE OR line_state = 'SETTLED'))
+     OR (OLD.state = 'PAID' AND line_state = 'SETTLED')
+     OR (NEW.state = 'PENDING_APPROVAL' AND line_state IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A commission follows its line: it cannot become %s while the line is %s', NEW.state, coalesce(line_state, 'missing'));
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER commissions_follow_their_lines BEFORE UPDATE OF state ON core.commissions FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION core.guard_commission();
+
+-- Evidence belongs to the confirmed leg that pays the line, in that leg's own transaction and block.
+CREATE FUNCTION core.guard_evidence() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM core.payouts p
+    JOIN core.safe_transactions t ON t.program_id = p.program_id AND t.batch_id = p.batch_id AND t.leg_index = p.leg_index
+    JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id
+    WHERE p.program_id = NEW.program_id AND p.id = NEW.payout_id AND t.id = NEW.safe_transaction_id AND t.state = 'CONFIRMED'
+      AND (t.ethereum_tx_hash, t.block_number, t.block_hash, s.chain_id) = (NEW.ethereum_tx_hash, NEW.block_number, NEW.block_hash, NEW.chain_id)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Evidence is from the confirmed transaction of the leg that pays the line';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER evidence_is_of_its_leg BEFORE INSERT ON core.evidence FOR EACH ROW EXECUTE FUNCTION core.guard_evidence();

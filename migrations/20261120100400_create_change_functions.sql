@@ -59,9 +59,15 @@ BEGIN
     INSERT INTO core.safes (program_id, name, chain_id, address, version, singleton, fallback_handler, threshold)
     VALUES (program, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
             core.parse_address(body ->> 'singleton'), core.parse_address(body ->> 'fallback_handler'), (body ->> 'threshold')::integer) RETURNING id INTO made;
+    IF jsonb_typeof(body -> 'owners') IS DISTINCT FROM 'array' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The owners of a Safe are a list of addresses';
+    END IF;
     FOR owner_text IN SELECT jsonb_array_elements_text(body -> 'owners') LOOP
       INSERT INTO core.safe_owners (program_id, safe_id, owner) VALUES (program, made, core.parse_address(owner_text));
     END LOOP;
+    IF (SELECT count(*) FROM core.safe_owners WHERE program_id = program AND safe_id = made) < (body ->> 'threshold')::integer THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The threshold of a Safe is at most the number of its owners';
+    END IF;
   WHEN 'policy.set' THEN
     IF (body ->> 'approvers')::integer > (SELECT min(threshold) FROM core.safes WHERE program_id = program) AND (body ->> 'beyond_chain')::boolean IS NOT TRUE THEN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The policy asks for more approvers than the Safe has signatures: say beyond_chain to accept that the rest is not enforced on chain';
@@ -72,6 +78,11 @@ BEGIN
     VALUES (program, (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'at_least'), (body ->> 'approvers')::integer,
             coalesce((body ->> 'software_keys')::boolean, false)) RETURNING id INTO made;
   WHEN 'rule.set' THEN
+    -- numeric(9,8) would round a ninth digit away without a word.
+    IF EXISTS (SELECT FROM (SELECT body ->> 'base_rate' UNION ALL SELECT body ->> 'override_rate' UNION ALL SELECT t.value FROM jsonb_each_text(coalesce(body -> 'tiers', '{}')) t) r(rate)
+               WHERE r.rate IS NULL OR r.rate !~ '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A rate is a number from 0 to 1 with at most 8 decimals';
+    END IF;
     INSERT INTO core.commission_rules (program_id, base_rate, override_rate, holding_days, effective_from)
     VALUES (program, (body ->> 'base_rate')::numeric, (body ->> 'override_rate')::numeric, coalesce((body ->> 'holding_days')::integer, 30),
             (body ->> 'effective_from')::timestamptz) RETURNING id INTO made;
@@ -102,7 +113,11 @@ BEGIN
     END IF;
     INSERT INTO core.grants (staff_id, program_id, role) VALUES ((body ->> 'staff_id')::uuid, program, body ->> 'role') RETURNING id INTO made;
   WHEN 'grant.revoke' THEN
-    UPDATE core.grants SET revoked_at = clock_timestamp() WHERE id = (body ->> 'grant_id')::uuid AND revoked_at IS NULL RETURNING id INTO made;
+    UPDATE core.grants SET revoked_at = clock_timestamp()
+    WHERE id = (body ->> 'grant_id')::uuid AND program_id IS NOT DISTINCT FROM program AND revoked_at IS NULL RETURNING id INTO made;
+    IF made IS NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such grant in force where this change was proposed';
+    END IF;
   WHEN 'identity_key.add' THEN
     UPDATE core.identity_keys SET revoked_at = clock_timestamp() WHERE staff_id = p_request.proposed_by AND revoked_at IS NULL;
     INSERT INTO core.identity_keys (staff_id, public_key, confirmed_by)
@@ -129,26 +144,44 @@ CREATE FUNCTION core.treasury_account(p_program uuid, p_safe uuid, p_asset uuid)
   FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe
 $$;
 
+-- One text, one meaning: a key that occurs twice would show one value to a person and apply another.
+CREATE FUNCTION core.refuse_ambiguous(p_payload json) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF json_typeof(p_payload) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change is a JSON object';
+  END IF;
+  IF EXISTS (SELECT FROM json_object_keys(p_payload) AS k(name) GROUP BY name HAVING count(*) > 1)
+     OR (json_typeof(p_payload -> 'tiers') = 'object' AND EXISTS (SELECT FROM json_object_keys(p_payload -> 'tiers') AS k(name) GROUP BY name HAVING count(*) > 1)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change names each field once';
+  END IF;
+END $$;
+
 -- The proposer names the request, so that the signature can name it too.
 CREATE FUNCTION api.propose_change(p_request uuid, p_program uuid, p_kind text, p_payload json, p_signature bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  needed text;
+  needed core.change_kinds;
   proposer uuid := core.me();
 BEGIN
-  SELECT permission INTO needed FROM core.change_kinds WHERE kind = p_kind;
-  IF needed IS NULL THEN
+  SELECT * INTO needed FROM core.change_kinds WHERE kind = p_kind;
+  IF needed.kind IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a kind of change', p_kind);
+  END IF;
+  IF needed.reach <> 'EITHER' AND (needed.reach = 'PROGRAM') IS DISTINCT FROM (p_program IS NOT NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format(
+      CASE needed.reach WHEN 'HOUSE' THEN '%s changes what all programs share: propose it without a program' ELSE '%s changes one program: name it' END, p_kind);
   END IF;
   -- Everybody proposes their own identity key; somebody else confirms it.
   IF p_kind = 'identity_key.add' AND proposer IS NOT NULL THEN
     NULL;
   ELSE
-    proposer := core.require(p_program, needed);
+    proposer := core.require(p_program, needed.permission);
   END IF;
-  IF core.active_identity_key(proposer) IS NOT NULL THEN
+  -- Unsigned is only the key with which a person begins to sign.
+  IF p_kind <> 'identity_key.add' OR core.active_identity_key(proposer) IS NOT NULL THEN
     PERFORM core.require_signature(proposer, p_signature);
   END IF;
+  PERFORM core.refuse_ambiguous(p_payload);
   INSERT INTO core.change_requests (id, program_id, kind, payload, payload_hash, proposed_by, proposed_signature)
   VALUES (p_request, p_program, p_kind, p_payload, sha256(convert_to(p_payload::text, 'UTF8')), proposer, p_signature);
   PERFORM core.audit(p_program, 'change.proposed', p_request, json_build_object('kind', p_kind, 'payload', p_payload));
@@ -172,7 +205,8 @@ BEGIN
   IF confirmer = request.proposed_by THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You proposed this change: somebody else confirms it';
   END IF;
-  IF core.active_identity_key(confirmer) IS NOT NULL THEN
+  -- Unsigned is only the confirmation of the first key of all: nobody has one to sign it with.
+  IF request.kind <> 'identity_key.add' OR EXISTS (SELECT FROM core.identity_keys) THEN
     PERFORM core.require_signature(confirmer, p_signature);
   END IF;
   made := core.apply_change(request);

@@ -36,6 +36,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS423', MESSAGE = 'The program is closed';
   END IF;
   PERFORM core.refuse_frozen(p_program, p_safe, NULL);
+  IF length(p_title) BETWEEN 1 AND 80 IS NOT TRUE OR NOT EXISTS (SELECT FROM core.safes WHERE program_id = p_program AND id = p_safe) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A batch has a title of 1 to 80 characters and a Safe of its program';
+  END IF;
   -- Numbers are counted under a lock on the program, so that they have no gaps.
   PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;
   INSERT INTO core.batches (program_id, number, title, safe_id, source, file_name, file_sha256, period, created_by)
@@ -53,9 +56,17 @@ DECLARE
   existing core.batches;
 BEGIN
   PERFORM core.require(p_program, 'create_batch');
+  IF jsonb_typeof(p_lines) IS DISTINCT FROM 'array' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The lines of a file are a list';
+  END IF;
   IF jsonb_array_length(p_lines) NOT BETWEEN 1 AND 1000 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('A batch has 1 to 1,000 lines; this file has %s', jsonb_array_length(p_lines));
   END IF;
+  IF p_file_name IS NULL OR p_file_sha256 IS NULL OR p_period IS NULL OR p_period <> btrim(p_period) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A file is known by its name, its SHA-256 and its period, written without spaces around it';
+  END IF;
+  -- Under the lock that counts numbers: the same file imported twice at once is recognised by the second.
+  PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;
   SELECT * INTO existing FROM core.batches b
   WHERE b.program_id = p_program AND b.file_sha256 = p_file_sha256 AND b.period = p_period AND b.state NOT IN ('REJECTED', 'CANCELLED', 'FAILED');
   IF existing.id IS NOT NULL THEN
@@ -73,6 +84,13 @@ BEGIN
   PERFORM core.refuse_foreign_assets(p_program, batch.id);
   PERFORM core.audit(p_program, 'batch.imported', batch.id, json_build_object('number', batch.number, 'file', p_file_name, 'sha256', encode(p_file_sha256, 'hex'), 'period', p_period, 'lines', jsonb_array_length(p_lines)));
   RETURN batch.id;
+EXCEPTION
+  WHEN unique_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Two lines of the file have the same number. Nothing was created';
+  WHEN foreign_key_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The Safe or an asset of a line does not belong to this program. Nothing was created';
+  WHEN check_violation OR not_null_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each line has a number from 1 to 1,000, an asset, a recipient other than zero, an amount above zero and a reference of at most 140 characters. Nothing was created';
 END $$;
 
 -- Every line pays an asset of the chain that the Safe lives on, and never the Safe itself or the token contract.
@@ -157,6 +175,25 @@ BEGIN
   END IF;
 END $$;
 
+-- A plan is a list of legs, numbered from 1 without gaps (their nonces follow the numbers), each with lines of its own.
+CREATE FUNCTION core.refuse_bad_plan(p_plan jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF jsonb_typeof(p_plan) IS DISTINCT FROM 'array' OR jsonb_array_length(p_plan) NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The plan is a list of 1 to 1,000 legs';
+  END IF;
+  IF EXISTS (
+    SELECT FROM jsonb_array_elements(p_plan) WITH ORDINALITY AS l(leg, position)
+    WHERE leg ->> 'leg_index' IS DISTINCT FROM position::text OR jsonb_typeof(leg -> 'line_nos') IS DISTINCT FROM 'array') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The legs of the plan are numbered 1, 2, 3 in this order, each with its list of lines';
+  END IF;
+  IF EXISTS (
+    SELECT FROM jsonb_array_elements(p_plan) AS l(leg)
+    WHERE jsonb_array_length(leg -> 'line_nos') = 0
+       OR EXISTS (SELECT FROM jsonb_array_elements(leg -> 'line_nos') AS n(line_no) WHERE n.line_no::text !~ '^[1-9][0-9]{0,3}$')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each leg of the plan pays at least one line, by its number';
+  END IF;
+END $$;
+
 -- p_plan: [{leg_index, line_nos, to}]; value, operation and refund fields are what the table's constraints say.
 CREATE FUNCTION api.submit_batch(p_program uuid, p_batch uuid, p_plan jsonb, p_content_hash bytea, p_signature bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -167,6 +204,7 @@ DECLARE
   missing text;
 BEGIN
   PERFORM core.require_state(batch, 'DRAFT');
+  PERFORM core.refuse_bad_plan(p_plan);
   PERFORM core.take_part(batch, person, 'EDITOR');
   -- The Safe's row orders everything that competes for its money and its nonces.
   PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
@@ -176,7 +214,8 @@ BEGIN
   UPDATE core.payouts p SET leg_index = l.leg_index
   FROM (SELECT x.leg_index, n.line_no::integer FROM jsonb_to_recordset(p_plan) AS x(leg_index integer, line_nos jsonb), jsonb_array_elements_text(x.line_nos) AS n(line_no)) l
   WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no = l.line_no;
-  IF EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND leg_index IS NULL)
+  IF NOT EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch)
+     OR EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND leg_index IS NULL)
      OR (SELECT count(*) FROM jsonb_to_recordset(p_plan) AS x(line_nos jsonb), jsonb_array_elements_text(x.line_nos))
         <> (SELECT count(*) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The plan pays each line exactly once; this one does not';
@@ -233,6 +272,7 @@ DECLARE
   batch core.batches := core.lock_batch(p_program, p_batch);
   given integer;
   needed integer;
+  broken text;
 BEGIN
   IF batch.state NOT IN ('PENDING_APPROVAL', 'APPROVED') OR batch.content_hash IS DISTINCT FROM p_content_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s changed since it was shown, or is not waiting for approval: open it again', batch.number);
@@ -251,10 +291,13 @@ BEGIN
   RETURN batch.state;
 EXCEPTION
   WHEN unique_violation THEN
-    IF SQLERRM LIKE '%an_editor_cannot_approve%' THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You prepared or edited this batch: somebody else approves it', CONSTRAINT = 'an_editor_cannot_approve';
+    GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+    IF broken = 'an_editor_cannot_approve' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You prepared or edited this batch: somebody else approves it', CONSTRAINT = broken;
     END IF;
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'You approved this content already';
+    RAISE EXCEPTION USING ERRCODE = 'CS409', CONSTRAINT = broken, MESSAGE = CASE broken
+      WHEN 'approvals_pkey' THEN 'You approved this content already'
+      ELSE format('Signing cannot open: %s is taken already', broken) END;
 END $$;
 
 -- The one function that allocates nonces: contiguous, behind what is signed or known to be used, under a lock on the Safe.
@@ -338,13 +381,18 @@ END $$;
 CREATE FUNCTION api.cancel_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  person uuid := core.require(p_program, 'view');
   batch core.batches := core.lock_batch(p_program, p_batch);
-  person uuid := core.me();
 BEGIN
   IF person IS DISTINCT FROM batch.created_by OR NOT core.can(p_program, 'edit_batch') THEN
     person := core.require(p_program, 'operate');
   END IF;
   PERFORM core.require_reason(p_reason);
+  IF batch.state NOT IN ('DRAFT', 'PENDING_APPROVAL', 'APPROVED') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s is %s now and cannot be cancelled', batch.number, batch.state);
+  END IF;
+  -- Before anything is looked at: nonces are given out under this lock, and a later batch may be taking the next one.
+  PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
   IF EXISTS (SELECT FROM core.signatures g WHERE g.program_id = p_program AND g.batch_id = p_batch) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is signed, and a signature stays valid until its nonce is used: it is freed only when the nonce is consumed by another transaction. Freeze it to stop the executor';
   END IF;
@@ -352,7 +400,6 @@ BEGIN
              WHERE t.program_id = p_program AND t.batch_id = p_batch AND later.state NOT IN ('REPLACED', 'REJECTED')) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A later batch waits behind the nonces of this one: cancel that batch first';
   END IF;
-  PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
   UPDATE core.safe_transactions SET nonce = NULL WHERE program_id = p_program AND batch_id = p_batch AND nonce IS NOT NULL;
   IF batch.state IN ('PENDING_APPROVAL', 'APPROVED') THEN
     UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
@@ -373,12 +420,13 @@ END $$;
 CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  person uuid := core.require(p_program, 'approve');
+  signer uuid := core.require(p_program, 'approve');
   batch core.batches := core.lock_batch(p_program, p_batch);
   leg core.safe_transactions;
   safe core.safes;
   owner_key bytea;
   signed integer;
+  broken text;
 BEGIN
   PERFORM core.require_state(batch, 'APPROVED');
   PERFORM core.refuse_frozen(p_program, batch.safe_id, p_batch);
@@ -386,13 +434,16 @@ BEGIN
   IF leg.id IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('Batch %s has no leg %s', batch.number, p_leg);
   END IF;
+  IF length(p_safe_tx_hash) IS DISTINCT FROM 32 OR length(p_signature) IS DISTINCT FROM 65 OR p_key_kind IN ('SOFTWARE', 'LEDGER') IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A leg is signed with a hash of 32 bytes, a signature of 65 bytes and the kind of key, SOFTWARE or LEDGER';
+  END IF;
   IF leg.safe_tx_hash IS NOT NULL AND leg.safe_tx_hash <> p_safe_tx_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A colleague signed another hash for this leg. Sign nothing; freeze the Safe and compare machines';
   END IF;
-  IF NOT EXISTS (SELECT FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.staff_id = person AND a.content_hash = batch.content_hash) THEN
+  IF NOT EXISTS (SELECT FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.staff_id = signer AND a.content_hash = batch.content_hash) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'Approve this content first, then sign it';
   END IF;
-  SELECT s.safe_owner INTO owner_key FROM core.staff s WHERE s.id = person;
+  SELECT s.safe_owner INTO owner_key FROM core.staff s WHERE s.id = signer;
   SELECT * INTO safe FROM core.safes WHERE program_id = p_program AND id = leg.safe_id;
   IF owner_key IS NULL OR NOT EXISTS (SELECT FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = leg.safe_id AND o.owner = owner_key) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('You hold no owner key of the Safe %s', safe.name);
@@ -405,7 +456,7 @@ BEGIN
   END IF;
   UPDATE core.safe_transactions SET safe_tx_hash = p_safe_tx_hash WHERE program_id = p_program AND id = leg.id AND safe_tx_hash IS NULL;
   INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
-  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, person, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
+  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, signer, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
   SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = p_program AND g.safe_transaction_id = leg.id;
   IF leg.state = 'PROPOSED' AND signed >= safe.threshold THEN
     UPDATE core.safe_transactions SET state = 'SIGNED' WHERE program_id = p_program AND id = leg.id;
@@ -413,7 +464,10 @@ BEGIN
   PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'key', p_key_kind));
   RETURN signed;
 EXCEPTION WHEN unique_violation THEN
-  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'You signed this leg already';
+  GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+  RAISE EXCEPTION USING ERRCODE = 'CS409', CONSTRAINT = broken, MESSAGE = CASE broken
+    WHEN 'signatures_pkey' THEN 'You signed this leg already'
+    ELSE 'This hash belongs to another leg already. Sign nothing; freeze the Safe and compare machines' END;
 END $$;
 
 -- Hands the signed legs to the executor.

@@ -43,6 +43,8 @@ END $$;
 CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require(p_program, 'execute');
+  -- Signatures of what is frozen stay inside: whoever reads them can send them without us.
+  PERFORM core.refuse_frozen(p_program, (SELECT b.safe_id FROM core.batches b WHERE b.program_id = p_program AND b.id = p_batch), p_batch);
   PERFORM core.audit(p_program, 'signatures.read', p_batch, '{}');
   RETURN QUERY SELECT w.* FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
@@ -88,6 +90,9 @@ CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('watcher');
+  IF (p_nonce >= 0 AND p_block >= 0 AND jsonb_typeof(p_balances) = 'array') IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A Safe is observed with its nonce, the block it was read at and a list of balances';
+  END IF;
   UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_at = clock_timestamp()
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
@@ -130,8 +135,11 @@ BEGIN
   SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
   WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
   SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
-  IF leg.state IS DISTINCT FROM 'MINED' OR leg.block_number <> p_block OR leg.block_hash <> p_block_hash THEN
+  IF leg.state IS DISTINCT FROM 'MINED' OR leg.block_number IS DISTINCT FROM p_block OR leg.block_hash IS DISTINCT FROM p_block_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not mined in that block';
+  END IF;
+  IF jsonb_typeof(p_evidence) IS DISTINCT FROM 'array' OR p_block_time IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A leg is confirmed with the time of its block and a list of evidence';
   END IF;
   UPDATE core.safe_transactions SET state = 'CONFIRMED', confirmed_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
   INSERT INTO core.evidence (program_id, payout_id, safe_transaction_id, chain_id, ethereum_tx_hash, kind, position, asset_id, recipient, amount, block_number, block_hash, block_time)
@@ -155,6 +163,11 @@ BEGIN
   PERFORM core.finish_payout_intents(p_program, settled, NULL);
   PERFORM core.audit(p_program, 'leg.confirmed', p_leg, json_build_object('block', p_block, 'lines', cardinality(settled)));
   PERFORM core.close_batch(p_program, leg.batch_id);
+EXCEPTION
+  WHEN foreign_key_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The chain paid another recipient or amount than the line says: nothing was marked paid. Freeze the Safe and compare';
+  WHEN unique_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'One log or native leg cannot prove two lines: nothing was marked paid';
 END $$;
 
 -- ExecutionFailure at the chain's depth consumed the nonce and paid nobody: the lines are free again.

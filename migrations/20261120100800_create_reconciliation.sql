@@ -47,8 +47,10 @@ CREATE TABLE core.discrepancies (
   PRIMARY KEY (program_id, id),
   UNIQUE (program_id, run_id, number),
   FOREIGN KEY (program_id, run_id) REFERENCES core.reconciliation_runs,
+  FOREIGN KEY (program_id, payout_id) REFERENCES core.payouts,
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
+CALL core.make_fixed('discrepancies', 'state');
 CREATE TRIGGER discrepancies_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.discrepancies FOR EACH ROW EXECUTE FUNCTION core.guard_state('discrepancy');
 
 CREATE FUNCTION api.record_reconciliation(p_program uuid, p_started_at timestamptz, p_first_block bigint, p_last_block bigint, p_lines integer, p_matches jsonb, p_discrepancies jsonb) RETURNS uuid

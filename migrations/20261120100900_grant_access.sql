@@ -31,7 +31,8 @@ CREATE POLICY colleagues ON core.identity_keys FOR SELECT TO countersign_staff U
 CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
   USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
 CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
-  USING (proposed_by = (SELECT core.me()) OR (program_id IS NULL AND core.can(NULL, 'manage_staff')) OR program_id IN (SELECT core.my_programs()));
+  USING (proposed_by = (SELECT core.me()) OR program_id IN (SELECT core.my_programs())
+         OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules')))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
   core.chains, core.roles, core.role_permissions, core.state_transitions TO countersign_staff;
@@ -54,6 +55,18 @@ GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), a
   api.record_mined(uuid, uuid, bigint, bytea), api.record_unmined(uuid, uuid),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
+
+-- No table is emptied, not even by its owner.
+DO $$
+DECLARE
+  table_name text;
+BEGIN
+  FOR table_name IN
+    SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'core'::regnamespace AND c.relkind = 'r' AND c.relname <> '_sqlx_migrations'
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND (t.tgtype & 32) <> 0) LOOP
+    EXECUTE format('CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change()', table_name);
+  END LOOP;
+END $$;
 
 -- The version of the schema, for whoever may connect.
 CREATE FUNCTION api.schema_version() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
