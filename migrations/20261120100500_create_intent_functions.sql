@@ -5,6 +5,9 @@ CREATE FUNCTION core.intent_key(p_program uuid, p_kind text, p_payload jsonb) RE
 DECLARE
   field_name text;
 BEGIN
+  IF jsonb_typeof(p_payload) IS DISTINCT FROM 'object' OR octet_length(p_payload::text) > 8192 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of an intent is a JSON object of at most 8,192 bytes';
+  END IF;
   FOREACH field_name IN ARRAY CASE p_kind
     WHEN 'REGISTER' THEN ARRAY['wallet', 'at']
     WHEN 'COMMERCE' THEN ARRAY['charge', 'wallet', 'chain_id', 'amount', 'at', 'rail']
@@ -13,8 +16,18 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('The payload of a %s intent lacks %L', p_kind, field_name);
     END IF;
   END LOOP;
+  -- PostgreSQL also reads now, tomorrow and infinity as times: what is stored must mean the same for ever.
+  IF p_payload ->> 'at' !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a time: RFC 3339 is expected', p_payload ->> 'at');
+  END IF;
   PERFORM core.parse_address(p_payload ->> 'wallet'), (p_payload ->> 'at')::timestamptz;
   IF p_kind <> 'REGISTER' THEN
+    IF p_payload ->> 'chain_id' !~ '^[1-9][0-9]{0,17}$' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a chain id', p_payload ->> 'chain_id');
+    END IF;
+    IF length(coalesce(p_payload ->> 'charge', p_payload ->> 'claim')) NOT BETWEEN 1 AND 200 OR length(p_payload ->> 'rail') NOT BETWEEN 1 AND 40 THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A charge or claim has 1 to 200 characters and a rail 1 to 40';
+    END IF;
     IF core.parse_amount(p_payload ->> 'amount') = 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The amount of an intent is above zero';
     END IF;
@@ -44,6 +57,9 @@ DECLARE
 BEGIN
   IF p_kind IS NULL OR p_kind NOT IN ('REGISTER', 'COMMERCE', 'CLAIM') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('A platform writes REGISTER, COMMERCE and CLAIM intents, not %L', p_kind);
+  END IF;
+  IF jsonb_typeof(p_payloads) IS DISTINCT FROM 'array' OR jsonb_array_length(p_payloads) > 10000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Intents are sent as a list of at most 10,000 payloads';
   END IF;
   SELECT * INTO program FROM core.programs p WHERE p.id = platform.program_id FOR SHARE;
   IF program.status <> 'ACTIVE' THEN
