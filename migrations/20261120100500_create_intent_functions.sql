@@ -108,10 +108,18 @@ CREATE FUNCTION api.claim_intents(p_max integer, p_lease interval) RETURNS TABLE
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('worker');
+  IF (p_max BETWEEN 1 AND 10000 AND p_lease BETWEEN interval '1 second' AND interval '1 hour') IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A worker claims 1 to 10,000 intents for one second to one hour';
+  END IF;
   token := nextval('core.fencing_tokens');
+  -- Rows that another worker holds are left to it: nobody waits, and no two workers wait for each other.
+  WITH ended AS (
+    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'LOCKED' AND i.lease_expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
   UPDATE core.intents i SET state = 'PENDING', lease_expires_at = NULL, fencing_token = NULL
-  WHERE i.state = 'LOCKED' AND i.lease_expires_at < clock_timestamp();
-  UPDATE core.intents i SET state = 'PENDING' WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp();
+  FROM ended e WHERE i.program_id = e.program_id AND i.id = e.id;
+  WITH due AS (
+    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
+  UPDATE core.intents i SET state = 'PENDING' FROM due d WHERE i.program_id = d.program_id AND i.id = d.id;
   WITH next AS (
     SELECT i.program_id, i.id FROM core.intents i
     WHERE i.state = 'PENDING' AND i.kind <> 'PAYOUT' AND i.next_attempt_at <= clock_timestamp()
