@@ -115,8 +115,10 @@ BEGIN
   -- Rows that another worker holds are left to it: nobody waits, and no two workers wait for each other.
   WITH ended AS (
     SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'LOCKED' AND i.lease_expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
-  UPDATE core.intents i SET state = 'PENDING', lease_expires_at = NULL, fencing_token = NULL
+  UPDATE core.intents i SET state = CASE WHEN i.attempts < 6 THEN 'PENDING' ELSE 'FAILED' END, lease_expires_at = NULL, fencing_token = NULL,
+    error = CASE WHEN i.attempts < 6 THEN i.error ELSE 'Six workers claimed this and none came back' END
   FROM ended e WHERE i.program_id = e.program_id AND i.id = e.id;
+  UPDATE core.intents i SET state = 'DEAD' WHERE i.state = 'FAILED' AND i.attempts >= 6;
   WITH due AS (
     SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
   UPDATE core.intents i SET state = 'PENDING' FROM due d WHERE i.program_id = d.program_id AND i.id = d.id;
