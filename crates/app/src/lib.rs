@@ -1,1 +1,52 @@
-//! Use cases: authorize, load, decide, persist.
+//! Use cases, one file each: authorize, load, decide, persist.
+//!
+//! [`Console`] is what the window and the browser tests talk to: one method per command of the
+//! contract. The headless program calls the same functions with sessions of its own, and
+//! [`worker`] holds the jobs of machines.
+
+mod batch;
+mod chains;
+mod commission;
+mod console;
+mod error;
+mod export;
+mod health;
+mod home;
+mod host;
+mod ledger;
+mod leg;
+mod rebuild;
+mod reconciliation;
+mod session;
+mod settings;
+pub mod staff;
+mod view;
+pub mod worker;
+
+pub use chains::Chains;
+pub use console::Console;
+pub use error::AppError;
+pub use host::{Confirmation, Host};
+pub use session::Session;
+pub use settings::{MachineSettings, ProfileSettings};
+
+/// The use cases, for callers that hold a session of their own.
+pub mod use_cases {
+    pub use crate::batch::approve::approve;
+    pub use crate::batch::create::{ChosenFile, choose, from_commissions, import};
+    pub use crate::batch::decide::{cancel, reject, return_to_preparer};
+    pub use crate::batch::execute::execute;
+    pub use crate::batch::get::get as batch_get;
+    pub use crate::batch::list::list as batch_list;
+    pub use crate::batch::submit::submit;
+    pub use crate::commission::payable;
+    pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
+    pub use crate::health::health;
+    pub use crate::home::home;
+    pub use crate::ledger::trial_balance;
+    pub use crate::leg::review::review as leg_review;
+    pub use crate::leg::sign::sign as leg_sign;
+    pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};
+    pub use crate::reconciliation::run::{run as reconciliation_run, run_with_file as reconciliation_write};
+    pub use crate::session::safes;
+}

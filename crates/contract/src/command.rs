@@ -1,5 +1,6 @@
 //! The one list of commands: name, request, answer.
 
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the list names nearly every type of this crate"))]
 use crate::*;
 
 /// One command of the contract.

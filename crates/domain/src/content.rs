@@ -13,6 +13,8 @@
 //!    to (20), value, operation (4), safeTxGas, baseGas, gasPrice, gasToken (20),
 //!    refundReceiver (20)
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::Address;
 use money::Amount;
 use serde::{Deserialize, Serialize};
@@ -83,6 +85,81 @@ pub struct ContentLeg {
     pub gas_token: Address,
     /// `refundReceiver`.
     pub refund_receiver: Address,
+}
+
+impl BatchContent {
+    /// Checks that the numbers of lines and legs fit each other: the hash orders by them, so
+    /// each must be there once, and every line must be paid by exactly one leg.
+    ///
+    /// # Errors
+    /// [`ContentError`] names the first number that does not fit.
+    pub fn check(&self) -> Result<(), ContentError> {
+        let mut lines = BTreeSet::new();
+        if let Some(line) = self.lines.iter().find(|line| !lines.insert(line.line_no)) {
+            return Err(ContentError::LineTwice(line.line_no));
+        }
+        if lines.is_empty() {
+            return Err(ContentError::NoLines);
+        }
+        let mut indexes: Vec<u32> = self.legs.iter().map(|leg| leg.index).collect();
+        indexes.sort_unstable();
+        if let Some((expected, _)) = (0_u32..).zip(&indexes).find(|(expected, index)| expected != *index) {
+            return Err(ContentError::LegMissing(expected));
+        }
+        for leg in &self.legs {
+            if leg.line_nos.is_empty() {
+                return Err(ContentError::EmptyLeg(leg.index));
+            }
+            if leg.operation > 1 {
+                return Err(ContentError::Operation { leg: leg.index, operation: leg.operation });
+            }
+            if let Some(line) = leg.line_nos.iter().find(|line| !lines.remove(line)) {
+                return Err(ContentError::NotOnce { leg: leg.index, line: *line });
+            }
+        }
+        match lines.first() {
+            Some(line) => Err(ContentError::Unpaid(*line)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Numbers of a batch's content that do not fit each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// There is nothing to pay.
+    #[error("The batch has no lines; add what is to be paid.")]
+    NoLines,
+    /// Two lines share a number.
+    #[error("Line {0} stands twice in the batch; load the batch again.")]
+    LineTwice(u32),
+    /// The legs do not count from 0.
+    #[error("Leg {0} is missing from the batch; load the batch again.")]
+    LegMissing(u32),
+    /// A leg pays nothing.
+    #[error("Leg {0} pays no line; load the batch again.")]
+    EmptyLeg(u32),
+    /// Neither a call nor a delegate call.
+    #[error(
+        "Leg {leg} has operation {operation}, which is neither a call (0) nor a delegate call (1); load the batch again."
+    )]
+    Operation {
+        /// The leg.
+        leg: u32,
+        /// What it has.
+        operation: u8,
+    },
+    /// A leg pays a line that is not there or that it or another leg pays already.
+    #[error("Leg {leg} pays line {line}, which is paid already or is not in the batch; load the batch again.")]
+    NotOnce {
+        /// The leg.
+        leg: u32,
+        /// The line.
+        line: u32,
+    },
+    /// No leg pays the line.
+    #[error("Line {0} is paid by no leg; load the batch again.")]
+    Unpaid(u32),
 }
 
 /// The SHA-256 of the content in the layout of this module.

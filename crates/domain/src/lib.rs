@@ -1,9 +1,12 @@
 //! Nouns, states, rules and matching; pure: no IO, no clock, no randomness.
 
 pub mod asset;
+pub mod commission;
 pub mod content;
 pub mod id;
+pub mod journal;
 pub mod payout_file;
+pub mod reconciliation;
 pub mod statement;
 pub mod states;
 pub mod wallet;

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use domain::content::{BatchContent, ContentLeg, ContentLine, content_hash};
+use domain::content::{BatchContent, ContentError, ContentLeg, ContentLine, content_hash};
 use domain::id::{BatchId, ChangeId, ProgramId};
 use domain::{Address, statement};
 use money::Amount;
 use proptest::prelude::*;
+
+type Edit = fn(&mut BatchContent);
 
 /// Computed from the documented layout by another program.
 const GOLDEN: &str = "b3872741ec5785c7285afcb48e8d7ea98b3568af7be1a31f668ced9746d78faa";
@@ -79,7 +81,7 @@ fn order_in_memory_does_not_matter() {
 
 #[test]
 fn every_field_counts() {
-    let edits: Vec<fn(&mut BatchContent)> = vec![
+    let edits: Vec<Edit> = vec![
         |_| {},
         |c| c.program_id = ProgramId::new(c.batch_id.as_uuid()),
         |c| c.batch_id = BatchId::new(c.program_id.as_uuid()),
@@ -128,6 +130,30 @@ fn every_field_counts() {
         })
         .collect();
     assert_eq!(hashes.len(), edits.len());
+}
+
+#[test]
+fn numbers_fit_each_other_or_are_refused() {
+    use ContentError as E;
+    assert_eq!(sample().check(), Ok(()));
+    let cases: Vec<(Edit, ContentError)> = vec![
+        (|c| c.lines.clear(), E::NoLines),
+        (|c| c.lines[1].line_no = 1, E::LineTwice(1)),
+        (|c| c.legs[0].index = 1, E::LegMissing(0)),
+        (|c| c.legs.push(leg(0, &[2])), E::LegMissing(1)),
+        (|c| c.legs.push(leg(1, &[])), E::EmptyLeg(1)),
+        (|c| c.legs[0].operation = 2, E::Operation { leg: 0, operation: 2 }),
+        (|c| c.legs[0].line_nos = vec![1, 1], E::NotOnce { leg: 0, line: 1 }),
+        (|c| c.legs[0].line_nos = vec![1, 2, 3], E::NotOnce { leg: 0, line: 3 }),
+        (|c| c.legs.push(leg(1, &[2])), E::NotOnce { leg: 1, line: 2 }),
+        (|c| c.legs[0].line_nos = vec![2], E::Unpaid(1)),
+        (|c| c.legs.clear(), E::Unpaid(1)),
+    ];
+    for (edit, error) in cases {
+        let mut content = sample();
+        edit(&mut content);
+        assert_eq!(content.check(), Err(error));
+    }
 }
 
 #[test]

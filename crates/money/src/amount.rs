@@ -102,6 +102,17 @@ impl Amount {
         }
     }
 
+    /// This amount as many times.
+    ///
+    /// # Errors
+    /// [`AmountError::TooLarge`] when it exceeds 10^38 - 1.
+    pub fn checked_times(self, count: u64) -> Result<Self, AmountError> {
+        match self.0.checked_mul(u128::from(count)) {
+            Some(units) => Self::from_base_units(units),
+            None => Err(AmountError::TooLarge),
+        }
+    }
+
     /// The sum of many amounts.
     ///
     /// # Errors

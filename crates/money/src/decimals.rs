@@ -14,6 +14,8 @@ pub struct Decimals(u8);
 impl Decimals {
     /// The native coin of every EVM chain counts in units of 10^-18.
     pub const EVM_NATIVE: Self = Self(18);
+    /// The base unit is the whole.
+    pub const NONE: Self = Self(0);
     /// The largest number of decimals that an asset may have.
     pub const MAX: Self = Self(36);
 

@@ -67,6 +67,13 @@ pub enum Contract {
     SafeToL2Setup,
 }
 
+impl std::fmt::Display for Contract {
+    /// The published name, for example `MultiSendCallOnly`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
+}
+
 /// One published contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]

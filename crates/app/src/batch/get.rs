@@ -1,0 +1,273 @@
+//! Everything about one batch.
+
+use contract::{
+    BatchDetail, EvidenceView, FileOrigin, LegHashes, LegView, Level, PayoutLine, PersonStep, SignatureView,
+};
+use domain::id::BatchId;
+use domain::states::BatchState;
+use store::{ApprovalRow, BatchRow, EvidenceRow, LegRow, PayoutRow, SafeRow, SignatureRow};
+
+use crate::batch::list::{Progress, summary};
+use crate::batch::{load, warnings};
+use crate::rebuild::{Rebuilt, rebuild};
+use crate::session::{Assets, safe_view};
+use crate::view::{check, count, money, time};
+use crate::{AppError, Session};
+
+/// A batch with what this machine rebuilt of it; also what later use cases start from.
+pub(crate) struct Loaded {
+    pub row: BatchRow,
+    pub safe: SafeRow,
+    pub assets: Assets,
+    pub lines: Vec<PayoutRow>,
+    pub progress: Progress,
+    pub rebuilt: Rebuilt,
+}
+
+impl Loaded {
+    pub async fn load(session: &Session, id: BatchId) -> Result<Self, AppError> {
+        let row = load(session, id).await?;
+        let (safe, assets, lines, progress) = tokio::try_join!(
+            session.safe(row.safe_id),
+            session.assets(),
+            async { Ok(session.db.payouts(session.program_id(), id).await?) },
+            Progress::load_whole(session, &row),
+        )?;
+        let rebuilt = rebuild(session.program_id(), id, row.revision, &safe, &lines, &assets)?;
+        Ok(Self { row, safe, assets, lines, progress, rebuilt })
+    }
+
+    /// Whether stored plan and content hash are what this machine makes of the lines.
+    pub fn is_identical(&self) -> bool {
+        self.rebuilt.equals_stored(&self.progress.legs, &self.lines, self.row.content_hash)
+    }
+
+    /// The same as a refusal.
+    pub fn require_identical(&self) -> Result<(), AppError> {
+        if self.is_identical() {
+            return Ok(());
+        }
+        Err(AppError::Incident(format!(
+            "The stored plan or content hash of batch {} is not what this machine makes of its lines. Sign and send nothing; freeze the Safe and call the other owners",
+            self.row.number
+        )))
+    }
+}
+
+/// One batch, as the review screen shows it.
+pub async fn get(session: &Session, id: BatchId) -> Result<BatchDetail, AppError> {
+    let loaded = Loaded::load(session, id).await?;
+    let program = session.program_id();
+    let (approvals, evidence, colleagues, balances) = tokio::try_join!(
+        session.db.approvals(program, id),
+        session.db.evidence(program, Some(id)),
+        session.db.colleagues(program),
+        session.db.balances(program),
+    )?;
+    let leg_states: Vec<_> = loaded.progress.legs.iter().map(|l| l.state).collect();
+    let facts = loaded.progress.facts(session, &loaded.row, &loaded.safe, &leg_states);
+    let mut checks = checks(&loaded);
+    checks.extend(balance_checks(&loaded, &balances)?);
+    let row = &loaded.row;
+    Ok(BatchDetail {
+        summary: summary(session, row, &loaded.safe, &loaded.assets, &loaded.progress)?,
+        content_hash: row.content_hash.map(hex::encode),
+        file: row.file.as_ref().map(|(name, sha256, period)| FileOrigin {
+            name: name.clone(),
+            sha256: hex::encode(sha256),
+            period: period.clone(),
+        }),
+        safe: safe_view(&loaded.safe),
+        lines: line_views(&loaded, &evidence)?,
+        legs: loaded.rebuilt.legs.iter().map(|l| leg_view(&loaded, l.index)).collect::<Result<_, _>>()?,
+        people: people(&loaded, &approvals, &colleagues),
+        policy: match row.required_approvers {
+            Some(n) => format!("{} for these amounts", count(n, "approver", "approvers")),
+            None => "No policy covers every asset of this batch".into(),
+        },
+        approvals: (row.approvals, row.required_approvers.unwrap_or(0)),
+        checks,
+        allowed: facts.actions(),
+        last_reason: row.last_reason.clone(),
+    })
+}
+
+fn checks(loaded: &Loaded) -> Vec<contract::Check> {
+    let mut out = Vec::new();
+    out.push(match loaded.row.state {
+        BatchState::Draft => check(Level::Note, "Plan", "made and frozen at submission"),
+        BatchState::Cancelled | BatchState::Rejected => check(Level::Note, "Plan", "of no effect any more"),
+        _ if loaded.is_identical() => check(Level::Ok, "Rebuilt", "identical to the plan"),
+        _ => check(Level::Block, "Rebuilt", "differs from the stored plan"),
+    });
+    let safe = &loaded.safe;
+    out.push(check(
+        Level::Ok,
+        "Safe",
+        format!("{} of {}, version {}", safe.threshold, safe.owners.len(), safe.version),
+    ));
+    out.push(match (safe.observed_nonce, safe.observed_block) {
+        (Some(nonce), Some(block)) => check(Level::Ok, "Chain", format!("nonce {nonce} at block {block}")),
+        _ => check(Level::Unknown, "Chain", "not read by the watcher yet"),
+    });
+    out
+}
+
+fn balance_checks(loaded: &Loaded, balances: &[store::BalanceRow]) -> Result<Vec<contract::Check>, AppError> {
+    if !matches!(loaded.row.state, BatchState::Draft | BatchState::PendingApproval | BatchState::Approved) {
+        return Ok(Vec::new());
+    }
+    // What a submitted batch holds is already part of what is committed.
+    let held = loaded.row.state != BatchState::Draft;
+    loaded
+        .row
+        .totals
+        .iter()
+        .map(|(asset_id, total)| {
+            let asset = loaded.assets.get(*asset_id)?;
+            let label = format!("{} after", asset.symbol);
+            let balance = balances.iter().find(|b| b.safe_id == loaded.safe.id && b.asset_id == *asset_id);
+            let Some((balance, (on_chain, _))) = balance.and_then(|b| b.on_chain.map(|c| (b, c))) else {
+                return Ok(check(Level::Unknown, &label, "the chain's balance is not read yet"));
+            };
+            let usable = balance.in_ledger.min(on_chain);
+            let needed = if held { balance.committed } else { balance.committed.checked_add(*total)? };
+            Ok(match usable.checked_sub(needed) {
+                Ok(left) => check(Level::Ok, &label, format!("{} available", left.to_decimal(asset.decimals))),
+                Err(_) => check(
+                    Level::Block,
+                    &label,
+                    format!("short by {}", needed.checked_sub(usable)?.to_decimal(asset.decimals)),
+                ),
+            })
+        })
+        .collect()
+}
+
+pub(crate) fn line_views(loaded: &Loaded, evidence: &[EvidenceRow]) -> Result<Vec<PayoutLine>, AppError> {
+    let warnings = warnings::warnings(&loaded.lines, &loaded.safe);
+    loaded
+        .lines
+        .iter()
+        .zip(warnings)
+        .map(|(line, warnings)| {
+            Ok(PayoutLine {
+                id: line.id.to_string(),
+                line: line.line_no,
+                leg: line.leg,
+                payee: line.payee_name.clone(),
+                recipient: line.recipient.to_checksum(None),
+                money: money(loaded.assets.get(line.asset_id)?, line.amount),
+                reference: line.reference.clone(),
+                commissions: line.commissions,
+                state: line.state.to_string(),
+                warnings,
+                evidence: evidence.iter().find(|e| e.payout_id == line.id).map(|e| EvidenceView {
+                    tx_hash: e.tx_hash.to_string(),
+                    block: e.block_number.to_string(),
+                    position: position(&e.kind, e.position),
+                }),
+            })
+        })
+        .collect()
+}
+
+/// `log 14`, or `native leg 9`.
+pub(crate) fn position(kind: &str, position: u64) -> String {
+    if kind == "LOG" { format!("log {position}") } else { format!("native leg {position}") }
+}
+
+pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError> {
+    let own = loaded.rebuilt.leg(index).ok_or_else(|| AppError::Invalid(format!("The batch has no leg {index}")))?;
+    let stored: Option<&LegRow> = loaded.progress.legs.iter().find(|l| l.index == index);
+    let nonce = stored.and_then(|l| l.nonce);
+    let signable = own.at_nonce(&loaded.safe, nonce.unwrap_or(0))?;
+    let target = safe::deployments::at(own.to);
+    let mut totals = Vec::new();
+    for (asset_id, _) in &loaded.row.totals {
+        let amounts = loaded
+            .lines
+            .iter()
+            .filter(|l| l.asset_id == *asset_id && own.line_nos.contains(&l.line_no))
+            .map(|l| l.amount);
+        let sum = money::Amount::checked_sum(amounts)?;
+        if !sum.is_zero() {
+            totals.push(money(loaded.assets.get(*asset_id)?, sum));
+        }
+    }
+    let signatures: Vec<&SignatureRow> = loaded.progress.signatures.iter().filter(|s| s.leg == index).collect();
+    Ok(LegView {
+        index,
+        nonce: nonce.map(|n| n.to_string()),
+        state: stored.map_or_else(|| "PROPOSED".into(), |l| l.state.to_string()),
+        transfers: u32::try_from(own.calls.len()).unwrap_or(u32::MAX),
+        totals,
+        operation: signable.tx.operation.into(),
+        target: own.to.to_checksum(None),
+        target_name: target.map(|d| format!("{} {}", d.contract, d.version)),
+        sentence: safe::decode::explain(&signable.domain, &signable.tx).sentence(),
+        refund: if signable.tx.has_refund() {
+            "Pays a refund".into()
+        } else {
+            "None; all five gas fields are 0".into()
+        },
+        hashes: nonce.map(|_| LegHashes {
+            domain_hash: signable.hashes.domain_separator.to_string(),
+            message_hash: signable.hashes.message_hash.to_string(),
+            safe_tx_hash: signable.hashes.safe_tx_hash.to_string(),
+        }),
+        signatures: signatures
+            .into_iter()
+            .map(|s| SignatureView {
+                person: s.person.clone(),
+                owner: s.owner.to_checksum(None),
+                key_kind: s.key_kind.clone(),
+                at: time(s.at),
+            })
+            .collect(),
+        threshold: loaded.safe.threshold,
+        tx_hash: stored.and_then(|l| l.ethereum_tx_hash).map(|h| h.to_string()),
+        block: stored.and_then(|l| l.block_number).map(|b| b.to_string()),
+        confirmations: stored.and_then(|l| l.block_number).map(|block| {
+            let depth = loaded.safe.observed_block.map_or(1, |head| (head + 1).saturating_sub(block));
+            let needed = loaded.safe.confirmation_depth;
+            (u32::try_from(depth).unwrap_or(u32::MAX).min(needed), needed)
+        }),
+    })
+}
+
+fn people(loaded: &Loaded, approvals: &[ApprovalRow], colleagues: &[store::ColleagueRow]) -> Vec<PersonStep> {
+    let row = &loaded.row;
+    let step =
+        |step: &str, person: &str, detail: String| PersonStep { step: step.into(), person: person.into(), detail };
+    let mut out = vec![step("PREPARED", &row.prepared_by, "cannot approve own batch".into())];
+    let current: Vec<&ApprovalRow> = approvals
+        .iter()
+        .filter(|a| row.content_hash.is_some_and(|h| a.content_hash.as_slice() == h.as_slice()))
+        .collect();
+    for approval in &current {
+        out.push(step("APPROVED", &approval.person, format!("{}, revision {}", time(approval.at), row.revision)));
+    }
+    if row.state == BatchState::PendingApproval && row.required_approvers.is_some_and(|n| row.approvals < n) {
+        let candidates: Vec<&str> = colleagues
+            .iter()
+            .filter(|c| {
+                c.permissions.iter().any(|p| p == "approve")
+                    && c.id != row.created_by
+                    && !current.iter().any(|a| a.staff_id == c.id)
+            })
+            .map(|c| c.person.as_str())
+            .collect();
+        out.push(step("NEEDED", &candidates.join(" or "), "by the policy".into()));
+    }
+    for signature in &loaded.progress.signatures {
+        out.push(step("SIGNED", &signature.person, format!("leg {}, {}", signature.leg, time(signature.at))));
+    }
+    if let Some(person) = &row.executed_by {
+        out.push(step("SENT", person, "handed to the executor".into()));
+    }
+    if row.state == BatchState::Rejected {
+        out.push(step("REJECTED", "", row.last_reason.clone().unwrap_or_default()));
+    }
+    out
+}

@@ -1,0 +1,155 @@
+//! Batches as rows of a list.
+
+use contract::{BatchSource, BatchSummary, Money};
+use domain::states::{BatchState, SafeTransactionState};
+use store::{BatchRow, LegRow, SafeRow, SignatureRow};
+
+use crate::batch::allowed::Facts;
+use crate::session::Assets;
+use crate::view::{count, money, time};
+use crate::{AppError, Session};
+
+/// Batches of the program, newest first.
+pub async fn list(session: &Session) -> Result<Vec<BatchSummary>, AppError> {
+    let assets = session.assets().await?;
+    let safes = session.db.safes(session.program_id()).await?;
+    let rows = session.db.batches(session.program_id(), None).await?;
+    let mut out = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let safe = safes
+            .iter()
+            .find(|s| s.id == row.safe_id)
+            .ok_or_else(|| AppError::Internal(format!("batch {} names no Safe", row.number)))?;
+        let progress = Progress::load(session, row).await?;
+        out.push(summary(session, row, safe, &assets, &progress)?);
+    }
+    Ok(out)
+}
+
+/// What a summary says beyond the row itself; loaded only for batches that are on their way.
+#[derive(Default)]
+pub(crate) struct Progress {
+    pub legs: Vec<LegRow>,
+    pub signatures: Vec<SignatureRow>,
+    pub part: Option<String>,
+    pub approved_by_me: bool,
+}
+
+impl Progress {
+    pub async fn load(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
+        if !matches!(row.state, BatchState::Draft | BatchState::PendingApproval | BatchState::Approved) {
+            return Ok(Self::default());
+        }
+        Self::load_whole(session, row).await
+    }
+
+    pub async fn load_whole(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
+        let program = session.program_id();
+        let (legs, signatures, part, approvals) = tokio::try_join!(
+            session.db.legs(program, row.id),
+            session.db.signatures(program, row.id),
+            session.db.my_part(program, row.id),
+            session.db.approvals(program, row.id),
+        )?;
+        let approved_by_me = approvals.iter().any(|a| {
+            a.staff_id == session.me.id
+                && row.content_hash.is_some_and(|hash| a.content_hash.as_slice() == hash.as_slice())
+        });
+        Ok(Self { legs, signatures, part, approved_by_me })
+    }
+
+    /// Facts for what this person may do.
+    pub fn facts<'a>(
+        &'a self,
+        session: &'a Session,
+        row: &'a BatchRow,
+        safe: &SafeRow,
+        leg_states: &'a [SafeTransactionState],
+    ) -> Facts<'a> {
+        let owner = session.me.safe_owner;
+        Facts {
+            state: row.state,
+            permissions: &session.me.permissions,
+            part: self.part.as_deref(),
+            approved_by_me: self.approved_by_me,
+            approvals: row.approvals,
+            required: row.required_approvers,
+            legs: leg_states,
+            any_signature: !self.signatures.is_empty(),
+            signed_all: !self.legs.is_empty()
+                && self.legs.iter().all(|l| self.signatures.iter().any(|s| s.leg == l.index && Some(s.owner) == owner)),
+            holds_owner_key: owner.is_some_and(|o| safe.owners.iter().any(|(a, _)| *a == o)),
+            has_keystore: session.keystore.is_some(),
+            frozen: row.frozen.as_deref(),
+        }
+    }
+}
+
+pub(crate) fn totals(row: &BatchRow, assets: &Assets) -> Result<Vec<Money>, AppError> {
+    row.totals.iter().map(|(asset, amount)| Ok(money(assets.get(*asset)?, *amount))).collect()
+}
+
+pub(crate) fn summary(
+    session: &Session,
+    row: &BatchRow,
+    safe: &SafeRow,
+    assets: &Assets,
+    progress: &Progress,
+) -> Result<BatchSummary, AppError> {
+    let leg_states: Vec<_> = progress.legs.iter().map(|l| l.state).collect();
+    let actions = progress.facts(session, row, safe, &leg_states).actions();
+    Ok(BatchSummary {
+        id: row.id.to_string(),
+        number: row.number,
+        title: row.title.clone(),
+        state: row.state.to_string(),
+        revision: row.revision,
+        source: if row.file.is_some() { BatchSource::File } else { BatchSource::Commissions },
+        prepared_by: row.prepared_by.clone(),
+        created_at: time(row.created_at),
+        lines: row.lines,
+        payees: row.payees,
+        totals: totals(row, assets)?,
+        settled: row.settled,
+        next: next(row, safe, progress),
+        waits_for_me: actions.iter().any(|a| {
+            a.enabled
+                && !matches!(
+                    a.name,
+                    contract::ActionName::Cancel | contract::ActionName::Reject | contract::ActionName::Return
+                )
+        }),
+        frozen: row.frozen.clone(),
+    })
+}
+
+/// What happens next, in words.
+fn next(row: &BatchRow, safe: &SafeRow, progress: &Progress) -> String {
+    match row.state {
+        BatchState::Draft => format!("{} submits it", row.prepared_by),
+        BatchState::PendingApproval => match row.required_approvers {
+            None => "No policy covers every asset".into(),
+            Some(n) => format!("Needs {}", count(n.saturating_sub(row.approvals), "more approval", "more approvals")),
+        },
+        BatchState::Approved => {
+            let missing: u32 = progress
+                .legs
+                .iter()
+                .map(|l| {
+                    let signed = progress.signatures.iter().filter(|s| s.leg == l.index).count();
+                    safe.threshold.saturating_sub(u32::try_from(signed).unwrap_or(u32::MAX))
+                })
+                .sum();
+            if missing == 0 {
+                "Signed, ready to send".into()
+            } else {
+                format!("Needs {}", count(missing, "more signature", "more signatures"))
+            }
+        }
+        BatchState::Executing => format!("{} of {} paid", row.settled, count(row.lines, "line", "lines")),
+        BatchState::Executed => "Each line is paid by its evidence".into(),
+        BatchState::PartiallyExecuted => format!("{} of {} paid, the others failed", row.settled, row.lines),
+        BatchState::Failed => "Nobody was paid; the lines are free again".into(),
+        BatchState::Rejected | BatchState::Cancelled => row.last_reason.clone().unwrap_or_default(),
+    }
+}

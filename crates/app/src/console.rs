@@ -1,0 +1,335 @@
+//! What the window talks to: one method per command of the contract.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use contract::*;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::Settings;
+use tokio::sync::{Mutex, RwLock};
+
+use crate::batch::create::ChosenFile;
+use crate::session::blocking;
+use crate::settings::ProfileSettings;
+use crate::use_cases as cases;
+use crate::view::parse_id;
+use crate::{AppError, Chains, Host, MachineSettings, Session};
+
+/// A console on one machine: its settings, its dialogs, and at most one signed-in person.
+pub struct Console {
+    settings: Settings,
+    place: String,
+    chains: Chains,
+    profiles: Vec<ProfileSettings>,
+    demo_passphrase: Option<String>,
+    host: Arc<dyn Host>,
+    session: RwLock<Option<Arc<Session>>>,
+    files: Mutex<HashMap<String, Arc<ChosenFile>>>,
+}
+
+impl Console {
+    /// Sets up a console; nobody is signed in and nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`AppError::Store`] when the database URL cannot be read.
+    pub fn new(machine: MachineSettings, host: Arc<dyn Host>) -> Result<Self, AppError> {
+        let settings = Settings::from_url(&machine.database_url)?;
+        let urls: BTreeMap<u64, Vec<String>> =
+            machine.endpoints.iter().filter_map(|(id, urls)| Some((id.parse().ok()?, urls.clone()))).collect();
+        Ok(Self {
+            place: settings.place(),
+            settings,
+            chains: Chains::new(urls),
+            profiles: machine.profiles,
+            demo_passphrase: machine.demo_passphrase,
+            host,
+            session: RwLock::default(),
+            files: Mutex::default(),
+        })
+    }
+
+    async fn session(&self) -> Result<Arc<Session>, AppError> {
+        self.session.read().await.clone().ok_or(AppError::NotSignedIn)
+    }
+
+    /// Answers a command by its name, for hosts that speak JSON.
+    ///
+    /// # Errors
+    /// What the command answers; INVALID_INPUT for an unknown name or a request of another shape.
+    pub async fn call(&self, name: &str, request: Value) -> Result<Value, ApiError> {
+        macro_rules! route {
+            ($($command:ident),* $(,)?) => {
+                match name {
+                    $(stringify!($command) => answer(self.$command(read(request)?).await),)*
+                    other => Err(ApiError::new(ErrorCode::InvalidInput, format!("There is no command {other}"))),
+                }
+            };
+        }
+        route!(
+            session_profiles,
+            session_open,
+            session_close,
+            session_get,
+            health_get,
+            home_get,
+            freeze_create,
+            safe_list,
+            commission_payable,
+            batch_list,
+            batch_get,
+            batch_choose_file,
+            batch_import,
+            batch_from_commissions,
+            batch_submit,
+            batch_approve,
+            batch_return,
+            batch_reject,
+            batch_cancel,
+            batch_execute,
+            leg_review,
+            leg_sign,
+            ledger_trial_balance,
+            reconciliation_list,
+            reconciliation_run,
+            reconciliation_get,
+            export_preview,
+            export_journal,
+            export_list,
+        )
+    }
+
+    /// The logins this machine knows.
+    pub async fn session_profiles(&self, (): ()) -> Result<Profiles, AppError> {
+        let view = |p: &ProfileSettings| Profile {
+            id: p.id.clone(),
+            person: p.person.clone(),
+            login: p.login.clone(),
+            duty: p.duty.clone(),
+            needs_password: p.demo_password.is_none(),
+        };
+        Ok(Profiles {
+            profiles: self.profiles.iter().map(view).collect(),
+            database: self.place.clone(),
+            demo_passphrase: self.demo_passphrase.clone(),
+        })
+    }
+
+    /// Signs in; whoever was signed in before is signed out.
+    pub async fn session_open(&self, request: SessionOpen) -> Result<contract::Session, AppError> {
+        let profile = self
+            .profiles
+            .iter()
+            .find(|p| p.id == request.profile_id)
+            .ok_or_else(|| AppError::Invalid("This machine has no such profile".into()))?;
+        let typed = request.password.map(SecretString::from);
+        let password = typed
+            .or_else(|| profile.demo_password.clone())
+            .filter(|p| !p.expose_secret().is_empty())
+            .ok_or_else(|| AppError::Invalid(format!("Type the password of {}", profile.login)))?;
+        self.session_close(()).await?;
+        let settings = self.settings.as_login(&profile.login, &password);
+        let session = Session::open(
+            &settings,
+            &password,
+            profile.identity_key.as_ref(),
+            profile.keystore.clone(),
+            self.chains.clone(),
+        )
+        .await?;
+        *self.session.write().await = Some(Arc::new(session));
+        self.session_get(()).await
+    }
+
+    /// Signs out: the connection, the identity key and chosen files are dropped.
+    pub async fn session_close(&self, (): ()) -> Result<(), AppError> {
+        self.files.lock().await.clear();
+        *self.session.write().await = None;
+        Ok(())
+    }
+
+    /// Who is signed in.
+    pub async fn session_get(&self, (): ()) -> Result<contract::Session, AppError> {
+        let session = self.session().await?;
+        Ok(contract::Session {
+            person: session.me.person.clone(),
+            login: session.me.login.clone(),
+            roles: session.me.roles.clone(),
+            permissions: session.me.permissions.clone(),
+            owner_address: session.me.safe_owner.map(|o| o.to_checksum(None)),
+            program: session.program_view(),
+            demo_passphrase: self.demo_passphrase.clone(),
+        })
+    }
+
+    /// The status bar.
+    pub async fn health_get(&self, (): ()) -> Result<Health, AppError> {
+        cases::health(&*self.session().await?).await
+    }
+
+    /// The first screen.
+    pub async fn home_get(&self, (): ()) -> Result<Home, AppError> {
+        cases::home(&*self.session().await?).await
+    }
+
+    /// Stops a program, a Safe or a batch at once.
+    pub async fn freeze_create(&self, request: FreezeRequest) -> Result<(), AppError> {
+        let session = self.session().await?;
+        let scope = match request.scope {
+            FreezeScope::Program => "PROGRAM",
+            FreezeScope::Safe => "SAFE",
+            FreezeScope::Batch => "BATCH",
+        };
+        let noun =
+            if request.scope == FreezeScope::Program { session.program_id().as_uuid() } else { parse_id(&request.id)? };
+        session.db.freeze(session.program_id(), scope, noun, request.reason.trim()).await?;
+        Ok(())
+    }
+
+    /// Safes of the program.
+    pub async fn safe_list(&self, (): ()) -> Result<Vec<SafeView>, AppError> {
+        cases::safes(&*self.session().await?).await
+    }
+
+    /// What affiliates are owed.
+    pub async fn commission_payable(&self, (): ()) -> Result<Vec<PayableRow>, AppError> {
+        cases::payable(&*self.session().await?).await
+    }
+
+    /// Batches, newest first.
+    pub async fn batch_list(&self, (): ()) -> Result<Vec<BatchSummary>, AppError> {
+        cases::batch_list(&*self.session().await?).await
+    }
+
+    /// One batch.
+    pub async fn batch_get(&self, request: ById) -> Result<BatchDetail, AppError> {
+        cases::batch_get(&*self.session().await?, parse_id(&request.id)?).await
+    }
+
+    /// Asks for a payout file and reads it.
+    pub async fn batch_choose_file(&self, (): ()) -> Result<Option<FilePreview>, AppError> {
+        let session = self.session().await?;
+        let host = Arc::clone(&self.host);
+        let Some(path) = blocking(move || host.choose_file()).await? else { return Ok(None) };
+        let token = uuid::Uuid::now_v7().to_string();
+        let (preview, chosen) = cases::choose(&session, &path, &token).await?;
+        if let Some(chosen) = chosen {
+            self.files.lock().await.insert(token, Arc::new(chosen));
+        }
+        Ok(Some(preview))
+    }
+
+    /// Stores the chosen file as a draft.
+    pub async fn batch_import(&self, request: BatchImport) -> Result<Created, AppError> {
+        let session = self.session().await?;
+        let chosen = self
+            .files
+            .lock()
+            .await
+            .get(&request.token)
+            .cloned()
+            .ok_or_else(|| AppError::Conflict("The chosen file is not at hand any more: choose it again".into()))?;
+        let id = cases::import(&session, &chosen, parse_id(&request.safe_id)?, &request.title, &request.period).await?;
+        self.files.lock().await.remove(&request.token);
+        Ok(Created { id: id.to_string() })
+    }
+
+    /// Stores a draft of everything payable.
+    pub async fn batch_from_commissions(&self, request: BatchFromCommissions) -> Result<Created, AppError> {
+        let session = self.session().await?;
+        let id = cases::from_commissions(&session, parse_id(&request.safe_id)?, &request.title).await?;
+        Ok(Created { id: id.to_string() })
+    }
+
+    /// Submits a draft.
+    pub async fn batch_submit(&self, request: ById) -> Result<(), AppError> {
+        cases::submit(&*self.session().await?, parse_id(&request.id)?).await.map(|_| ())
+    }
+
+    /// Approves what was shown.
+    pub async fn batch_approve(&self, request: BatchApprove) -> Result<(), AppError> {
+        cases::approve(&*self.session().await?, parse_id(&request.id)?, &request.content_hash).await.map(|_| ())
+    }
+
+    /// Returns to the preparer.
+    pub async fn batch_return(&self, request: BatchReason) -> Result<(), AppError> {
+        cases::return_to_preparer(&*self.session().await?, parse_id(&request.id)?, &request.reason).await
+    }
+
+    /// Rejects for good.
+    pub async fn batch_reject(&self, request: BatchReason) -> Result<(), AppError> {
+        cases::reject(&*self.session().await?, parse_id(&request.id)?, &request.reason).await
+    }
+
+    /// Cancels.
+    pub async fn batch_cancel(&self, request: BatchReason) -> Result<(), AppError> {
+        cases::cancel(&*self.session().await?, parse_id(&request.id)?, &request.reason).await
+    }
+
+    /// Hands the signed legs to the executor.
+    pub async fn batch_execute(&self, request: ById) -> Result<(), AppError> {
+        cases::execute(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
+    }
+
+    /// What is shown before the key is asked.
+    pub async fn leg_review(&self, request: LegRef) -> Result<LegReview, AppError> {
+        cases::leg_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
+    }
+
+    /// Countersigns one leg.
+    pub async fn leg_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
+        let session = self.session().await?;
+        let passphrase = SecretString::from(request.passphrase);
+        let batch = parse_id(&request.batch_id)?;
+        cases::leg_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, passphrase).await
+    }
+
+    /// Trial balance.
+    pub async fn ledger_trial_balance(&self, (): ()) -> Result<TrialBalance, AppError> {
+        cases::trial_balance(&*self.session().await?).await
+    }
+
+    /// Runs, newest first.
+    pub async fn reconciliation_list(&self, (): ()) -> Result<Vec<RunSummary>, AppError> {
+        cases::reconciliation_list(&*self.session().await?).await
+    }
+
+    /// Compares ledger, batches and chain now.
+    pub async fn reconciliation_run(&self, (): ()) -> Result<Created, AppError> {
+        let id = cases::reconciliation_run(&*self.session().await?).await?;
+        Ok(Created { id: id.to_string() })
+    }
+
+    /// One run.
+    pub async fn reconciliation_get(&self, request: ById) -> Result<RunDetail, AppError> {
+        cases::reconciliation_get(&*self.session().await?, parse_id(&request.id)?).await
+    }
+
+    /// What a journal export would hold.
+    pub async fn export_preview(&self, request: Period) -> Result<JournalPreview, AppError> {
+        cases::export_preview(&*self.session().await?, &request).await
+    }
+
+    /// Writes the journal to a file.
+    pub async fn export_journal(&self, request: Period) -> Result<Option<ExportWritten>, AppError> {
+        cases::export_journal(&*self.session().await?, Arc::clone(&self.host), &request).await
+    }
+
+    /// Files that left the house.
+    pub async fn export_list(&self, (): ()) -> Result<Vec<ExportView>, AppError> {
+        cases::export_list(&*self.session().await?).await
+    }
+}
+
+fn read<T: DeserializeOwned>(request: Value) -> Result<T, ApiError> {
+    serde_json::from_value(request).map_err(|e| {
+        ApiError::new(ErrorCode::InvalidInput, format!("The request has another shape than the command takes: {e}"))
+    })
+}
+
+fn answer<T: Serialize>(result: Result<T, AppError>) -> Result<Value, ApiError> {
+    let value = result.map_err(|e| e.to_api())?;
+    serde_json::to_value(value).map_err(|e| AppError::Internal(e.to_string()).to_api())
+}

@@ -1,0 +1,68 @@
+//! The status bar.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use contract::{Health, Level};
+use store::Heartbeat;
+
+use crate::view::{check, count, time};
+use crate::{AppError, Session};
+
+/// A job that said nothing for this long is in question.
+const SILENT_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// Database, workers, chain, ledger, audit and freezes.
+pub async fn health(session: &Session) -> Result<Health, AppError> {
+    let program = session.program_id();
+    let (row, beats, freezes, counts) = tokio::try_join!(
+        session.db.health(program),
+        session.db.heartbeats(),
+        session.db.freezes(program),
+        session.db.intent_counts(program),
+    )?;
+    let mut checks = vec![check(Level::Ok, "Database", "connected")];
+    checks.push(workers(&beats, row.now, counts.open));
+    checks.push(chain(&beats, row.now));
+    checks.push(if row.unbalanced_assets == 0 {
+        check(Level::Ok, "Ledger", "balanced")
+    } else {
+        check(Level::Block, "Ledger", "debits and credits differ")
+    });
+    if session.can("view_audit") {
+        let open = row.audit_entries - row.sealed;
+        checks.push(check(
+            if open == 0 { Level::Ok } else { Level::Note },
+            "Audit",
+            if open == 0 { format!("sealed to {}", row.sealed) } else { format!("{open} not sealed yet") },
+        ));
+    }
+    checks.push(match freezes.as_slice() {
+        [] => check(Level::Note, "Freezes", "No freeze"),
+        [one] => check(Level::Check, "Freezes", format!("{} frozen by {}", one.scope.to_lowercase(), one.person)),
+        many => check(Level::Check, "Freezes", count(many.len() as u64, "freeze", "freezes")),
+    });
+    Ok(Health { checks, at: time(row.now) })
+}
+
+fn alive<'a>(beats: &'a [Heartbeat], now: DateTime<Utc>, job: &str) -> Option<&'a Heartbeat> {
+    beats.iter().find(|b| b.job == job && now - b.at < SILENT_AFTER)
+}
+
+fn workers(beats: &[Heartbeat], now: DateTime<Utc>, open: i64) -> contract::Check {
+    let silent: Vec<&str> =
+        ["intents", "watch", "execute"].into_iter().filter(|j| alive(beats, now, j).is_none()).collect();
+    if silent.is_empty() {
+        let queue = if open == 0 { "queue empty".to_owned() } else { format!("{open} intents waiting") };
+        return check(Level::Ok, "Workers", format!("running, {queue}"));
+    }
+    check(Level::Check, "Workers", format!("no sign of life: {}", silent.join(", ")))
+}
+
+fn chain(beats: &[Heartbeat], now: DateTime<Utc>) -> contract::Check {
+    let Some(beat) = alive(beats, now, "watch") else {
+        return check(Level::Unknown, "Chain", "not read");
+    };
+    match (beat.detail.get("chain").and_then(|c| c.as_str()), beat.detail.get("block").and_then(|b| b.as_u64())) {
+        (Some(chain), Some(block)) => check(Level::Ok, "Chain", format!("{chain} {block}")),
+        _ => check(Level::Check, "Chain", "an endpoint does not answer"),
+    }
+}

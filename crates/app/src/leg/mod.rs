@@ -1,0 +1,4 @@
+//! Use cases of legs: what is shown before the key is asked, and the signature.
+
+pub mod review;
+pub mod sign;

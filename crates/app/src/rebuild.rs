@@ -1,0 +1,163 @@
+//! Rebuilds a batch on this machine: content, plan, Safe transactions and hashes, from rows alone (law 5).
+
+use std::collections::HashMap;
+
+use alloy_primitives::{Address, U256};
+use domain::content::{BatchContent, ContentLeg, ContentLine, content_hash};
+use domain::id::{BatchId, ProgramId};
+use money::Amount;
+use safe::deployments;
+use safe::{
+    Hashes, LegLimits, PayoutCall, PlanLine, SafeDomain, SafeTx, SafeVersion, hashes, leg_transaction, plan_legs,
+};
+use store::{LegRow, PayoutRow, PlanLeg, SafeRow};
+
+use crate::AppError;
+use crate::session::Assets;
+
+/// One leg as this machine makes it.
+pub(crate) struct RebuiltLeg {
+    /// From 1.
+    pub index: u32,
+    /// Line numbers in call order.
+    pub line_nos: Vec<u32>,
+    /// The payments, in the same order.
+    pub calls: Vec<PayoutCall>,
+    /// Target of the delegate call.
+    pub to: Address,
+}
+
+/// A leg with its nonce: what would be signed.
+pub(crate) struct SignableLeg {
+    /// Domain of the Safe.
+    pub domain: SafeDomain,
+    /// The transaction.
+    pub tx: SafeTx,
+    /// Its hashes, computed here.
+    pub hashes: Hashes,
+}
+
+/// A batch as this machine makes it.
+pub(crate) struct Rebuilt {
+    /// Legs, by number.
+    pub legs: Vec<RebuiltLeg>,
+    /// SHA-256 of the content with this plan.
+    pub content_hash: [u8; 32],
+}
+
+/// Plans and hashes a batch.
+pub(crate) fn rebuild(
+    program: ProgramId,
+    batch: BatchId,
+    revision: u32,
+    safe: &SafeRow,
+    lines: &[PayoutRow],
+    assets: &Assets,
+) -> Result<Rebuilt, AppError> {
+    let version = version(safe)?;
+    let to = deployments::multi_send_call_only(version).address;
+    let calls: HashMap<u32, PayoutCall> = lines
+        .iter()
+        .map(|line| {
+            let amount = line.amount.to_word();
+            let call = match assets.get(line.asset_id)?.token {
+                None => PayoutCall::Native { recipient: line.recipient, amount },
+                Some(token) => PayoutCall::Erc20 { token, recipient: line.recipient, amount },
+            };
+            Ok((line.line_no, call))
+        })
+        .collect::<Result<_, AppError>>()?;
+    let plan_lines: Vec<PlanLine> = calls.iter().map(|(&line_no, &call)| PlanLine { line_no, call }).collect();
+    let limits = LegLimits { gas_max: LegLimits::default().gas_max.min(safe.gas_max), ..LegLimits::default() };
+    let planned = plan_legs(&plan_lines, &limits).map_err(|e| AppError::Invalid(e.to_string()))?;
+    let legs: Vec<RebuiltLeg> = planned
+        .into_iter()
+        .map(|leg| RebuiltLeg {
+            index: leg.index + 1,
+            calls: leg.line_nos.iter().filter_map(|n| calls.get(n).copied()).collect(),
+            line_nos: leg.line_nos,
+            to,
+        })
+        .collect();
+    let content = BatchContent {
+        program_id: program,
+        batch_id: batch,
+        revision,
+        chain_id: safe.chain_id,
+        safe: safe.address,
+        lines: lines
+            .iter()
+            .map(|line| {
+                Ok(ContentLine {
+                    line_no: line.line_no,
+                    token: assets.get(line.asset_id)?.token,
+                    recipient: line.recipient,
+                    amount: line.amount,
+                    reference: line.reference.clone(),
+                    source: line.source.clone(),
+                })
+            })
+            .collect::<Result<_, AppError>>()?,
+        legs: legs.iter().map(content_leg).collect(),
+    };
+    Ok(Rebuilt { content_hash: content_hash(&content), legs })
+}
+
+fn content_leg(leg: &RebuiltLeg) -> ContentLeg {
+    ContentLeg {
+        index: leg.index,
+        line_nos: leg.line_nos.clone(),
+        to: leg.to,
+        value: Amount::ZERO,
+        operation: 1,
+        safe_tx_gas: Amount::ZERO,
+        base_gas: Amount::ZERO,
+        gas_price: Amount::ZERO,
+        gas_token: Address::ZERO,
+        refund_receiver: Address::ZERO,
+    }
+}
+
+impl Rebuilt {
+    /// The plan as the database stores it.
+    pub fn plan(&self) -> Vec<PlanLeg> {
+        let leg =
+            |l: &RebuiltLeg| PlanLeg { leg_index: l.index, line_nos: l.line_nos.clone(), to: format!("{:#x}", l.to) };
+        self.legs.iter().map(leg).collect()
+    }
+
+    /// A leg by its number.
+    pub fn leg(&self, index: u32) -> Option<&RebuiltLeg> {
+        self.legs.iter().find(|leg| leg.index == index)
+    }
+
+    /// Whether stored legs and content are exactly what this machine makes of the lines.
+    pub fn equals_stored(&self, legs: &[LegRow], lines: &[PayoutRow], content_hash: Option<[u8; 32]>) -> bool {
+        let same_legs = legs.len() == self.legs.len()
+            && legs
+                .iter()
+                .zip(&self.legs)
+                .all(|(stored, own)| stored.index == own.index && stored.to == own.to && stored.operation == 1);
+        let same_lines = lines.iter().all(|line| {
+            self.legs.iter().any(|leg| Some(leg.index) == line.leg && leg.line_nos.contains(&line.line_no))
+        });
+        same_legs && same_lines && content_hash == Some(self.content_hash)
+    }
+}
+
+impl RebuiltLeg {
+    /// The Safe transaction at a nonce, with its hashes.
+    pub fn at_nonce(&self, safe: &SafeRow, nonce: u64) -> Result<SignableLeg, AppError> {
+        let domain = SafeDomain { version: version(safe)?, chain_id: safe.chain_id, safe: safe.address };
+        let tx =
+            leg_transaction(&self.calls, self.to, U256::from(nonce)).map_err(|e| AppError::Internal(e.to_string()))?;
+        let hashes = hashes(&domain, &tx);
+        Ok(SignableLeg { domain, tx, hashes })
+    }
+}
+
+pub(crate) fn version(safe: &SafeRow) -> Result<SafeVersion, AppError> {
+    safe.version
+        .parse()
+        .map_err(|_| AppError::Internal(format!("Safe {} has the unknown version {}", safe.name, safe.version)))
+}

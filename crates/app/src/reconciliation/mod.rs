@@ -1,0 +1,4 @@
+//! Ledger, batches and chain, compared line by line.
+
+pub mod read;
+pub mod run;

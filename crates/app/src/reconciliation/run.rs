@@ -1,0 +1,290 @@
+//! Reads the three sides, compares them, records what was found.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use alloy_primitives::U256;
+use chain::Rpc;
+use chrono::{NaiveDate, Utc};
+use domain::asset::Asset;
+use domain::id::{PayoutId, RunId};
+use domain::reconciliation::{
+    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, Discrepancy, Input, LedgerLine, Leg, LineRef,
+    Outcome, reconcile,
+};
+use domain::states::BatchState;
+use safe::{SafeDomain, hashes};
+use serde_json::json;
+use store::{NewDiscrepancy, NewMatch, SafeRow};
+
+use crate::rebuild::version;
+use crate::session::Assets;
+use crate::{AppError, Session};
+
+/// Compares now; answers the run.
+pub async fn run(session: &Session) -> Result<RunId, AppError> {
+    let (id, _, _) = compare(session).await?;
+    Ok(id)
+}
+
+/// Compares now and writes every line as CSV to a path.
+pub async fn run_with_file(session: &Session, path: &Path) -> Result<RunId, AppError> {
+    let (id, input, outcome) = compare(session).await?;
+    let failed = |e: &dyn std::fmt::Display| AppError::File(format!("{} cannot be written: {e}", path.display()));
+    let file = std::fs::File::create(path).map_err(|e| failed(&e))?;
+    report::reconciliation_csv(&input, &outcome, std::io::BufWriter::new(file)).map_err(|e| failed(&e))?;
+    Ok(id)
+}
+
+async fn compare(session: &Session) -> Result<(RunId, Input, Outcome), AppError> {
+    let started_at = Utc::now();
+    let assets = session.assets().await?;
+    let safes = session.db.safes(session.program_id()).await?;
+    let batches = batch_lines(session, &assets, &safes).await?;
+    let ledger = ledger_lines(session, &assets, &safes).await?;
+    let mut chain = Vec::new();
+    let mut last_block = 0;
+    for safe in &safes {
+        let quorum = session.chains.quorum(safe.chain_id).await?;
+        let depth = u64::from(safe.confirmation_depth);
+        let Some(head) = quorum.for_finality()?.final_block(depth).await? else { continue };
+        last_block = last_block.max(head.number);
+        chain.extend(chain_lines(quorum.first(), safe, &assets, head.number).await?);
+    }
+    let input = Input { ledger, batches, chain };
+    let outcome = reconcile(&input).map_err(|e| AppError::Internal(e.to_string()))?;
+    let lines = u32::try_from(outcome.totals.lines).unwrap_or(u32::MAX);
+    let matches = new_matches(&outcome);
+    let discrepancies = new_discrepancies(&input, &outcome, &assets)?;
+    let id = session
+        .db
+        .record_reconciliation(session.program_id(), started_at, (0, last_block), lines, &matches, &discrepancies)
+        .await?;
+    Ok((id, input, outcome))
+}
+
+fn asset_ref(asset: &Asset, chain_id: u64) -> AssetRef {
+    AssetRef { chain_id, token: asset.token, symbol: asset.symbol.clone(), decimals: asset.decimals }
+}
+
+async fn batch_lines(session: &Session, assets: &Assets, safes: &[SafeRow]) -> Result<Vec<BatchLine>, AppError> {
+    let program = session.program_id();
+    let evidence: HashMap<PayoutId, _> =
+        session.db.evidence(program, None).await?.into_iter().map(|e| (e.payout_id, e)).collect();
+    let mut out = Vec::new();
+    for batch in session.db.batches(program, None).await? {
+        if matches!(batch.state, BatchState::Draft | BatchState::Rejected | BatchState::Cancelled) {
+            continue;
+        }
+        let chain_id = safes.iter().find(|s| s.id == batch.safe_id).map_or(0, |s| s.chain_id);
+        for line in session.db.payouts(program, batch.id).await? {
+            let proof = evidence.get(&line.id).map(|e| ChainKey {
+                chain_id,
+                tx_hash: e.tx_hash,
+                position: match e.kind.as_str() {
+                    "LOG" => ChainPosition::Log(e.position),
+                    _ => ChainPosition::NativeLeg(u32::try_from(e.position).unwrap_or(u32::MAX)),
+                },
+            });
+            out.push(BatchLine {
+                payout_id: line.id,
+                batch_no: batch.number.to_string(),
+                line_no: line.line_no,
+                asset: asset_ref(assets.get(line.asset_id)?, chain_id),
+                recipient: line.recipient,
+                amount: line.amount,
+                state: line.state,
+                source: line.source,
+                proof,
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// The posting that pays a line: debit its liability, credit payouts on their way.
+async fn ledger_lines(session: &Session, assets: &Assets, safes: &[SafeRow]) -> Result<Vec<LedgerLine>, AppError> {
+    let chain_id = safes.first().map_or(0, |s| s.chain_id);
+    // Every day that PostgreSQL and chrono both hold.
+    let (from, to) = (NaiveDate::from_ymd_opt(1, 1, 1), NaiveDate::from_ymd_opt(9999, 12, 30));
+    let (from, to) = (from.unwrap_or(NaiveDate::MIN), to.unwrap_or(NaiveDate::MAX));
+    let transfers = session.db.journal(session.program_id(), from, to).await?;
+    transfers
+        .into_iter()
+        .filter(|t| t.reason == "payout")
+        .map(|t| {
+            Ok(LedgerLine {
+                id: t.id,
+                payout_id: t.payout,
+                asset: asset_ref(assets.get(t.asset_id)?, chain_id),
+                amount: t.amount,
+                debit_account: t.debit.0,
+                credit_account: t.credit.0,
+            })
+        })
+        .collect()
+}
+
+/// Everything that left a Safe up to a final block: tokens by their logs, native coin by the decoded calls of each Safe
+/// transaction that succeeded. A Safe counts its transactions, so the n-th execution consumed nonce n.
+async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) -> Result<Vec<ChainLine>, AppError> {
+    let tokens: Vec<_> = assets.on_chain(safe.chain_id).filter_map(|a| a.token).collect();
+    let executed = rpc.executed_safe_txs(safe.address, 0, to_block).await?;
+    let mut out = Vec::new();
+    for transfer in rpc.safe_outflows(safe.address, &tokens, 0, to_block).await? {
+        let maker = executed
+            .iter()
+            .find(|e| e.place.tx_hash == transfer.place.tx_hash && e.place.log_index > transfer.place.log_index);
+        out.push(ChainLine {
+            key: ChainKey {
+                chain_id: safe.chain_id,
+                tx_hash: transfer.place.tx_hash,
+                position: ChainPosition::Log(transfer.place.log_index),
+            },
+            safe_tx_hash: maker.map(|e| e.safe_tx_hash),
+            token: transfer.token,
+            recipient: transfer.to,
+            amount: amount(transfer.amount)?,
+            block_number: transfer.place.block_number,
+        });
+    }
+    let domain = SafeDomain { version: version(safe)?, chain_id: safe.chain_id, safe: safe.address };
+    for (nonce, execution) in executed.iter().enumerate().filter(|(_, e)| e.is_success) {
+        let Some(calls) = rpc.executed_calls(execution.place.tx_hash, safe.address, U256::from(nonce)).await? else {
+            continue;
+        };
+        if hashes(&domain, &calls.tx).safe_tx_hash != execution.safe_tx_hash {
+            return Err(AppError::Incident(format!(
+                "Transaction {} executed another Safe transaction than its input says: look at it before anything else is sent",
+                execution.place.tx_hash
+            )));
+        }
+        for (position, call) in calls.calls.iter().enumerate().filter(|(_, c)| c.token().is_none()) {
+            out.push(ChainLine {
+                key: ChainKey {
+                    chain_id: safe.chain_id,
+                    tx_hash: execution.place.tx_hash,
+                    position: ChainPosition::NativeLeg(u32::try_from(position).unwrap_or(u32::MAX)),
+                },
+                safe_tx_hash: Some(execution.safe_tx_hash),
+                token: None,
+                recipient: call.recipient(),
+                amount: amount(call.amount())?,
+                block_number: execution.place.block_number,
+            });
+        }
+    }
+    Ok(out)
+}
+
+fn amount(word: U256) -> Result<money::Amount, AppError> {
+    money::Amount::try_from(word)
+        .map_err(|e| AppError::Internal(format!("the chain names an amount that cannot be booked: {e}")))
+}
+
+/// Payouts that both the chain and the ledger confirm.
+fn new_matches(outcome: &Outcome) -> Vec<NewMatch> {
+    let confirmed =
+        |leg: Leg| outcome.matches.iter().filter(move |m| m.leg == leg && m.confidence == Confidence::Confirmed);
+    let posted: BTreeSet<LineRef> = confirmed(Leg::BatchLedger).filter_map(|m| m.left.first().copied()).collect();
+    confirmed(Leg::BatchChain)
+        .filter(|m| m.left.first().is_some_and(|left| posted.contains(left)))
+        .filter_map(|m| match (m.left.first(), m.right.first()) {
+            (Some(LineRef::Payout(payout_id)), Some(LineRef::Chain(key))) => {
+                let (position_kind, position) = place(key.position);
+                Some(NewMatch {
+                    payout_id: *payout_id,
+                    rule: serde_json::to_value(m.rule).ok()?.as_str()?.to_owned(),
+                    tx_hash: key.tx_hash,
+                    position_kind,
+                    position,
+                })
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn place(position: ChainPosition) -> (&'static str, u64) {
+    match position {
+        ChainPosition::Log(index) => ("LOG", index),
+        ChainPosition::NativeLeg(index) => ("NATIVE_LEG", index.into()),
+    }
+}
+
+fn new_discrepancies(input: &Input, outcome: &Outcome, assets: &Assets) -> Result<Vec<NewDiscrepancy>, AppError> {
+    outcome
+        .discrepancies
+        .iter()
+        .zip(1u32..)
+        .map(|(d, number)| {
+            let asset = assets
+                .of_token(d.asset.chain_id, d.asset.token)
+                .ok_or_else(|| AppError::Internal(format!("no asset {} in this program", d.asset.symbol)))?;
+            let payout_id = d.left.iter().find_map(|l| match l {
+                LineRef::Payout(id) => Some(*id),
+                _ => None,
+            });
+            Ok(NewDiscrepancy {
+                number,
+                kind: d.kind.as_str().into(),
+                title: d.sentence.clone(),
+                payout_id,
+                asset_id: asset.id,
+                sides: sides(input, d, asset),
+            })
+        })
+        .collect()
+}
+
+/// Both sides of a discrepancy as the screen lays them beside each other.
+fn sides(input: &Input, d: &Discrepancy, asset: &Asset) -> serde_json::Value {
+    let (left_name, right_name) = match d.leg {
+        Leg::BatchChain => ("Batch", "Chain"),
+        Leg::BatchLedger => ("Batch", "Ledger"),
+    };
+    let payout = d.left.iter().find_map(|l| match l {
+        LineRef::Payout(id) => input.batches.iter().find(|b| b.payout_id == *id),
+        _ => None,
+    });
+    let chain = d.right.iter().find_map(|r| match r {
+        LineRef::Chain(key) => input.chain.iter().find(|c| c.key == *key),
+        _ => None,
+    });
+    let posting = d.right.iter().find_map(|r| match r {
+        LineRef::Ledger(id) => input.ledger.iter().find(|l| l.id == *id),
+        _ => None,
+    });
+    let text = |a: money::Amount| a.to_decimal(asset.decimals);
+    let left_amount = payout.map(|p| text(p.amount));
+    let right_amount = chain.map(|c| text(c.amount)).or_else(|| posting.map(|l| text(l.amount)));
+    let mut fields = Vec::new();
+    let mut field = |label: &str, kind: &str, left: Option<String>, right: Option<String>| {
+        let differs = left.is_some() && right.is_some() && left != right;
+        fields.push(json!({ "label": label, "kind": kind, "left": left, "right": right, "differs": differs }));
+    };
+    field("Amount", "amount", left_amount.clone(), right_amount.clone());
+    if let Some(line) = payout {
+        field(
+            "Paid to",
+            "address",
+            Some(line.recipient.to_checksum(None)),
+            chain.map(|c| c.recipient.to_checksum(None)),
+        );
+        field("State", "text", Some(line.state.to_string()), chain.map(|c| format!("block {}", c.block_number)));
+        let proof = line.proof.as_ref().map(|k| k.tx_hash.to_string());
+        field("Transaction", "hash", proof, chain.map(|c| c.key.tx_hash.to_string()));
+    } else if let Some(c) = chain {
+        field("Paid to", "address", None, Some(c.recipient.to_checksum(None)));
+        field("Transaction", "hash", None, Some(c.key.tx_hash.to_string()));
+    }
+    if let Some(l) = posting {
+        field("Debit", "text", None, Some(l.debit_account.clone()));
+        field("Credit", "text", None, Some(l.credit_account.clone()));
+        field("Transfer", "text", None, Some(l.id.to_string()));
+    }
+    json!({
+        "left_name": left_name, "right_name": right_name, "left_amount": left_amount, "right_amount": right_amount,
+        "difference": d.difference.negated().to_decimal(asset.decimals), "fields": fields,
+    })
+}

@@ -1,0 +1,180 @@
+//! A signed-in person: their own database login, their identity key in memory, their owner key on disk.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use alloy_primitives::Address;
+use contract::{ProgramView, SafeOwner, SafeView};
+use domain::asset::Asset;
+use domain::id::{AssetId, ProgramId, SafeId};
+use secrecy::SecretString;
+use signing::{IdentityFile, IdentityKey};
+use store::{Db, MeRow, ProgramRow, SafeRow, Settings};
+
+use crate::{AppError, Chains};
+
+/// What a use case works with.
+pub struct Session {
+    /// The person's connection.
+    pub db: Db,
+    /// The program that is worked in.
+    pub program: ProgramRow,
+    /// The person.
+    pub me: MeRow,
+    /// Chains of this machine.
+    pub chains: Chains,
+    identity: Option<IdentityKey>,
+    /// Owner key file of this person.
+    pub keystore: Option<PathBuf>,
+}
+
+impl Session {
+    /// Signs in. The identity key is sealed under the login's password and stays in memory until the session ends.
+    ///
+    /// # Errors
+    /// What the database says of the login; [`AppError::Forbidden`] when the login is nobody's or sees no program.
+    pub async fn open(
+        settings: &Settings,
+        password: &SecretString,
+        identity_file: Option<&PathBuf>,
+        keystore: Option<PathBuf>,
+        chains: Chains,
+    ) -> Result<Self, AppError> {
+        let db = Db::connect(&settings.as_login(settings.login(), password)).await?;
+        let program = db.programs().await?.into_iter().next().ok_or_else(|| {
+            AppError::Forbidden(format!(
+                "{} sees no program yet: two people with manage_staff grant a role first",
+                settings.login()
+            ))
+        })?;
+        let me = db.me(program.id).await?.ok_or_else(|| {
+            AppError::Forbidden(format!("{} is not registered as staff in this database", settings.login()))
+        })?;
+        let identity = match identity_file {
+            None => None,
+            Some(path) => {
+                let (path, password) = (path.clone(), password.clone());
+                // Opening derives a key for a quarter of a second: not on an async thread.
+                let key = blocking(move || {
+                    IdentityFile::read(&path)
+                        .and_then(|file| file.open(&password))
+                        .map_err(|e| AppError::Key(e.to_string()))
+                })
+                .await??;
+                Some(key)
+            }
+        };
+        Ok(Self { db, program, me, chains, identity, keystore })
+    }
+
+    /// Id of the program.
+    pub fn program_id(&self) -> ProgramId {
+        self.program.id
+    }
+
+    /// Whether the person has a permission.
+    pub fn can(&self, permission: &str) -> bool {
+        self.me.permissions.iter().any(|p| p == permission)
+    }
+
+    /// Signs a statement with the person's identity key.
+    ///
+    /// # Errors
+    /// [`AppError::Key`] when this machine has no identity key of theirs, or another than the registered one.
+    pub fn sign_statement(&self, statement: &[u8]) -> Result<[u8; 64], AppError> {
+        let key = self.identity.as_ref().ok_or_else(|| {
+            AppError::Key(
+                "This machine has no identity key of yours: make one and have it confirmed by a super_admin".into(),
+            )
+        })?;
+        if self.me.identity_key.as_deref() != Some(key.public().to_bytes().as_slice()) {
+            return Err(AppError::Key(
+                "The identity key of this machine is not the one registered for you: have this one confirmed by a super_admin".into(),
+            ));
+        }
+        Ok(key.sign(statement))
+    }
+
+    /// Assets of the program by id.
+    pub async fn assets(&self) -> Result<Assets, AppError> {
+        let rows = self.db.assets(self.program_id()).await?;
+        Ok(Assets { by_id: rows.into_iter().map(|r| (r.asset.id, (r.asset, r.chain_id))).collect() })
+    }
+
+    /// A Safe of the program.
+    pub async fn safe(&self, id: SafeId) -> Result<SafeRow, AppError> {
+        let safes = self.db.safes(self.program_id()).await?;
+        safes
+            .into_iter()
+            .find(|s| s.id == id)
+            .ok_or_else(|| AppError::Invalid("There is no such Safe in this program".into()))
+    }
+
+    /// How the window sees the program.
+    pub fn program_view(&self) -> ProgramView {
+        ProgramView {
+            id: self.program.id.to_string(),
+            name: self.program.name.clone(),
+            status: self.program.status.clone(),
+            time_zone: self.program.time_zone.clone(),
+        }
+    }
+}
+
+/// Assets of a program by id, each with its chain.
+pub struct Assets {
+    by_id: HashMap<AssetId, (Asset, u64)>,
+}
+
+impl Assets {
+    /// An asset; every row of the program names one that exists.
+    pub fn get(&self, id: AssetId) -> Result<&Asset, AppError> {
+        self.by_id
+            .get(&id)
+            .map(|(asset, _)| asset)
+            .ok_or_else(|| AppError::Internal(format!("no asset {id} in this program")))
+    }
+
+    /// Assets of one chain.
+    pub fn on_chain(&self, chain_id: u64) -> impl Iterator<Item = &Asset> {
+        self.by_id.values().filter(move |(_, chain)| *chain == chain_id).map(|(asset, _)| asset)
+    }
+
+    /// Every asset.
+    pub fn on_chains(&self) -> impl Iterator<Item = &Asset> {
+        self.by_id.values().map(|(asset, _)| asset)
+    }
+
+    /// The asset of a token on a chain.
+    pub fn of_token(&self, chain_id: u64, token: Option<Address>) -> Option<&Asset> {
+        self.on_chain(chain_id).find(|asset| asset.token == token)
+    }
+}
+
+/// Runs what blocks (dialogs, key derivation, files) off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| AppError::Internal(e.to_string()))
+}
+
+/// Safes of the program.
+pub async fn safes(session: &Session) -> Result<Vec<SafeView>, AppError> {
+    Ok(session.db.safes(session.program_id()).await?.iter().map(safe_view).collect())
+}
+
+pub(crate) fn safe_view(safe: &SafeRow) -> SafeView {
+    SafeView {
+        id: safe.id.to_string(),
+        name: safe.name.clone(),
+        address: safe.address.to_checksum(None),
+        chain_id: safe.chain_id.to_string(),
+        chain: safe.chain.clone(),
+        version: safe.version.clone(),
+        threshold: safe.threshold,
+        owners: safe
+            .owners
+            .iter()
+            .map(|(owner, person)| SafeOwner { address: owner.to_checksum(None), person: person.clone() })
+            .collect(),
+        nonce: safe.observed_nonce.map_or_else(|| "not read yet".into(), |n| n.to_string()),
+    }
+}

@@ -1,0 +1,71 @@
+//! What this machine knows: where the database and the chains are, and which people work here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::AppError;
+
+/// Settings of one machine, from a TOML file that only its user can read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineSettings {
+    /// `postgres://` URL without login; each profile brings its own.
+    pub database_url: SecretString,
+    /// RPC endpoints per chain id.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, Vec<String>>,
+    /// Set on a demo machine: opens its made-up keys, and the window says so.
+    #[serde(default)]
+    pub demo_passphrase: Option<String>,
+    /// The people who work here.
+    #[serde(default)]
+    pub profiles: Vec<ProfileSettings>,
+}
+
+/// One person on this machine.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileSettings {
+    /// Stable name.
+    pub id: String,
+    /// The person.
+    pub person: String,
+    /// Database login.
+    pub login: String,
+    /// What they do here, for the list.
+    pub duty: String,
+    /// Demo machines only: the login's password. Elsewhere it is typed.
+    #[serde(default)]
+    pub demo_password: Option<SecretString>,
+    /// Identity key, sealed under the login's password.
+    #[serde(default)]
+    pub identity_key: Option<PathBuf>,
+    /// Safe owner key, a keystore v3 file under a passphrase of its own.
+    #[serde(default)]
+    pub keystore: Option<PathBuf>,
+}
+
+impl MachineSettings {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`AppError::File`] names the file, and the line where there is one.
+    pub fn read(path: &Path) -> Result<Self, AppError> {
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            AppError::File(format!("The settings {} cannot be read ({e}): name them with --settings", path.display()))
+        })?;
+        toml::from_str(&text).map_err(|e| {
+            // The message alone: a snippet of the file could hold a secret.
+            let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
+            AppError::File(format!("The settings {} have an error near line {line}: {}", path.display(), e.message()))
+        })
+    }
+
+    /// Endpoints of a chain.
+    pub fn endpoints_of(&self, chain_id: u64) -> Vec<String> {
+        self.endpoints.get(&chain_id.to_string()).cloned().unwrap_or_default()
+    }
+}
