@@ -10,7 +10,13 @@ use store::StoreError;
 /// Done, and something was found that a person has to look at.
 pub const FOUND: u8 = 3;
 const FAILED: u8 = 1;
+const WRONG_USE: u8 = 2;
 const UNREACHABLE: u8 = 4;
+
+/// Wrong use of the command line that its parser cannot see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUse(pub String);
 
 /// How to answer.
 #[derive(Clone, Copy)]
@@ -46,6 +52,9 @@ impl Output {
 }
 
 fn classify(error: &anyhow::Error) -> (u8, ErrorCode) {
+    if error.downcast_ref::<WrongUse>().is_some() {
+        return (WRONG_USE, ErrorCode::InvalidInput);
+    }
     let code = if let Some(app) = error.downcast_ref::<AppError>() {
         app.code()
     } else if matches!(error.downcast_ref::<StoreError>(), Some(StoreError::Unavailable(_) | StoreError::Schema(_)))

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use store::{Founders, Migrated};
 
 use crate::commands::Connection;
-use crate::output::Output;
+use crate::output::{Output, WrongUse};
 
 /// Bring a database to the schema of this program.
 ///
@@ -27,7 +27,7 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     let settings = args.connection.database()?;
     let founders: Vec<(&str, &str)> = args.found.iter().filter_map(|f| f.split_once('=')).collect();
     if founders.len() != args.found.len() || !(founders.is_empty() || founders.len() == 2) {
-        bail!("--found names exactly two people, each as LOGIN=NAME");
+        return Err(WrongUse("--found names exactly two people, each as LOGIN=NAME".into()).into());
     }
     let migrated = store::migrate(&settings).await?;
     if let [first, second] = founders[..] {

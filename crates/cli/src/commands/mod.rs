@@ -8,10 +8,12 @@ pub mod worker;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use app::{Chains, MachineSettings, Session};
 use secrecy::{ExposeSecret, SecretString};
 use store::Settings;
+
+use crate::output::WrongUse;
 
 /// Where the database and the chains are.
 #[derive(clap::Args)]
@@ -42,7 +44,7 @@ impl Connection {
         match (&self.database_url, self.machine()?) {
             (Some(url), _) => Ok(SecretString::from(url.clone())),
             (None, Some(machine)) => Ok(machine.database_url),
-            (None, None) => bail!("No database is named: set DATABASE_URL, or --settings FILE"),
+            (None, None) => Err(WrongUse("No database is named: set DATABASE_URL, or --settings FILE".into()).into()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use app::{Chains, worker};
 use clap::ValueEnum;
 use secrecy::SecretString;
@@ -12,7 +12,7 @@ use signing::{Keystore, LocalSigner};
 use store::{Db, Settings};
 
 use crate::commands::Connection;
-use crate::output::Output;
+use crate::output::{Output, WrongUse};
 
 /// What a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -132,7 +132,9 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
             Err(_) => args.connection.database()?,
         };
         if *job != Job::Intents && chains.ids().is_empty() {
-            bail!("{job:?} needs an endpoint: --rpc CHAIN_ID=URL, or endpoints in --settings");
+            return Err(
+                WrongUse(format!("{job:?} needs an endpoint: --rpc CHAIN_ID=URL, or endpoints in --settings")).into()
+            );
         }
         let executor = if *job == Job::Execute { Some(open_executor(&args)?) } else { None };
         workers.push(Worker { job: *job, db: Db::connect(&settings).await?, chains: chains.clone(), executor });

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use app::use_cases as cases;
 use app::{Confirmation, Host, Session};
-use chrono::Utc;
 use contract::{BatchDetail, ErrorCode, Money, Period};
 use domain::commission::{CommissionRule, accrue};
 use domain::id::{BatchId, PayoutId, ProgramId};
@@ -17,6 +16,7 @@ use serde_json::Value;
 use store::Administrator;
 
 use crate::demo::evidence::Record;
+use crate::demo::now;
 use crate::demo::people::PASSPHRASE;
 use crate::demo::seed::{charge, commerce};
 use crate::demo::stage::{OnChain, PAYOUT_FILE_NAME, Stage, work_until};
@@ -83,7 +83,7 @@ pub async fn run(
     }
     record.step("Payable commissions become a batch");
     let safe = team.ines.db.safes(program).await?.first().context("no Safe")?.id;
-    let title = format!("Affiliate payouts, {}", Utc::now().date_naive());
+    let title = format!("Affiliate payouts, {}", now().date_naive());
     let batch = cases::from_commissions(&team.ines, safe, &title).await?;
     describe(&cases::batch_get(&team.ines, batch).await?, record);
     cases::submit(&team.ines, batch).await?;
@@ -102,10 +102,10 @@ pub async fn run(
 async fn intents(stage: &Stage, on_chain: &OnChain, team: &Team, record: &mut Record) -> Result<()> {
     record.step("The platform writes COMMERCE intents");
     let platform = stage.db("demo_platform").await?;
-    let (program, run) = (team.ines.program_id(), Utc::now().timestamp());
+    let (program, run) = (team.ines.program_id(), now().timestamp());
     let before = team.ines.db.intent_counts(program).await?;
     let payloads: Vec<Value> =
-        (0..12u64).map(|i| charge(on_chain, &format!("run_{run}_{i}"), i * 37 + 11, Utc::now())).collect();
+        (0..12u64).map(|i| charge(on_chain, &format!("run_{run}_{i}"), i * 37 + 11, now())).collect();
     let sums_before = paid_out(&team.ines).await?;
     let ids = commerce(stage, &payloads).await?;
     let after = team.ines.db.intent_counts(program).await?;
@@ -381,7 +381,7 @@ async fn reconcile(stage: &Stage, team: &Team, batch: BatchId, record: &mut Reco
 /// The accountant's file, read back and summed apart from the program that wrote it.
 async fn export(stage: &Stage, team: &Team, record: &mut Record) -> Result<()> {
     record.step("The accountant exports the journal");
-    let today = Utc::now().date_naive();
+    let today = now().date_naive();
     let period = Period { from: (today - chrono::TimeDelta::days(60)).to_string(), to: today.to_string() };
     let path = stage.dir.join("files").join(format!("journal-{}-to-{}.csv", period.from, period.to));
     let written = cases::write_journal(&team.noor, &path, &period).await?;

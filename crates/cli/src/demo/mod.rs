@@ -17,6 +17,9 @@ use crate::demo::people::PASSPHRASE;
 use crate::demo::stage::Stage;
 use crate::output::{FOUND, Output};
 
+/// As shells say of a program that SIGINT ended.
+const INTERRUPTED: u8 = 130;
+
 /// Show the main job: a payout file, paid by a real Safe, reconciled and booked.
 ///
 /// Starts a private PostgreSQL and a local chain with the published Safe contracts, fills them with made-up people and
@@ -51,7 +54,8 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     // A Ctrl-C while things start must stop them in order too, so nothing may end this process at once.
     tokio::select! {
         result = play(&args, &dir, output) => result,
-        () = interrupted() => Ok(ExitCode::SUCCESS),
+        // A job that was interrupted did not hold; a window or a server that is told to end did what it was asked.
+        () = interrupted() => Ok(if args.serve || args.console.is_some() { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }),
     }
 }
 
@@ -159,4 +163,10 @@ fn reset(dir: &Path) -> Result<()> {
         bail!("a demo is running in {}: stop it with Ctrl-C first", dir.display());
     }
     std::fs::remove_dir_all(dir).with_context(|| dir.display().to_string())
+}
+
+/// The time of this machine: what the platform of the demo says in its intents.
+#[expect(clippy::disallowed_methods, reason = "the demo plays the platform, whose clock this is")]
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
 }

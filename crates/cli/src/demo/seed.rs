@@ -13,6 +13,7 @@ use signing::{IdentityKey, KdfCost};
 use store::{Administrator, Db, Founders, found, migrate};
 use uuid::Uuid;
 
+use crate::demo::now;
 use crate::demo::people::{FOUNDERS, MACHINES, STAFF, everybody};
 use crate::demo::stage::{OnChain, Stage, work_until};
 
@@ -69,7 +70,7 @@ pub async fn seed(stage: &Stage, on_chain: &OnChain) -> Result<(ProgramId, bool)
     office.affiliates(stage, program).await?;
     history(stage, program, on_chain).await?;
     office.opening_balances(stage, program, on_chain).await?;
-    std::fs::write(stage.dir.join("seeded"), Utc::now().to_rfc3339())?;
+    std::fs::write(stage.dir.join("seeded"), now().to_rfc3339())?;
     Ok((program, true))
 }
 
@@ -274,7 +275,7 @@ pub async fn commerce(stage: &Stage, payloads: &[Value]) -> Result<Vec<Uuid>> {
 /// Users who were referred, and four weeks of their purchases.
 async fn history(stage: &Stage, _program: ProgramId, on_chain: &OnChain) -> Result<()> {
     let platform = stage.db("demo_platform").await?;
-    let now = Utc::now();
+    let now = now();
     let since = now - TimeDelta::days(HISTORY_DAYS);
     let users: Vec<Value> = (0..USERS)
         .zip(AFFILIATES.iter().cycle())

@@ -1,5 +1,6 @@
 //! What the demo starts on this machine, and where it keeps it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,6 +64,10 @@ impl Stage {
     /// Starts the database and the chain in a folder.
     pub async fn start(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir.join("files")).with_context(|| dir.display().to_string())?;
+        // Keys and accounts are nobody else's business. The database's user passes through where it is another one.
+        let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode))?;
+        std::fs::set_permissions(dir.join("files"), std::fs::Permissions::from_mode(0o700))?;
         std::fs::write(dir.join("files").join(PAYOUT_FILE_NAME), PAYOUT_FILE)?;
         let tools = Tools::find()?;
         let mut chain_options = Options::new(tools.anvil()?);
