@@ -34,7 +34,11 @@ async function sign(page, leg, passphrase = 'correct horse battery staple') {
 }
 
 async function signBoth(page) {
-  await page.getByRole('banner').or(page.locator('header')).getByRole('button', { name: /^Sign leg 1/ }).click();
+  await page
+    .getByRole('banner')
+    .or(page.locator('header'))
+    .getByRole('button', { name: /^Sign leg 1/ })
+    .click();
   await sign(page, 1);
   await page.getByRole('link', { name: 'Sign leg 2…' }).click();
   await sign(page, 2);
@@ -59,15 +63,28 @@ const SCREENS = [
   { name: 'batches', path: '/batches?as=adaeze' },
   { name: 'batches-empty', path: '/batches?as=ines&empty' },
   { name: 'import-start', path: '/batches/new/file?as=ines' },
-  { name: 'import-good', path: '/batches/new/file?as=ines', act: (p) => button(p, 'Choose a file…').click() },
-  { name: 'import-bad', path: '/batches/new/file?as=ines&file=bad', act: (p) => button(p, 'Choose a file…').click() },
-  { name: 'import-again', path: '/batches/new/file?as=ines&file=again', act: (p) => button(p, 'Choose a file…').click() },
+  {
+    name: 'import-good',
+    path: '/batches/new/file?as=ines',
+    act: (p) => button(p, 'Choose a file…').click(),
+  },
+  {
+    name: 'import-bad',
+    path: '/batches/new/file?as=ines&file=bad',
+    act: (p) => button(p, 'Choose a file…').click(),
+  },
+  {
+    name: 'import-again',
+    path: '/batches/new/file?as=ines&file=again',
+    act: (p) => button(p, 'Choose a file…').click(),
+  },
   { name: 'from-commissions', path: '/batches/new/commissions?as=ines' },
   {
     name: 'review',
     path: `${BATCH}?as=adaeze`,
     act: async (p) => {
-      for (const line of [1, 2, 3]) await p.getByLabel(`Select line ${line}`, { exact: true }).check();
+      for (const line of [1, 2, 3])
+        await p.getByLabel(`Select line ${line}`, { exact: true }).check();
       await p.getByLabel('Select line 5', { exact: true }).focus();
       await p.locator('[data-index="5"]').focus();
     },
@@ -183,12 +200,17 @@ const LOOKS = [
   { name: 'zoom80', size: [1440, 900], theme: 'light', zoom: 80, some: true },
 ];
 const SOME = ['home', 'review', 'sign', 'run', 'batches', 'import-good', 'exports'];
-const looks = LOOKS.filter((look) => !process.env.LOOKS || process.env.LOOKS.split(',').includes(look.name));
+const looks = LOOKS.filter(
+  (look) => !process.env.LOOKS || process.env.LOOKS.split(',').includes(look.name),
+);
 
 mkdirSync(out, { recursive: true });
 await build({ mode: 'fake', logLevel: 'warn' });
 const server = await preview({ mode: 'fake', build: { outDir: 'dist-fake' } });
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+});
 let failed = 0;
 for (const look of looks) {
   for (const screen of SCREENS) {
@@ -201,12 +223,17 @@ for (const look of looks) {
     });
     await context.addInitScript(
       (prefs) => localStorage.setItem('countersign.look', prefs),
-      JSON.stringify({ theme: look.theme, contrast: look.contrast ?? 'system', zoom: look.zoom ?? 100 }),
+      JSON.stringify({
+        theme: look.theme,
+        contrast: look.contrast ?? 'system',
+        zoom: look.zoom ?? 100,
+      }),
     );
     const page = await context.newPage();
     page.setDefaultTimeout(8_000);
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) console.log(`${look.name}/${screen.name}: ${message.text()}`);
+      if (['error', 'warning'].includes(message.type()))
+        console.log(`${look.name}/${screen.name}: ${message.text()}`);
     });
     page.on('pageerror', (error) => console.log(`${look.name}/${screen.name}: ${error.message}`));
     try {

@@ -8,7 +8,13 @@ import {
 } from '@tanstack/react-query';
 import { type ReactNode, createContext, useContext } from 'react';
 import type { ApiError } from '../contract/types';
-import { type AnswerOf, type Backend, type CommandName, type RequestOf, isApiError } from './backend';
+import {
+  type AnswerOf,
+  type Backend,
+  type CommandName,
+  type RequestOf,
+  isApiError,
+} from './backend';
 
 const BackendContext = createContext<Backend | null>(null);
 
@@ -28,7 +34,11 @@ export function makeQueryClient(): QueryClient {
   });
 }
 
-export function BackendProvider(props: { backend: Backend; client: QueryClient; children: ReactNode }) {
+export function BackendProvider(props: {
+  backend: Backend;
+  client: QueryClient;
+  children: ReactNode;
+}) {
   return (
     <BackendContext value={props.backend}>
       <QueryClientProvider client={props.client}>{props.children}</QueryClientProvider>
@@ -59,7 +69,10 @@ export function useRead<K extends CommandName>(
 }
 
 /** Does by a command; whatever was read before is read again afterwards. */
-export function useDo<K extends CommandName>(name: K, options: { onDone?: (answer: AnswerOf<K>) => void } = {}) {
+export function useDo<K extends CommandName>(
+  name: K,
+  options: { onDone?: (answer: AnswerOf<K>) => void } = {},
+) {
   const backend = useBackend();
   const client = useQueryClient();
   return useMutation<AnswerOf<K>, ApiError, RequestOf<K>>({

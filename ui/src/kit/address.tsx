@@ -55,7 +55,11 @@ export function Address(props: AddressProps) {
 export function ShortAddress(props: { address: string }) {
   const body = props.address.slice(2);
   return (
-    <span className="font-mono text-small text-ink3" data-exact={props.address} title={props.address}>
+    <span
+      className="font-mono text-small text-ink3"
+      data-exact={props.address}
+      title={props.address}
+    >
       {`${body.slice(0, 4)}…${body.slice(-4)}`}
     </span>
   );

@@ -75,10 +75,10 @@ export function Amount(props: AmountProps) {
         })}
       </span>
       <span
-        className={`amt-f ${cut?.cut ? 'amt-cut' : ''}`}
+        className={`amt-f ${cut ? 'amt-tight' : ''} ${cut?.cut ? 'amt-cut' : ''}`}
         style={
           slot > 0
-            ? { minWidth: `calc(${slot}ch + ${gaps(slot) * 0.16 + (cut ? 1.1 : 0.28)}em)` }
+            ? { minWidth: `calc(${slot}ch + ${cut ? 1.2 : gaps(slot) * 0.16 + 0.28}em)` }
             : undefined
         }
       >
@@ -120,6 +120,8 @@ export function Asset(props: { asset: AssetTag }) {
 
 /** Amounts in a sentence: `442,786.4239935922618 COW and 69.594461273223693556 ETH`. */
 export function moneyInWords(totals: readonly Money[]): string {
-  const parts = totals.map(({ amount, asset }) => `${inWords(amount, asset.decimals)} ${asset.symbol}`);
+  const parts = totals.map(
+    ({ amount, asset }) => `${inWords(amount, asset.decimals)} ${asset.symbol}`,
+  );
   return new Intl.ListFormat('en', { type: 'conjunction' }).format(parts);
 }

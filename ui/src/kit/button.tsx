@@ -19,7 +19,8 @@ const LOOKS: Record<Look, string> = {
 /** A button that cannot act stays reachable by keyboard, so that its reason is too. */
 const OFF = 'border border-dashed border-ctl bg-transparent text-ink3 cursor-not-allowed';
 
-export interface ButtonProps extends Omit<AriaButtonProps, 'isDisabled' | 'children' | 'className'> {
+export interface ButtonProps
+  extends Omit<AriaButtonProps, 'isDisabled' | 'children' | 'className'> {
   look?: Look;
   /** Why it cannot act now and what would enable it; set means off. */
   off?: string | null;
@@ -27,25 +28,37 @@ export interface ButtonProps extends Omit<AriaButtonProps, 'isDisabled' | 'child
   hideReason?: boolean;
   /** What it is doing while it works; the button is off meanwhile. */
   busy?: string | null;
+  /** The safe choice of a dialog: it has the focus when the dialog opens, and shows it. */
+  safe?: boolean;
   className?: string;
   children: ReactNode;
 }
 
 /** A button that names its act, and says beside itself why it is off. */
-export function Button({ look = 'default', off, hideReason, busy, className, children, ...rest }: ButtonProps) {
+export function Button({
+  look = 'default',
+  off,
+  hideReason,
+  busy,
+  safe,
+  className,
+  children,
+  ...rest
+}: ButtonProps) {
   const reason = useId();
   const dead = Boolean(off) || Boolean(busy);
   const described = off ? reason : rest['aria-describedby'];
   const button = (
     <AriaButton
       {...rest}
+      autoFocus={safe ?? rest.autoFocus ?? false}
       aria-disabled={dead ? true : undefined}
       {...(described ? { 'aria-describedby': described } : {})}
       onPress={(event) => {
         if (!dead) rest.onPress?.(event);
       }}
       type={dead ? 'button' : (rest.type ?? 'button')}
-      className={`${BASE} ${off ? OFF : LOOKS[look]} ${busy ? 'opacity-80' : ''} ${className ?? ''}`}
+      className={`${BASE} ${off ? OFF : LOOKS[look]} ${busy ? 'opacity-80' : ''} ${safe ? 'focus:outline-2 focus:outline-accent' : ''} ${className ?? ''}`}
     >
       {look === 'hazard' && !off ? (
         <span aria-hidden="true" className="hatch-thin absolute inset-y-0 left-0 w-3" />
@@ -56,9 +69,12 @@ export function Button({ look = 'default', off, hideReason, busy, className, chi
   );
   if (!off) return button;
   return (
-    <span className="inline-flex flex-col items-end gap-0.5">
+    <span className="inline-flex flex-col items-stretch gap-0.5">
       {button}
-      <span id={reason} className={hideReason ? 'sr-only' : 'text-small text-ink3 max-w-56 text-right'}>
+      <span
+        id={reason}
+        className={hideReason ? 'sr-only' : 'max-w-52 text-right text-small text-ink3'}
+      >
         {off}
       </span>
     </span>

@@ -11,7 +11,9 @@ function plain(node: Node): string {
     if (role === 'row' || node.tagName === 'TR') return `${inner.replace(/\t$/, '')}\n`;
     return inner;
   }
-  return node.nodeType === Node.TEXT_NODE ? (node.textContent ?? '') : [...node.childNodes].map(plain).join('');
+  return node.nodeType === Node.TEXT_NODE
+    ? (node.textContent ?? '')
+    : [...node.childNodes].map(plain).join('');
 }
 
 /** What a selected part of the page is as plain text. */

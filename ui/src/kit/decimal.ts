@@ -128,7 +128,10 @@ export function differingDigits(a: string, b: string): { left: Set<number>; righ
     const [otherWhole = '', otherFraction = ''] = other.replace('-', '').split('.');
     const wide = Math.max(whole.length, otherWhole.length);
     const deep = Math.max(fraction.length, otherFraction.length);
-    return { digits: whole.padStart(wide, ' ') + fraction.padEnd(deep, '0'), skip: wide - whole.length };
+    return {
+      digits: whole.padStart(wide, ' ') + fraction.padEnd(deep, '0'),
+      skip: wide - whole.length,
+    };
   };
   const one = align(a, b);
   const two = align(b, a);

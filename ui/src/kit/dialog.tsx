@@ -21,13 +21,16 @@ export function Dialog(props: {
       }}
       isKeyboardDismissDisabled={props.busy ?? false}
       isDismissable={!props.busy && !props.hazard}
-      className="appear fixed inset-0 z-40 flex items-start justify-center overflow-auto bg-black/30 p-4 pt-[10vh]"
+      className="appear fixed inset-0 z-40 flex items-start justify-center overflow-auto bg-scrim p-4 pt-[10vh]"
     >
       <Modal
         className={`w-full ${props.wide ? 'max-w-3xl' : 'max-w-lg'} overflow-hidden rounded-dialog border border-ink bg-surface shadow-float`}
       >
         {props.hazard ? <div className="hatch h-2" aria-hidden="true" /> : null}
-        <AriaDialog role={props.alert ? 'alertdialog' : 'dialog'} className="flex flex-col gap-3 p-5 outline-none">
+        <AriaDialog
+          role={props.alert ? 'alertdialog' : 'dialog'}
+          className="flex flex-col gap-3 p-5 outline-none"
+        >
           <Heading slot="title" level={2} className="text-window font-semibold">
             {props.title}
           </Heading>
@@ -41,9 +44,9 @@ export function Dialog(props: {
 /** The foot of a dialog: what the keys do, then the safe choice, then the act. */
 export function DialogFoot(props: { note?: ReactNode; children: ReactNode }) {
   return (
-    <div className="mt-2 flex flex-wrap items-center justify-between gap-3">
+    <div className="mt-2 grid grid-cols-[minmax(0,1fr)_auto] items-start gap-4">
       <p className="max-w-44 text-small text-ink3">{props.note}</p>
-      <div className="flex flex-wrap items-center justify-end gap-2">{props.children}</div>
+      <div className="flex flex-wrap items-start justify-end gap-2">{props.children}</div>
     </div>
   );
 }

@@ -114,10 +114,10 @@ export function Choice(props: {
       className="flex flex-col gap-1"
     >
       <Label className="font-semibold">{props.label}</Label>
-      <AriaButton
-        className={`${EDGE} flex min-h-8 items-center justify-between gap-2 text-left`}
-      >
-        <SelectValue className="truncate" />
+      <AriaButton className={`${EDGE} flex min-h-8 items-center justify-between gap-2 text-left`}>
+        <SelectValue className="truncate">
+          {({ selectedText, defaultChildren }) => selectedText || defaultChildren}
+        </SelectValue>
         <CaretDownIcon size="1rem" aria-hidden="true" className="shrink-0 text-ink3" />
       </AriaButton>
       {props.error ? (

@@ -50,7 +50,10 @@ export function DeviceHash(props: { hash: string }) {
 /** A hash that nobody compares with a device: it wraps where it must. */
 export function PlainHash(props: { hash: string; className?: string }) {
   return (
-    <span className={`font-mono text-small break-all ${props.className ?? ''}`} data-exact={props.hash}>
+    <span
+      className={`font-mono text-small break-all ${props.className ?? ''}`}
+      data-exact={props.hash}
+    >
       {props.hash}
     </span>
   );
@@ -61,7 +64,12 @@ export function ShortHash(props: { hash: string }) {
   const body = props.hash.replace(/^0x/, '');
   return (
     <span className="font-mono text-small" data-exact={props.hash} title={props.hash}>
-      {`${body.slice(0, 16).match(/.{1,4}/g)?.join(' ') ?? body} …`}
+      {`${
+        body
+          .slice(0, 16)
+          .match(/.{1,4}/g)
+          ?.join(' ') ?? body
+      } …`}
     </span>
   );
 }

@@ -8,7 +8,11 @@ const LOOKS = {
   primary: 'border-accent bg-accent text-on-accent hover:opacity-90',
 };
 
-function ButtonAnchor({ look = 'default', className, ...rest }: Anchor & { look?: keyof typeof LOOKS }) {
+function ButtonAnchor({
+  look = 'default',
+  className,
+  ...rest
+}: Anchor & { look?: keyof typeof LOOKS }) {
   return (
     <a
       {...rest}

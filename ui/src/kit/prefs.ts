@@ -22,9 +22,11 @@ function asks(query: string): boolean {
 function apply(): void {
   const root = document.documentElement;
   const dark =
-    current.theme === 'dark' || (current.theme === 'system' && asks('(prefers-color-scheme: dark)'));
+    current.theme === 'dark' ||
+    (current.theme === 'system' && asks('(prefers-color-scheme: dark)'));
   root.dataset.theme = dark ? 'dark' : 'light';
-  if (current.contrast === 'more' || asks('(prefers-contrast: more)')) root.dataset.contrast = 'more';
+  if (current.contrast === 'more' || asks('(prefers-contrast: more)'))
+    root.dataset.contrast = 'more';
   else delete root.dataset.contrast;
   root.style.setProperty('--zoom', String(current.zoom / 100));
 }
@@ -68,7 +70,7 @@ export function setPrefs(change: Partial<Prefs>): void {
 
 /** One step larger or smaller. */
 export function stepZoom(direction: 1 | -1): void {
-  const at = ZOOMS.findIndex((zoom) => zoom === current.zoom);
+  const at = ZOOMS.findIndex((zoom) => zoom >= current.zoom);
   const next = ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, at + direction))];
   if (next !== undefined) setPrefs({ zoom: next });
 }

@@ -36,7 +36,9 @@ export function Failure(props: { error: unknown; title?: string; onRetry?: () =>
   return (
     <Notice
       role="alert"
-      shape={error.code === 'INCIDENT' ? 'incident' : error.code === 'UNAVAILABLE' ? 'unknown' : 'failed'}
+      shape={
+        error.code === 'INCIDENT' ? 'incident' : error.code === 'UNAVAILABLE' ? 'unknown' : 'failed'
+      }
       title={props.title ?? t('This could not be read')}
       actions={
         props.onRetry && error.code !== 'INCIDENT' ? (
@@ -46,7 +48,9 @@ export function Failure(props: { error: unknown; title?: string; onRetry?: () =>
     >
       <p>{error.message}</p>
       {error.reference ? (
-        <p className="text-small text-ink3">{t('Reference in the log: {reference}', { reference: error.reference })}</p>
+        <p className="text-small text-ink3">
+          {t('Reference in the log: {reference}', { reference: error.reference })}
+        </p>
       ) : null}
     </Notice>
   );
@@ -63,7 +67,10 @@ export function InlineFailure(props: { error: unknown; id?: string }) {
       <span>
         {error.message}
         {error.reference ? (
-          <span className="text-small"> {t('Reference: {reference}', { reference: error.reference })}</span>
+          <span className="text-small">
+            {' '}
+            {t('Reference: {reference}', { reference: error.reference })}
+          </span>
         ) : null}
       </span>
     </p>

@@ -33,7 +33,7 @@ const HOLE = 'var(--surface)';
 const TICK = <path d="M4.4 7.2 6.3 9.1 9.8 5.2" />;
 
 const DRAWN: Record<Shape, ReactElement> = {
-  draft: <circle cx="7" cy="7" r="5.6" strokeDasharray="2.4 1.12" />,
+  draft: <circle cx="7" cy="7" r="5.6" strokeDasharray="2.6 1.8" strokeLinecap="butt" />,
   pending: (
     <>
       {RING}
@@ -129,17 +129,16 @@ const DRAWN: Record<Shape, ReactElement> = {
   ),
   missing: (
     <>
-      <path d="M1 3.6V1h2.6M5.6 1h2.8M10.4 1H13v2.6M13 5.6v2.8M13 10.4V13h-2.6M8.4 13H5.6M3.6 13H1v-2.6M1 8.4V5.6" />
+      <path
+        strokeLinecap="butt"
+        d="M1 3.6V1h2.6M5.6 1h2.8M10.4 1H13v2.6M13 5.6v2.8M13 10.4V13h-2.6M8.4 13H5.6M3.6 13H1v-2.6M1 8.4V5.6"
+      />
       <path d="M4.6 7h4.8" />
     </>
   ),
   incident: (
     <>
-      <path
-        d="M4.4.7h5.2l3.7 3.7v5.2l-3.7 3.7H4.4L.7 9.6V4.4z"
-        fill="currentColor"
-        stroke="none"
-      />
+      <path d="M4.4.7h5.2l3.7 3.7v5.2l-3.7 3.7H4.4L.7 9.6V4.4z" fill="currentColor" stroke="none" />
       <path d="M7 3.6v4" stroke={HOLE} strokeWidth="1.7" />
       <circle cx="7" cy="10.1" r="1" fill={HOLE} stroke="none" />
     </>
@@ -260,7 +259,11 @@ export function stateLook(state: string): StateLook {
 export function State(props: { state: string; className?: string }) {
   const look = stateLook(props.state);
   return (
-    <Status shape={look.shape} {...(look.tone ? { tone: look.tone } : {})} className={props.className ?? ''}>
+    <Status
+      shape={look.shape}
+      {...(look.tone ? { tone: look.tone } : {})}
+      className={props.className ?? ''}
+    >
       {look.word}
     </Status>
   );
@@ -304,7 +307,8 @@ export function kindShape(kind: string): Shape {
     timing: 'held',
   };
   if (known[kind]) return known[kind];
-  if (kind.startsWith('missing') || kind.startsWith('not_') || kind.endsWith('_missing')) return 'missing';
+  if (kind.startsWith('missing') || kind.startsWith('not_') || kind.endsWith('_missing'))
+    return 'missing';
   if (kind.endsWith('mismatch')) return 'differs';
   return 'check';
 }

@@ -38,7 +38,12 @@ export function placeGroups(): PlaceGroup[] {
     {
       label: t('Proof'),
       places: [
-        { to: '/reconciliation', label: t('Reconciliation'), icon: ScalesIcon, counts: 'discrepancies' },
+        {
+          to: '/reconciliation',
+          label: t('Reconciliation'),
+          icon: ScalesIcon,
+          counts: 'discrepancies',
+        },
         { to: '/exports', label: t('Exports'), icon: ExportIcon },
       ],
     },

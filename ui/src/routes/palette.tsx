@@ -40,20 +40,84 @@ function useCommands(onFreeze: (() => void) | null): Command[] {
       })),
     );
     const made: Command[] = [
-      { id: 'file', label: t('New batch from a file'), detail: t('Pay'), run: () => void navigate({ to: '/batches/new/file' }) },
-      { id: 'commissions', label: t('New batch from commissions'), detail: t('Pay'), run: () => void navigate({ to: '/batches/new/commissions' }) },
-      { id: 'person', label: t('Switch person'), detail: t('Session'), run: () => void navigate({ to: '/login' }) },
-      ...(onFreeze ? [{ id: 'freeze', label: t('Freeze…'), detail: t('Program, Safe or batch'), run: onFreeze }] : []),
+      {
+        id: 'file',
+        label: t('New batch from a file'),
+        detail: t('Pay'),
+        run: () => void navigate({ to: '/batches/new/file' }),
+      },
+      {
+        id: 'commissions',
+        label: t('New batch from commissions'),
+        detail: t('Pay'),
+        run: () => void navigate({ to: '/batches/new/commissions' }),
+      },
+      {
+        id: 'person',
+        label: t('Switch person'),
+        detail: t('Session'),
+        run: () => void navigate({ to: '/login' }),
+      },
+      ...(onFreeze
+        ? [
+            {
+              id: 'freeze',
+              label: t('Freeze…'),
+              detail: t('Program, Safe or batch'),
+              run: onFreeze,
+            },
+          ]
+        : []),
     ];
     const looks: Command[] = [
-      { id: 'light', label: t('Light colours'), detail: t('Look'), run: () => setPrefs({ theme: 'light' }) },
-      { id: 'dark', label: t('Dark colours'), detail: t('Look'), run: () => setPrefs({ theme: 'dark' }) },
-      { id: 'system', label: t('Colours of the system'), detail: t('Look'), run: () => setPrefs({ theme: 'system' }) },
-      { id: 'more', label: t('High contrast'), detail: t('Look'), run: () => setPrefs({ contrast: 'more' }) },
-      { id: 'usual', label: t('Usual contrast'), detail: t('Look'), run: () => setPrefs({ contrast: 'system' }) },
-      { id: 'larger', label: t('Larger'), detail: t('Now {zoom} %', { zoom }), run: () => stepZoom(1) },
-      { id: 'smaller', label: t('Smaller'), detail: t('Now {zoom} %', { zoom }), run: () => stepZoom(-1) },
-      ...ZOOMS.map((step) => ({ id: `zoom ${step}`, label: t('Zoom {zoom} %', { zoom: step }), detail: t('Look'), run: () => setPrefs({ zoom: step }) })),
+      {
+        id: 'light',
+        label: t('Light colours'),
+        detail: t('Look'),
+        run: () => setPrefs({ theme: 'light' }),
+      },
+      {
+        id: 'dark',
+        label: t('Dark colours'),
+        detail: t('Look'),
+        run: () => setPrefs({ theme: 'dark' }),
+      },
+      {
+        id: 'system',
+        label: t('Colours of the system'),
+        detail: t('Look'),
+        run: () => setPrefs({ theme: 'system' }),
+      },
+      {
+        id: 'more',
+        label: t('High contrast'),
+        detail: t('Look'),
+        run: () => setPrefs({ contrast: 'more' }),
+      },
+      {
+        id: 'usual',
+        label: t('Usual contrast'),
+        detail: t('Look'),
+        run: () => setPrefs({ contrast: 'system' }),
+      },
+      {
+        id: 'larger',
+        label: t('Larger'),
+        detail: t('Now {zoom} %', { zoom }),
+        run: () => stepZoom(1),
+      },
+      {
+        id: 'smaller',
+        label: t('Smaller'),
+        detail: t('Now {zoom} %', { zoom }),
+        run: () => stepZoom(-1),
+      },
+      ...ZOOMS.map((step) => ({
+        id: `zoom ${step}`,
+        label: t('Zoom {zoom} %', { zoom: step }),
+        detail: t('Look'),
+        run: () => setPrefs({ zoom: step }),
+      })),
     ];
     const found = (batches.data ?? []).map((batch) => ({
       id: batch.id,
@@ -72,7 +136,11 @@ function useCommands(onFreeze: (() => void) | null): Command[] {
 }
 
 /** Search or run a command: places, batches, runs, and how the window looks. */
-export function Palette(props: { open: boolean; onClose: () => void; onFreeze: (() => void) | null }) {
+export function Palette(props: {
+  open: boolean;
+  onClose: () => void;
+  onFreeze: (() => void) | null;
+}) {
   const commands = useCommands(props.onFreeze);
   const { contains } = useFilter({ sensitivity: 'base' });
   return (
@@ -80,12 +148,19 @@ export function Palette(props: { open: boolean; onClose: () => void; onFreeze: (
       isOpen={props.open}
       onOpenChange={(open) => !open && props.onClose()}
       isDismissable
-      className="appear fixed inset-0 z-50 flex items-start justify-center bg-black/30 p-4 pt-[12vh]"
+      className="appear fixed inset-0 z-50 flex items-start justify-center bg-scrim p-4 pt-[12vh]"
     >
       <Modal className="w-full max-w-xl overflow-hidden rounded-dialog border border-ctl bg-surface shadow-float">
-        <Dialog aria-label={t('Search or run a command')} className="flex max-h-[60vh] flex-col outline-none">
+        <Dialog
+          aria-label={t('Search or run a command')}
+          className="flex max-h-[60vh] flex-col outline-none"
+        >
           <Autocomplete filter={contains}>
-            <SearchField aria-label={t('Search or run a command')} autoFocus className="border-b border-line2 p-2">
+            <SearchField
+              aria-label={t('Search or run a command')}
+              autoFocus
+              className="border-b border-line2 p-2"
+            >
               <Input
                 placeholder={t('Search or run a command')}
                 className="min-h-9 w-full rounded-ctl bg-surface px-3 text-section outline-none"
@@ -98,7 +173,9 @@ export function Palette(props: { open: boolean; onClose: () => void; onFreeze: (
                 props.onClose();
                 commands.find((command) => command.id === key)?.run();
               }}
-              renderEmptyState={() => <p className="p-4 text-ink3">{t('Nothing is called that.')}</p>}
+              renderEmptyState={() => (
+                <p className="p-4 text-ink3">{t('Nothing is called that.')}</p>
+              )}
               className="min-h-0 flex-1 overflow-auto p-1 outline-none"
             >
               {(command) => (

@@ -1,4 +1,4 @@
-import { CircleHalfIcon, MoonIcon, SunIcon, UserSwitchIcon } from '@phosphor-icons/react';
+import { CircleHalfIcon, MoonIcon, SunIcon } from '@phosphor-icons/react';
 import { Link } from '@tanstack/react-router';
 import { Button as AriaButton } from 'react-aria-components';
 import { useRead } from '../backend/use';
@@ -8,7 +8,11 @@ import { type Prefs, setPrefs, usePrefs } from '../kit/prefs';
 import { t } from '../kit/say';
 import { type Place, placeGroups } from './nav';
 
-const NEXT_THEME: Record<Prefs['theme'], Prefs['theme']> = { system: 'light', light: 'dark', dark: 'system' };
+const NEXT_THEME: Record<Prefs['theme'], Prefs['theme']> = {
+  system: 'light',
+  light: 'dark',
+  dark: 'system',
+};
 
 function ThemeToggle() {
   const { theme } = usePrefs();
@@ -31,7 +35,7 @@ function RailLink(props: { place: Place; count: number }) {
   return (
     <Link
       to={place.to}
-      activeOptions={{ exact: place.to === '/' }}
+      activeOptions={{ exact: place.to === '/', includeSearch: false }}
       title={place.label}
       className="flex min-h-8 items-center gap-3 rounded-ctl border border-transparent px-2 text-ink2 -outline-offset-2 hover:bg-line/60 max-@4xl/window:justify-center data-[status=active]:border-line2 data-[status=active]:bg-surface data-[status=active]:font-semibold data-[status=active]:text-ink data-[status=active]:shadow-[inset_3px_0_0_var(--accent)]"
     >
@@ -57,7 +61,9 @@ export function Rail() {
     discrepancies: runs.data?.[0]?.open ?? 0,
   };
   const { program } = session;
-  const status = { ACTIVE: t('active'), PAUSED: t('paused'), CLOSED: t('closed') }[program.status] ?? program.status;
+  const status =
+    { ACTIVE: t('active'), PAUSED: t('paused'), CLOSED: t('closed') }[program.status] ??
+    program.status;
   return (
     <nav
       aria-label={t('Main')}
@@ -80,7 +86,11 @@ export function Rail() {
             <p className="px-2 pb-1 text-small text-ink3 max-@4xl/window:sr-only">{group.label}</p>
           ) : null}
           {group.places.map((place) => (
-            <RailLink key={place.to} place={place} count={place.counts ? counts[place.counts] : 0} />
+            <RailLink
+              key={place.to}
+              place={place}
+              count={place.counts ? counts[place.counts] : 0}
+            />
           ))}
         </div>
       ))}
@@ -107,7 +117,6 @@ export function Rail() {
               {session.ownerAddress ? ` · ${t('owner key')}` : ''}
             </span>
           </span>
-          <UserSwitchIcon size="1rem" aria-hidden="true" className="ml-auto shrink-0 text-ink3 max-@4xl/window:hidden" />
         </Link>
         <ThemeToggle />
       </div>

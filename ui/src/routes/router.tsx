@@ -24,7 +24,15 @@ import { Shell, Signed } from './shell';
 
 function NotFound() {
   return (
-    <Notice shape="unknown" title={t('There is no such screen')} actions={<Link to="/" className="text-accent hover:underline">{t('Open Home')}</Link>}>
+    <Notice
+      shape="unknown"
+      title={t('There is no such screen')}
+      actions={
+        <Link to="/" className="text-accent hover:underline">
+          {t('Open Home')}
+        </Link>
+      }
+    >
       {t('The address leads nowhere. It may be from an older version.')}
     </Notice>
   );
@@ -40,8 +48,16 @@ const signed = createRoute({ getParentRoute: () => root, id: 'signed', component
 const shell = createRoute({ getParentRoute: () => signed, id: 'shell', component: Shell });
 
 const home = createRoute({ getParentRoute: () => shell, path: '/', component: HomeScreen });
-const batches = createRoute({ getParentRoute: () => shell, path: '/batches', component: BatchListScreen });
-const fromFile = createRoute({ getParentRoute: () => shell, path: '/batches/new/file', component: NewFromFileScreen });
+const batches = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches',
+  component: BatchListScreen,
+});
+const fromFile = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches/new/file',
+  component: NewFromFileScreen,
+});
 const fromCommissions = createRoute({
   getParentRoute: () => shell,
   path: '/batches/new/commissions',
@@ -63,9 +79,21 @@ const sign = createRoute({
     return <SignScreen key={`${id} ${leg}`} batchId={id} leg={Number.parseInt(leg, 10)} />;
   },
 });
-const commissions = createRoute({ getParentRoute: () => shell, path: '/commissions', component: CommissionScreen });
-const ledger = createRoute({ getParentRoute: () => shell, path: '/ledger', component: LedgerScreen });
-const runs = createRoute({ getParentRoute: () => shell, path: '/reconciliation', component: RunListScreen });
+const commissions = createRoute({
+  getParentRoute: () => shell,
+  path: '/commissions',
+  component: CommissionScreen,
+});
+const ledger = createRoute({
+  getParentRoute: () => shell,
+  path: '/ledger',
+  component: LedgerScreen,
+});
+const runs = createRoute({
+  getParentRoute: () => shell,
+  path: '/reconciliation',
+  component: RunListScreen,
+});
 
 /** What is open inside a run: a group of its lines and one discrepancy. */
 export interface RunSearch {
@@ -94,12 +122,27 @@ const run = createRoute({
     );
   },
 });
-const exports = createRoute({ getParentRoute: () => shell, path: '/exports', component: ExportScreen });
+const exports = createRoute({
+  getParentRoute: () => shell,
+  path: '/exports',
+  component: ExportScreen,
+});
 
 const tree = root.addChildren([
   login,
   signed.addChildren([
-    shell.addChildren([home, batches, fromFile, fromCommissions, batch, commissions, ledger, runs, run, exports]),
+    shell.addChildren([
+      home,
+      batches,
+      fromFile,
+      fromCommissions,
+      batch,
+      commissions,
+      ledger,
+      runs,
+      run,
+      exports,
+    ]),
     sign,
   ]),
 ]);

@@ -17,7 +17,13 @@ export function Signed() {
   const session = useRead('session_get', null);
   if (session.isError && session.error.code === 'NOT_SIGNED_IN') return <Navigate to="/login" />;
   if (session.isError) {
-    return <Failure error={session.error} title={t('The program could not be opened')} onRetry={() => void session.refetch()} />;
+    return (
+      <Failure
+        error={session.error}
+        title={t('The program could not be opened')}
+        onRetry={() => void session.refetch()}
+      />
+    );
   }
   if (!session.data) return <Waiting what={t('Opening the program')} />;
   return (
@@ -29,7 +35,10 @@ export function Signed() {
 
 /** Whether keys typed here belong to a text. */
 function typing(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 /** Keys of the whole window. None of them approves, signs or sends anything. */
@@ -51,7 +60,11 @@ function useKeys(onPalette: () => void): void {
         event.preventDefault();
         setPrefs({ zoom: 100 });
       } else if (event.key === 'Escape' && !event.defaultPrevented && !typing(event.target)) {
-        if (!document.querySelector('[role="dialog"],[role="alertdialog"],[role="listbox"],[role="menu"]')) {
+        if (
+          !document.querySelector(
+            '[role="dialog"],[role="alertdialog"],[role="listbox"],[role="menu"]',
+          )
+        ) {
           router.history.back();
         }
       }
@@ -85,7 +98,11 @@ export function Shell() {
         </div>
       </div>
       <StatusBar />
-      <Palette open={palette} onClose={() => setPalette(false)} onFreeze={may ? () => setFreeze(true) : null} />
+      <Palette
+        open={palette}
+        onClose={() => setPalette(false)}
+        onFreeze={may ? () => setFreeze(true) : null}
+      />
       <FreezeDialog open={freeze} onClose={() => setFreeze(false)} target={target} />
     </div>
   );

@@ -16,7 +16,7 @@ export function StatusBar() {
   const zone = session.program.timeZone;
   const lost = health.isError && health.data;
   return (
-    <footer
+    <section
       aria-label={t('Status')}
       className="flex h-7 shrink-0 items-center gap-4 overflow-hidden border-t border-line2 bg-canvas px-4 text-small text-ink2"
     >
@@ -61,9 +61,10 @@ export function StatusBar() {
       ) : null}
       {health.data ? (
         <span className="shrink-0 whitespace-nowrap border-l border-line2 pl-4">
-          {dateTime(health.data.at, zone)} <span className="text-ink3">{zoneName(health.data.at, zone)}</span>
+          {dateTime(health.data.at, zone)}{' '}
+          <span className="text-ink3">{zoneName(health.data.at, zone)}</span>
         </span>
       ) : null}
-    </footer>
+    </section>
   );
 }

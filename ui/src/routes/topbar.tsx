@@ -9,7 +9,11 @@ import { StatusIcon } from '../kit/status';
 import { useScreenInfo } from './screen';
 
 /** Back and forward, where one is, the palette, and the freeze. */
-export function TopBar(props: { onPalette: () => void; onFreeze: () => void; freezeOff: string | null }) {
+export function TopBar(props: {
+  onPalette: () => void;
+  onFreeze: () => void;
+  freezeOff: string | null;
+}) {
   const session = useSession();
   const router = useRouter();
   const { crumbs } = useScreenInfo();
@@ -21,7 +25,7 @@ export function TopBar(props: { onPalette: () => void; onFreeze: () => void; fre
   pushed.current = at;
   const all = [{ label: session.program.name, to: '/' }, ...crumbs];
   return (
-    <header className="flex h-11 shrink-0 items-center gap-3 border-b border-line2 bg-canvas px-4">
+    <header className="flex h-11 shrink-0 items-center gap-3 border-b border-line2 bg-surface px-4">
       <div className="flex">
         <IconButton label={t('Back')} isDisabled={at <= 0} onPress={() => router.history.back()}>
           <ArrowLeftIcon size="1rem" aria-hidden="true" />
@@ -71,8 +75,12 @@ export function TopBar(props: { onPalette: () => void; onFreeze: () => void; fre
         className="flex h-7 w-66 min-w-8 shrink items-center gap-2 rounded-ctl border border-ctl bg-surface px-2.5 text-left text-ink3 hover:bg-sunk"
       >
         <MagnifyingGlassIcon size="1rem" aria-hidden="true" className="shrink-0" />
-        <span className="min-w-0 flex-1 truncate max-@3xl/window:sr-only">{t('Search or run a command')}</span>
-        <kbd className="shrink-0 rounded-pill border border-line2 px-1 font-mono text-cap max-@3xl/window:hidden">Ctrl K</kbd>
+        <span className="min-w-0 flex-1 truncate max-@3xl/window:sr-only">
+          {t('Search or run a command')}
+        </span>
+        <kbd className="shrink-0 rounded-pill border border-line2 px-1 font-mono text-cap max-@3xl/window:hidden">
+          Ctrl K
+        </kbd>
       </AriaButton>
       <Button onPress={props.onFreeze} off={props.freezeOff} hideReason>
         <StatusIcon shape="frozen" tone="ink" size={15} />

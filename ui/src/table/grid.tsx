@@ -39,7 +39,7 @@ export interface GridProps<R> {
 const VIRTUAL_FROM = 200;
 const CHECK_TRACK = '2.5rem';
 
-const CELL = 'flex min-w-0 items-center px-2';
+const CELL = 'flex min-w-0 items-center px-2 first:pl-4 last:pr-4';
 
 function Head<R>(props: { grid: GridProps<R>; model: GridModel<R> }) {
   const { grid, model } = props;
@@ -72,7 +72,7 @@ function Head<R>(props: { grid: GridProps<R>; model: GridModel<R> }) {
             key={column.id}
             role="columnheader"
             aria-sort={sort ? (sort.desc ? 'descending' : 'ascending') : undefined}
-            className={`${CELL} ${column.end ? 'justify-end' : ''}`}
+            className={`${CELL} ${column.end ? 'justify-end' : ''} ${column.headPad ? 'pr-16' : ''}`}
           >
             {column.compare ? (
               <button
@@ -81,7 +81,13 @@ function Head<R>(props: { grid: GridProps<R>; model: GridModel<R> }) {
                 onClick={() => model.sortBy(column.id)}
               >
                 {column.head}
-                {sort ? sort.desc ? <ArrowDownIcon size="0.75rem" /> : <ArrowUpIcon size="0.75rem" /> : null}
+                {sort ? (
+                  sort.desc ? (
+                    <ArrowDownIcon size="0.75rem" />
+                  ) : (
+                    <ArrowUpIcon size="0.75rem" />
+                  )
+                ) : null}
               </button>
             ) : (
               column.head
@@ -136,7 +142,7 @@ function GroupRow<R>({ grid, item, index, active, onActive }: RowProps<R>) {
       data-index={index}
       tabIndex={active ? 0 : -1}
       onFocus={() => onActive(index)}
-      className="col-span-full grid min-h-8 grid-cols-subgrid border-b border-line bg-sunk -outline-offset-2"
+      className="col-span-full grid min-h-8 grid-cols-subgrid border-b border-line bg-sunk -outline-offset-2 focus:outline-2 focus:outline-accent"
     >
       {grid.selection ? <div role="gridcell" /> : null}
       {cells.map((cell, at) => (
@@ -187,7 +193,7 @@ function DataRow<R>({ grid, model, item, index, active, onActive }: RowProps<R>)
         }
       }}
       style={{ minHeight: `${grid.rowRem ?? 2}rem` }}
-      className={`col-span-full grid grid-cols-subgrid border-b border-line -outline-offset-2 ${
+      className={`col-span-full grid grid-cols-subgrid border-b border-line -outline-offset-2 focus:outline-2 focus:outline-accent ${
         chosen || current ? 'bg-selected shadow-[inset_3px_0_0_var(--accent)]' : 'hover:bg-sunk'
       }`}
     >
@@ -202,7 +208,11 @@ function DataRow<R>({ grid, model, item, index, active, onActive }: RowProps<R>)
         </div>
       ) : null}
       {grid.columns.map((column) => (
-        <div role="gridcell" key={column.id} className={`${CELL} ${column.end ? 'justify-end' : ''}`}>
+        <div
+          role="gridcell"
+          key={column.id}
+          className={`${CELL} ${column.end ? 'justify-end' : ''}`}
+        >
           {column.cell(row)}
         </div>
       ))}
@@ -251,7 +261,13 @@ export function Grid<R extends object>(props: GridProps<R>) {
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const wanted = useRef<number | null>(null);
-  const model = useGridModel({ rows, columns, keyOf, groupOf, selected: props.selection?.selected ?? {} });
+  const model = useGridModel({
+    rows,
+    columns,
+    keyOf,
+    groupOf,
+    selected: props.selection?.selected ?? {},
+  });
   const { items } = model;
   const virtual = items.length > VIRTUAL_FROM;
   const rowPx = (props.rowRem ?? 2) * 16 * (zoom / 100);
@@ -261,7 +277,9 @@ export function Grid<R extends object>(props: GridProps<R>) {
     estimateSize: () => rowPx,
     overscan: 12,
   });
-  const drawn = virtual ? virtualizer.getVirtualItems() : items.map((_, index) => ({ index, start: 0, end: 0 }));
+  const drawn = virtual
+    ? virtualizer.getVirtualItems()
+    : items.map((_, index) => ({ index, start: 0, end: 0 }));
   const above = virtual ? (drawn[0]?.start ?? 0) : 0;
   const below = virtual ? virtualizer.getTotalSize() - (drawn.at(-1)?.end ?? 0) : 0;
   const last = Math.max(0, items.length - 1);
@@ -279,7 +297,14 @@ export function Grid<R extends object>(props: GridProps<R>) {
   const move = (event: KeyboardEvent) => {
     const step = STEPS[event.key];
     const target = event.target as HTMLElement;
-    if (!step || event.ctrlKey || event.metaKey || event.altKey || target.getAttribute('role') !== 'row') return;
+    if (
+      !step ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      target.getAttribute('role') !== 'row'
+    )
+      return;
     event.preventDefault();
     const next = step(at, last);
     wanted.current = next;
@@ -287,7 +312,10 @@ export function Grid<R extends object>(props: GridProps<R>) {
     setActive(next);
   };
 
-  const tracks = [...(props.selection ? [CHECK_TRACK] : []), ...columns.map((column) => column.track)];
+  const tracks = [
+    ...(props.selection ? [CHECK_TRACK] : []),
+    ...columns.map((column) => column.track),
+  ];
   return (
     <div ref={scroller} className={`min-h-0 overflow-auto ${props.className ?? ''}`}>
       <div
@@ -304,7 +332,14 @@ export function Grid<R extends object>(props: GridProps<R>) {
         {drawn.map(({ index }) => {
           const item = items[index];
           if (!item) return null;
-          const shared = { grid: props, model, item, index, active: index === at, onActive: setActive };
+          const shared = {
+            grid: props,
+            model,
+            item,
+            index,
+            active: index === at,
+            onActive: setActive,
+          };
           return item.kind === 'group' ? (
             <GroupRow key={item.key} {...shared} />
           ) : (

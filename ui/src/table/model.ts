@@ -18,6 +18,8 @@ export interface Column<R> {
   track: string;
   /** Right-aligned head, for amounts and counts. */
   end?: boolean;
+  /** The head leaves room for an asset that stands in the same cell. */
+  headPad?: boolean;
   cell: (row: R) => ReactNode;
   /** Ascending order; a column without one cannot be sorted. */
   compare?: (a: R, b: R) => number;
@@ -51,7 +53,12 @@ interface ModelOptions<R> {
   selected: RowSelectionState;
 }
 
-function grouped<R>(rows: R[], keyOf: (row: R) => string, groupOf: (row: R) => string, order: R[]): Item<R>[] {
+function grouped<R>(
+  rows: R[],
+  keyOf: (row: R) => string,
+  groupOf: (row: R) => string,
+  order: R[],
+): Item<R>[] {
   const groups = new Map<string, R[]>();
   // Groups keep the order of the data, whatever their rows are sorted by.
   for (const row of order) if (!groups.has(groupOf(row))) groups.set(groupOf(row), []);
@@ -73,7 +80,8 @@ export function useGridModel<R extends object>(options: ModelOptions<R>): GridMo
         header: column.head,
         accessorFn: (row: R) => row,
         enableSorting: Boolean(column.compare),
-        sortFn: (a: { original: R }, b: { original: R }) => column.compare?.(a.original, b.original) ?? 0,
+        sortFn: (a: { original: R }, b: { original: R }) =>
+          column.compare?.(a.original, b.original) ?? 0,
       })),
     [columns],
   );

@@ -48,12 +48,35 @@ function warningsOf(index: number, recipient: string, all: readonly string[]): W
   const twin = all.findIndex((other, at) => at !== index && other === recipient);
   const also: Warning[] =
     twin >= 0
-      ? [{ level: 'NOTE', title: `Also paid on line ${twin + 1}`, detail: 'Other asset, same address' }]
+      ? [
+          {
+            level: 'NOTE',
+            title: `Also paid on line ${twin + 1}`,
+            detail: 'Other asset, same address',
+          },
+        ]
       : [];
-  if (index === 0) return [{ level: 'CHECK', title: 'Address changed 9 Nov', detail: 'Cool-down over, two confirmed' }];
-  if (index === 4) return [{ level: 'CHECK', title: '3.1 times its usual amount', detail: 'Median of 8 weeks: 10,276 COW' }];
+  if (index === 0)
+    return [
+      { level: 'CHECK', title: 'Address changed 9 Nov', detail: 'Cool-down over, two confirmed' },
+    ];
+  if (index === 4)
+    return [
+      {
+        level: 'CHECK',
+        title: '3.1 times its usual amount',
+        detail: 'Median of 8 weeks: 10,276 COW',
+      },
+    ];
   if (index === 7 || index > 33) {
-    return [{ level: 'CHECK', title: 'First payment to this payee', detail: 'Not paid before from this program' }, ...also];
+    return [
+      {
+        level: 'CHECK',
+        title: 'First payment to this payee',
+        detail: 'Not paid before from this program',
+      },
+      ...also,
+    ];
   }
   return also;
 }
@@ -122,7 +145,13 @@ const CHECKS: Check[] = [
   { level: 'NOTE', label: 'Endpoints', detail: '1 asked; a test chain needs one' },
 ];
 
-export function makeBatch(id: string, number: number, title: string, by: Session, period: string): FakeBatch {
+export function makeBatch(
+  id: string,
+  number: number,
+  title: string,
+  by: Session,
+  period: string,
+): FakeBatch {
   const lines = payoutLines('PENDING');
   return {
     approvedBy: [],
@@ -147,7 +176,11 @@ export function makeBatch(id: string, number: number, title: string, by: Session
         frozen: null,
       },
       contentHash: null,
-      file: { name: 'cow-solver-payouts-2023-02-14.csv', sha256: '7f210c9e44d8b6a3'.repeat(4), period },
+      file: {
+        name: 'cow-solver-payouts-2023-02-14.csv',
+        sha256: '7f210c9e44d8b6a3'.repeat(4),
+        period,
+      },
       safe: SAFE,
       lines,
       legs: [],
@@ -181,7 +214,10 @@ export function openSigning(batch: FakeBatch): void {
 }
 
 function signed(batch: FakeBatch): boolean {
-  return batch.detail.legs.length > 0 && batch.detail.legs.every((leg) => leg.signatures.length >= leg.threshold);
+  return (
+    batch.detail.legs.length > 0 &&
+    batch.detail.legs.every((leg) => leg.signatures.length >= leg.threshold)
+  );
 }
 
 function refuse(name: ActionName, session: Session, batch: FakeBatch): string | null {
@@ -200,9 +236,12 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
     case 'REJECT':
     case 'RETURN':
       if (summary.state !== 'PENDING_APPROVAL') return 'Only before it is approved';
-      return may('approve') && summary.preparedBy !== session.person ? null : 'Needs the permission "approve"';
+      return may('approve') && summary.preparedBy !== session.person
+        ? null
+        : 'Needs the permission "approve"';
     case 'CANCEL':
-      if (!['DRAFT', 'PENDING_APPROVAL', 'APPROVED'].includes(summary.state)) return 'It is final or on its way';
+      if (!['DRAFT', 'PENDING_APPROVAL', 'APPROVED'].includes(summary.state))
+        return 'It is final or on its way';
       return may('operate') ? null : 'Needs the permission "operate"';
     case 'SIGN': {
       if (summary.state === 'PENDING_APPROVAL') {
@@ -215,30 +254,52 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
     }
     case 'EXECUTE': {
       if (summary.state !== 'APPROVED') return 'Opens after approval and signatures';
-      const missing = legs.reduce((sum, leg) => sum + Math.max(0, leg.threshold - leg.signatures.length), 0);
+      const missing = legs.reduce(
+        (sum, leg) => sum + Math.max(0, leg.threshold - leg.signatures.length),
+        0,
+      );
       if (missing > 0) return `Needs ${missing} more signature${missing === 1 ? '' : 's'}`;
       return may('execute') ? null : 'Needs the permission "execute"';
     }
   }
 }
 
-const ACTIONS: ActionName[] = ['SUBMIT', 'APPROVE', 'REJECT', 'RETURN', 'CANCEL', 'SIGN', 'EXECUTE'];
+const ACTIONS: ActionName[] = [
+  'SUBMIT',
+  'APPROVE',
+  'REJECT',
+  'RETURN',
+  'CANCEL',
+  'SIGN',
+  'EXECUTE',
+];
 
 function people(batch: FakeBatch, session: Session): PersonStep[] {
   const { summary, legs } = batch.detail;
   const steps: PersonStep[] = [
     { step: 'PREPARED', person: summary.preparedBy, detail: 'cannot approve own batch' },
-    ...batch.approvedBy.map((person) => ({ step: 'APPROVED', person, detail: `revision ${summary.revision}, verified` })),
+    ...batch.approvedBy.map((person) => ({
+      step: 'APPROVED',
+      person,
+      detail: `revision ${summary.revision}, verified`,
+    })),
   ];
-  if (batch.rejectedBy) steps.push({ step: 'REJECTED', person: batch.rejectedBy, detail: 'for good' });
+  if (batch.rejectedBy)
+    steps.push({ step: 'REJECTED', person: batch.rejectedBy, detail: 'for good' });
   if (summary.state === 'PENDING_APPROVAL') {
     const you = refuse('APPROVE', session, batch) === null;
-    steps.push({ step: 'NEEDED', person: you ? 'You or Lena Brandt' : 'Adaeze Obi, Tomas Wieczorek or Lena Brandt', detail: 'to approve' });
+    steps.push({
+      step: 'NEEDED',
+      person: you ? 'You or Lena Brandt' : 'Adaeze Obi, Tomas Wieczorek or Lena Brandt',
+      detail: 'to approve',
+    });
   }
   for (const leg of legs) {
-    for (const one of leg.signatures) steps.push({ step: 'SIGNED', person: one.person, detail: `leg ${leg.index}, software key` });
+    for (const one of leg.signatures)
+      steps.push({ step: 'SIGNED', person: one.person, detail: `leg ${leg.index}, software key` });
   }
-  if (batch.sentAt !== null) steps.push({ step: 'SENT', person: 'Ines Moreau', detail: 'to Local chain' });
+  if (batch.sentAt !== null)
+    steps.push({ step: 'SENT', person: 'Ines Moreau', detail: 'to Local chain' });
   return steps;
 }
 
@@ -266,7 +327,9 @@ export function seenBy(batch: FakeBatch, session: Session): BatchDetail {
     const reason = refuse(name, session, batch);
     return { name, enabled: reason === null, reason };
   });
-  const waits = allowed.some((one) => one.enabled && ['SUBMIT', 'APPROVE', 'SIGN', 'EXECUTE'].includes(one.name));
+  const waits = allowed.some(
+    (one) => one.enabled && ['SUBMIT', 'APPROVE', 'SIGN', 'EXECUTE'].includes(one.name),
+  );
   return structuredClone({
     ...detail,
     summary: { ...detail.summary, next: next(batch), waitsForMe: waits },

@@ -48,7 +48,13 @@ export function commissionTotals(): CommissionTotals[] {
 }
 
 export function payable(): PayableRow[] {
-  const row = (affiliate: string, wallet: string, direct: string, over: string, commissions: number): PayableRow => ({
+  const row = (
+    affiliate: string,
+    wallet: string,
+    direct: string,
+    over: string,
+    commissions: number,
+  ): PayableRow => ({
     affiliate,
     wallet,
     commissions,
@@ -66,7 +72,16 @@ export function payable(): PayableRow[] {
 }
 
 export function trialBalance(): TrialBalance {
-  const row = (code: string, name: string, asset: typeof COW, debits: string, credits: string, side: 'debit' | 'credit', balance: string, held = '0'): AccountRow => ({
+  const row = (
+    code: string,
+    name: string,
+    asset: typeof COW,
+    debits: string,
+    credits: string,
+    side: 'debit' | 'credit',
+    balance: string,
+    held = '0',
+  ): AccountRow => ({
     code,
     name,
     asset,
@@ -78,17 +93,71 @@ export function trialBalance(): TrialBalance {
   });
   return {
     accounts: [
-      row('program:7f3a:equity', 'Equity of Solver rewards', COW, '0', '1646905.3262295840618', 'credit', '1646905.3262295840618'),
-      row('safe:5aFE:treasury', 'Treasury, Safe Solver rewards', COW, '1646905.3262295840618', '442786.4239935922618', 'debit', '1204118.9022359918'),
-      row('program:7f3a:expense', 'Expense, solver rewards', COW, '442786.4239935922618', '0', 'debit', '442786.4239935922618'),
+      row(
+        'program:7f3a:equity',
+        'Equity of Solver rewards',
+        COW,
+        '0',
+        '1646905.3262295840618',
+        'credit',
+        '1646905.3262295840618',
+      ),
+      row(
+        'safe:5aFE:treasury',
+        'Treasury, Safe Solver rewards',
+        COW,
+        '1646905.3262295840618',
+        '442786.4239935922618',
+        'debit',
+        '1204118.9022359918',
+      ),
+      row(
+        'program:7f3a:expense',
+        'Expense, solver rewards',
+        COW,
+        '442786.4239935922618',
+        '0',
+        'debit',
+        '442786.4239935922618',
+      ),
       row('program:7f3a:revenue', 'Revenue', USDC, '0', '432592.0841', 'credit', '432592.0841'),
       row('system:settlements', 'Settlements', USDC, '432592.0841', '432592.0841', 'debit', '0'),
-      row('safe:5aFE:treasury', 'Treasury, Safe Solver rewards', USDC, '432592.0841', '44120.68', 'debit', '388471.4041', '61204.1185'),
-      row('affiliate:harrow-lane:liability', 'Owed to Harrow Lane', USDC, '0', '4940.75', 'credit', '4940.75'),
-      row('program:7f3a:expense', 'Expense, commissions', USDC, '49061.43', '0', 'debit', '49061.43'),
+      row(
+        'safe:5aFE:treasury',
+        'Treasury, Safe Solver rewards',
+        USDC,
+        '432592.0841',
+        '44120.68',
+        'debit',
+        '388471.4041',
+        '61204.1185',
+      ),
+      row(
+        'affiliate:harrow-lane:liability',
+        'Owed to Harrow Lane',
+        USDC,
+        '0',
+        '4940.75',
+        'credit',
+        '4940.75',
+      ),
+      row(
+        'program:7f3a:expense',
+        'Expense, commissions',
+        USDC,
+        '49061.43',
+        '0',
+        'debit',
+        '49061.43',
+      ),
     ],
     totals: [
-      { asset: COW, debits: '1646905.3262295840618', credits: '1646905.3262295840618', balanced: true },
+      {
+        asset: COW,
+        debits: '1646905.3262295840618',
+        credits: '1646905.3262295840618',
+        balanced: true,
+      },
       { asset: USDC, debits: '437532.8341', credits: '437532.8341', balanced: true },
     ],
   };
@@ -108,11 +177,35 @@ const ALTERED: DiscrepancyView = {
   rightAmount: '98575.84073018428',
   difference: '180',
   fields: [
-    { label: 'Amount', left: '98755.84073018428', right: '98575.84073018428', kind: 'amount', differs: true },
-    { label: 'Paid to', left: '0x6C642caFCbd9d8383250bb25F67aE409147f78b2', right: '0x6C642caFCbd9d8383250bb25F67aE409147f78b2', kind: 'address', differs: false },
+    {
+      label: 'Amount',
+      left: '98755.84073018428',
+      right: '98575.84073018428',
+      kind: 'amount',
+      differs: true,
+    },
+    {
+      label: 'Paid to',
+      left: '0x6C642caFCbd9d8383250bb25F67aE409147f78b2',
+      right: '0x6C642caFCbd9d8383250bb25F67aE409147f78b2',
+      kind: 'address',
+      differs: false,
+    },
     { label: 'From', left: SAFE.address, right: SAFE.address, kind: 'address', differs: false },
-    { label: 'When', left: '2023-02-14 16:02:11 UTC', right: '2023-02-14 16:02:11 UTC', kind: 'text', differs: false },
-    { label: 'Source', left: '0x4f3990ba38c85522112f21791d29c34c33e6b3e13b80b6b27ed5c5a9fd3d546c', right: '0x4f3990ba38c85522112f21791d29c34c33e6b3e13b80b6b27ed5c5a9fd3d546c', kind: 'hash', differs: false },
+    {
+      label: 'When',
+      left: '2023-02-14 16:02:11 UTC',
+      right: '2023-02-14 16:02:11 UTC',
+      kind: 'text',
+      differs: false,
+    },
+    {
+      label: 'Source',
+      left: '0x4f3990ba38c85522112f21791d29c34c33e6b3e13b80b6b27ed5c5a9fd3d546c',
+      right: '0x4f3990ba38c85522112f21791d29c34c33e6b3e13b80b6b27ed5c5a9fd3d546c',
+      kind: 'hash',
+      differs: false,
+    },
   ],
   batchId: null,
 };
@@ -131,12 +224,24 @@ const MISSING: DiscrepancyView = {
   difference: '3.1508650554110536',
   fields: [
     { label: 'Amount', left: '3.1508650554110536', right: null, kind: 'amount', differs: true },
-    { label: 'Paid to', left: '0xBFF9a1B539516F9e20c7b621163e676949959a66', right: null, kind: 'address', differs: true },
+    {
+      label: 'Paid to',
+      left: '0xBFF9a1B539516F9e20c7b621163e676949959a66',
+      right: null,
+      kind: 'address',
+      differs: true,
+    },
   ],
 };
 
 /** A run: over the executed batches, with or without the two altered lines. */
-export function makeRun(id: string, number: number, batches: BatchDetail[], altered: boolean, by: string): RunDetail {
+export function makeRun(
+  id: string,
+  number: number,
+  batches: BatchDetail[],
+  altered: boolean,
+  by: string,
+): RunDetail {
   const now = Date.now();
   const matches = batches.flatMap((batch) =>
     batch.lines.map((line) => ({
@@ -146,13 +251,17 @@ export function makeRun(id: string, number: number, batches: BatchDetail[], alte
       recipient: line.recipient,
       money: line.money,
       rule: 'exact',
-      txHash: line.evidence?.txHash ?? '0x4f3990ba38c85522112f21791d29c34c33e6b3e13b80b6b27ed5c5a9fd3d546c',
+      txHash:
+        line.evidence?.txHash ??
+        '0x4f3990ba38c85522112f21791d29c34c33e6b3e13b80b6b27ed5c5a9fd3d546c',
       position: line.evidence?.position ?? `log ${line.line}`,
     })),
   );
   const kept = altered ? matches.filter((match) => match.line !== 2 && match.line !== 13) : matches;
   const first = batches[0]?.summary.id ?? null;
-  const discrepancies = altered ? [ALTERED, MISSING].map((one) => ({ ...one, batchId: first })) : [];
+  const discrepancies = altered
+    ? [ALTERED, MISSING].map((one) => ({ ...one, batchId: first }))
+    : [];
   const rate = altered ? '94.59' : '100.00';
   return {
     summary: {
@@ -192,9 +301,25 @@ export function journal(): JournalPreview {
     };
     const slug = row.affiliate.toLowerCase().replace(' ', '-');
     return [
-      { ...shared, account: `affiliate:${slug}:liability`, name: `Owed to ${row.affiliate}`, debit: row.total.amount, credit: '' },
-      { ...shared, account: 'safe:5aFE:treasury', name: 'Treasury, Safe Solver rewards', debit: '', credit: row.total.amount },
+      {
+        ...shared,
+        account: `affiliate:${slug}:liability`,
+        name: `Owed to ${row.affiliate}`,
+        debit: row.total.amount,
+        credit: '',
+      },
+      {
+        ...shared,
+        account: 'safe:5aFE:treasury',
+        name: 'Treasury, Safe Solver rewards',
+        debit: '',
+        credit: row.total.amount,
+      },
     ];
   });
-  return { rows: rows.length, totals: [{ asset: USDC, debits: '9381.25', credits: '9381.25', entries: 4 }], first: rows };
+  return {
+    rows: rows.length,
+    totals: [{ asset: USDC, debits: '9381.25', credits: '9381.25', entries: 4 }],
+    first: rows,
+  };
 }

@@ -3,9 +3,27 @@
  * them without a core. Never part of the window that ships.
  */
 import type { Commands } from '../../contract/commands';
-import type { ApiError, ErrorCode, ExportView, FilePreview, Health, RunDetail, Session, WaitingItem } from '../../contract/types';
+import type {
+  ApiError,
+  ErrorCode,
+  ExportView,
+  FilePreview,
+  Health,
+  RunDetail,
+  Session,
+  WaitingItem,
+} from '../../contract/types';
 import type { AnswerOf, Backend, CommandName, RequestOf } from '../backend';
-import { type FakeBatch, makeBatch, move, openSigning, payoutLines, seenBy, submit, sumOf } from './batch';
+import {
+  type FakeBatch,
+  makeBatch,
+  move,
+  openSigning,
+  payoutLines,
+  seenBy,
+  submit,
+  sumOf,
+} from './batch';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 
@@ -48,22 +66,38 @@ class Fake {
   private history(): void {
     const by = PEOPLE[0]?.session;
     if (!by) return;
-    const paid = makeBatch('0193b000-0000-7000-8000-000000000145', 145, 'Solver rewards, week 45', by, '2023-02-01 to 2023-02-07');
+    const paid = makeBatch(
+      '0193b000-0000-7000-8000-000000000145',
+      145,
+      'Solver rewards, week 45',
+      by,
+      '2023-02-01 to 2023-02-07',
+    );
     submit(paid);
     openSigning(paid);
     paid.approvedBy.push('Adaeze Obi', 'Tomas Wieczorek');
     paid.detail.summary.state = 'EXECUTING';
     paid.sentAt = 0;
     move(paid, 1, 60_000);
-    const open = makeBatch('0193b000-0000-7000-8000-000000000147', 147, 'Solver rewards, week 46', by, '2023-02-07 to 2023-02-14');
+    const open = makeBatch(
+      '0193b000-0000-7000-8000-000000000147',
+      147,
+      'Solver rewards, week 46',
+      by,
+      '2023-02-07 to 2023-02-14',
+    );
     submit(open);
     open.approvedBy.push('Tomas Wieczorek');
     this.batches.push(open, paid);
-    this.runs.push(makeRun('run-92', 92, [paid.detail], true, 'Mirela Stan'), makeRun('run-91', 91, [paid.detail], false, 'Mirela Stan'));
+    this.runs.push(
+      makeRun('run-92', 92, [paid.detail], true, 'Mirela Stan'),
+      makeRun('run-91', 91, [paid.detail], false, 'Mirela Stan'),
+    );
   }
 
   private me(): Session {
-    if (!this.session) throw refusal('NOT_SIGNED_IN', 'Nobody is signed in. Choose who is working.');
+    if (!this.session)
+      throw refusal('NOT_SIGNED_IN', 'Nobody is signed in. Choose who is working.');
     return this.session;
   }
 
@@ -85,7 +119,13 @@ class Fake {
   private preview(): FilePreview | null {
     const kind = this.options.file ?? 'good';
     if (kind === 'none') return null;
-    const lines = payoutLines('PENDING').map(({ line, recipient, money }) => ({ line, payee: null, recipient, money, reference: '' }));
+    const lines = payoutLines('PENDING').map(({ line, recipient, money }) => ({
+      line,
+      payee: null,
+      recipient,
+      money,
+      reference: '',
+    }));
     const bad = kind === 'bad';
     return {
       token: 'preview-1',
@@ -96,13 +136,23 @@ class Fake {
       errors: bad
         ? [
             { fileLine: 5, field: 'amount', message: '12,5 is not an amount: write 12.5.' },
-            { fileLine: 9, field: 'receiver', message: 'The last letter does not fit the checksum. Paste the address again from its source.' },
+            {
+              fileLine: 9,
+              field: 'receiver',
+              message:
+                'The last letter does not fit the checksum. Paste the address again from its source.',
+            },
             { fileLine: 21, field: 'amount', message: '19 decimals; COW has 18. Nothing was cut.' },
           ]
         : [],
       already:
         kind === 'again'
-          ? { batchId: '0193b000-0000-7000-8000-000000000147', number: 147, state: 'PENDING_APPROVAL', period: '2023-02-07 to 2023-02-14' }
+          ? {
+              batchId: '0193b000-0000-7000-8000-000000000147',
+              number: 147,
+              state: 'PENDING_APPROVAL',
+              period: '2023-02-07 to 2023-02-14',
+            }
           : null,
     };
   }
@@ -122,7 +172,17 @@ class Fake {
               ? ['Send batch', 'Send…', 'All signatures are in']
               : [null, '', ''];
       return verb
-        ? [{ verb, subject: summary.title, reason, totals: summary.totals, since: summary.createdAt, batchId: summary.id, button }]
+        ? [
+            {
+              verb,
+              subject: summary.title,
+              reason,
+              totals: summary.totals,
+              since: summary.createdAt,
+              batchId: summary.id,
+              button,
+            },
+          ]
         : [];
     });
   }
@@ -135,7 +195,9 @@ class Fake {
         { level: 'OK', label: 'Local chain', detail: 'block 21,847,332' },
         { level: 'OK', label: 'Ledger', detail: 'balanced' },
         { level: 'NOTE', label: 'Audit', detail: '1,204,118 entries' },
-        this.frozen ? { level: 'CHECK', label: 'Freeze', detail: this.frozen } : { level: 'OK', label: 'Freezes', detail: 'none' },
+        this.frozen
+          ? { level: 'CHECK', label: 'Freeze', detail: this.frozen }
+          : { level: 'OK', label: 'Freezes', detail: 'none' },
       ],
       at: new Date().toISOString(),
     };
@@ -146,13 +208,23 @@ class Fake {
     const batch = this.allowed(batchId, 'SIGN');
     const view = batch.detail.legs.find((one) => one.index === leg);
     if (!view?.hashes) throw refusal('CONFLICT', 'This leg has no nonce yet.');
-    if (view.hashes.safeTxHash !== safeTxHash) throw refusal('CONFLICT', 'The rows changed meanwhile. Read the leg again.');
-    if (passphrase !== PASSPHRASE) throw refusal('INVALID_INPUT', 'The passphrase does not open the key. Nothing was signed.');
+    if (view.hashes.safeTxHash !== safeTxHash)
+      throw refusal('CONFLICT', 'The rows changed meanwhile. Read the leg again.');
+    if (passphrase !== PASSPHRASE)
+      throw refusal('INVALID_INPUT', 'The passphrase does not open the key. Nothing was signed.');
     if (this.options.signing === 'cancelled') throw refusal('CANCELLED', 'You cancelled.');
     if (this.options.signing === 'incident') {
-      throw refusal('INCIDENT', 'The signature that came back does not belong to the payment on this screen.');
+      throw refusal(
+        'INCIDENT',
+        'The signature that came back does not belong to the payment on this screen.',
+      );
     }
-    view.signatures.push({ person: me.person, owner: me.ownerAddress ?? '', keyKind: 'SOFTWARE', at: new Date().toISOString() });
+    view.signatures.push({
+      person: me.person,
+      owner: me.ownerAddress ?? '',
+      keyKind: 'SOFTWARE',
+      at: new Date().toISOString(),
+    });
     view.state = 'SIGNED';
     return { signatures: view.signatures.length, threshold: view.threshold };
   }
@@ -162,7 +234,11 @@ class Fake {
     const detail = seenBy(this.batch(batchId), me);
     const view = detail.legs.find((one) => one.index === leg);
     if (!view) throw refusal('INVALID_INPUT', `Batch ${detail.summary.number} has no leg ${leg}.`);
-    const action = detail.allowed.find((one) => one.name === 'SIGN') ?? { name: 'SIGN' as const, enabled: false, reason: null };
+    const action = detail.allowed.find((one) => one.name === 'SIGN') ?? {
+      name: 'SIGN' as const,
+      enabled: false,
+      reason: null,
+    };
     const mine = view.signatures.some((one) => one.person === me.person);
     return {
       batch: detail.summary,
@@ -172,7 +248,9 @@ class Fake {
       checks: detail.checks.filter((check) => check.label !== 'Line 37'),
       signer: me.ownerAddress,
       keyKind: 'SOFTWARE',
-      sign: mine ? { name: 'SIGN' as const, enabled: false, reason: 'You have signed this leg' } : action,
+      sign: mine
+        ? { name: 'SIGN' as const, enabled: false, reason: 'You have signed this leg' }
+        : action,
     };
   }
 
@@ -180,7 +258,8 @@ class Fake {
     const batch = this.allowed(id, name);
     batch.detail.lastReason = `${reason} (${this.me().person})`;
     batch.approvedBy = [];
-    batch.detail.summary.state = name === 'RETURN' ? 'DRAFT' : name === 'REJECT' ? 'REJECTED' : 'CANCELLED';
+    batch.detail.summary.state =
+      name === 'RETURN' ? 'DRAFT' : name === 'REJECT' ? 'REJECTED' : 'CANCELLED';
     if (name === 'REJECT') batch.rejectedBy = this.me().person;
     return null;
   }
@@ -211,12 +290,14 @@ class Fake {
     }),
     freeze_create: ({ scope, id, reason }) => {
       this.frozen = `${scope.toLowerCase()}, by ${this.me().person}`;
-      if (scope === 'BATCH') this.batch(id).detail.summary.frozen = `${this.me().person}: ${reason}`;
+      if (scope === 'BATCH')
+        this.batch(id).detail.summary.frozen = `${this.me().person}: ${reason}`;
       return null;
     },
     safe_list: () => [SAFE],
     commission_payable: () => (this.options.empty ? [] : payable()),
-    batch_list: () => this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),
+    batch_list: () =>
+      this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),
     batch_get: ({ id }) => seenBy(this.batch(id), this.me()),
     batch_choose_file: () => this.preview(),
     batch_import: ({ title, period }) => {
@@ -237,7 +318,8 @@ class Fake {
     },
     batch_approve: ({ id, contentHash }) => {
       const batch = this.allowed(id, 'APPROVE');
-      if (batch.detail.contentHash !== contentHash) throw refusal('CONFLICT', 'The content changed. Read the batch again.');
+      if (batch.detail.contentHash !== contentHash)
+        throw refusal('CONFLICT', 'The content changed. Read the batch again.');
       batch.approvedBy.push(this.me().person);
       if (batch.approvedBy.length >= 2) openSigning(batch);
       return null;
@@ -253,10 +335,13 @@ class Fake {
     },
     leg_review: (request) => this.review(request),
     leg_sign: (request) => this.sign(request),
-    ledger_trial_balance: () => (this.options.empty ? { accounts: [], totals: [] } : trialBalance()),
+    ledger_trial_balance: () =>
+      this.options.empty ? { accounts: [], totals: [] } : trialBalance(),
     reconciliation_list: () => this.runs.map((run) => run.summary),
     reconciliation_run: () => {
-      const done = this.batches.filter((batch) => batch.detail.summary.state === 'EXECUTED').map((batch) => batch.detail);
+      const done = this.batches
+        .filter((batch) => batch.detail.summary.state === 'EXECUTED')
+        .map((batch) => batch.detail);
       const number = 93 + this.runs.length - 2;
       this.runs.unshift(makeRun(`run-${number}`, number, done, false, this.me().person));
       return { id: `run-${number}` };
@@ -279,7 +364,11 @@ class Fake {
         sha256: '3d5a90c1'.repeat(8),
       };
       this.exports.unshift(view);
-      return { export: view, path: `/home/mirela/Exports/${view.fileName}`, totals: journal().totals };
+      return {
+        export: view,
+        path: `/home/mirela/Exports/${view.fileName}`,
+        totals: journal().totals,
+      };
     },
     export_list: () => [...this.exports],
   };

@@ -10,7 +10,15 @@ const STAGE: Record<string, readonly ActionName[]> = {
   EXECUTING: [],
 };
 
-const ORDER: readonly ActionName[] = ['CANCEL', 'REJECT', 'RETURN', 'SUBMIT', 'EXECUTE', 'SIGN', 'APPROVE'];
+const ORDER: readonly ActionName[] = [
+  'CANCEL',
+  'REJECT',
+  'RETURN',
+  'SUBMIT',
+  'EXECUTE',
+  'SIGN',
+  'APPROVE',
+];
 
 /** The actions to draw, in the order of their buttons. */
 export function shownActions(batch: BatchDetail): Action[] {

@@ -33,7 +33,9 @@ function stake(batch: BatchDetail) {
       name: t('To'),
       value: (
         <>
-          <strong className="font-semibold">{t('{payees, plural, one {# payee} other {# payees}}', { payees })}</strong>
+          <strong className="font-semibold">
+            {t('{payees, plural, one {# payee} other {# payees}}', { payees })}
+          </strong>
           {', '}
           {t('{lines, plural, one {# line} other {# lines}}', { lines })}
           {batch.legs.length > 0
@@ -59,12 +61,14 @@ function SubmitStep({ batch, onClose }: StepProps) {
   return (
     <>
       <p className="text-ink2">
-        {t('Others then approve and sign exactly this content. You cannot approve it yourself. The money is held until it is paid, returned or rejected.')}
+        {t(
+          'Others then approve and sign exactly this content. You cannot approve it yourself. The money is held until it is paid, returned or rejected.',
+        )}
       </p>
       <Facts rows={stake(batch)} />
       {submit.isError ? <InlineFailure error={submit.error} /> : null}
       <DialogFoot>
-        <Button onPress={onClose} autoFocus>
+        <Button onPress={onClose} safe>
           {t('Keep as a draft')}
         </Button>
         <Button
@@ -97,7 +101,7 @@ function ApproveStep({ batch, onClose }: StepProps) {
       />
       {approve.isError ? <InlineFailure error={approve.error} /> : null}
       <DialogFoot note={t('Escape closes. No single key approves.')}>
-        <Button onPress={onClose} autoFocus>
+        <Button onPress={onClose} safe>
           {t('Keep reviewing')}
         </Button>
         <Button
@@ -116,14 +120,18 @@ function ApproveStep({ batch, onClose }: StepProps) {
 const REASONED = {
   RETURN: {
     command: 'batch_return',
-    body: () => t('The batch goes back to its preparer as a draft. Approvals are void, the held money is free again.'),
+    body: () =>
+      t(
+        'The batch goes back to its preparer as a draft. Approvals are void, the held money is free again.',
+      ),
     keep: () => t('Keep reviewing'),
     act: () => t('Return to the preparer'),
     busy: () => t('Returning'),
   },
   REJECT: {
     command: 'batch_reject',
-    body: () => t('Rejecting is for good: this batch is never paid. Its lines are free for another one.'),
+    body: () =>
+      t('Rejecting is for good: this batch is never paid. Its lines are free for another one.'),
     keep: () => t('Keep reviewing'),
     act: () => t('Reject for good'),
     busy: () => t('Rejecting'),
@@ -131,7 +139,9 @@ const REASONED = {
   CANCEL: {
     command: 'batch_cancel',
     body: () =>
-      t('The batch is not sent from here. What is already signed stays valid until its nonce is used, so its money stays held until then.'),
+      t(
+        'The batch is not sent from here. What is already signed stays valid until its nonce is used, so its money stays held until then.',
+      ),
     keep: () => t('Keep the batch'),
     act: () => t('Cancel the batch'),
     busy: () => t('Cancelling'),
@@ -194,14 +204,17 @@ function ExecuteStep({ batch, onClose }: StepProps) {
           ...stake(batch),
           {
             name: nonces.length === 1 ? t('Nonce') : t('Nonces'),
-            value: t('{nonces}, signed by {people}', { nonces: nonces.join(', '), people: signers(batch) }),
+            value: t('{nonces}, signed by {people}', {
+              nonces: nonces.join(', '),
+              people: signers(batch),
+            }),
           },
           { name: t('Chain'), value: `${batch.safe.chain} (${batch.safe.chainId})` },
         ]}
       />
       {execute.isError ? <InlineFailure error={execute.error} /> : null}
       <DialogFoot note={t('Escape closes. No single key sends.')}>
-        <Button onPress={onClose} autoFocus>
+        <Button onPress={onClose} safe>
           {t('Keep it')}
         </Button>
         <Button
@@ -224,14 +237,21 @@ function title(action: ActionName, batch: BatchDetail): string {
     RETURN: t('Return batch {number}', { number }),
     REJECT: t('Reject batch {number}', { number }),
     CANCEL: t('Cancel batch {number}', { number }),
-    EXECUTE: t('{lines, plural, one {Send # payment} other {Send # payments}} to {chain}', { lines, chain: batch.safe.chain }),
+    EXECUTE: t('{lines, plural, one {Send # payment} other {Send # payments}} to {chain}', {
+      lines,
+      chain: batch.safe.chain,
+    }),
     SIGN: '',
   };
   return titles[action];
 }
 
 /** The step between a button and what it does: amount, asset, count and Safe in words. */
-export function ActionDialog(props: { batch: BatchDetail; action: ActionName | null; onClose: () => void }) {
+export function ActionDialog(props: {
+  batch: BatchDetail;
+  action: ActionName | null;
+  onClose: () => void;
+}) {
   const { batch, action, onClose } = props;
   return (
     <Dialog

@@ -15,7 +15,12 @@ import { safeOptions } from './from-file';
 
 const FromCommissions = v.object({
   safeId: v.pipe(v.string(), v.minLength(1, 'Choose the Safe that pays')),
-  title: v.pipe(v.string(), v.trim(), v.minLength(1, 'Give it a title, so that others find it'), v.maxLength(120, 'At most 120 characters')),
+  title: v.pipe(
+    v.string(),
+    v.trim(),
+    v.minLength(1, 'Give it a title, so that others find it'),
+    v.maxLength(120, 'At most 120 characters'),
+  ),
 });
 
 function MakeForm(props: { rows: number }) {
@@ -58,17 +63,32 @@ function MakeForm(props: { rows: number }) {
         control={control}
         name="title"
         render={({ field, fieldState }) => (
-          <TextField label={t('Title')} value={field.value} onChange={field.onChange} onBlur={field.onBlur} error={fieldState.error?.message} />
+          <TextField
+            label={t('Title')}
+            value={field.value}
+            onChange={field.onChange}
+            onBlur={field.onBlur}
+            error={fieldState.error?.message}
+          />
         )}
       />
       {make.isError ? <InlineFailure error={make.error} /> : null}
       <div>
-        <Button look="primary" type="submit" off={off} busy={make.isPending ? t('Making the batch') : null}>
-          {t('{rows, plural, one {Make a batch of # payment} other {Make a batch of # payments}}', { rows: props.rows })}
+        <Button
+          look="primary"
+          type="submit"
+          off={off}
+          busy={make.isPending ? t('Making the batch') : null}
+        >
+          {t('{rows, plural, one {Make a batch of # payment} other {Make a batch of # payments}}', {
+            rows: props.rows,
+          })}
         </Button>
       </div>
       <p className="text-small text-ink3">
-        {t('What is payable when the core makes the batch goes into it, each commission at most once. It starts as a draft.')}
+        {t(
+          'What is payable when the core makes the batch goes into it, each commission at most once. It starts as a draft.',
+        )}
       </p>
     </form>
   );

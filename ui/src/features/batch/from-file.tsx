@@ -59,7 +59,10 @@ const errorColumns: () => Column<FileError & { key: string }>[] = () => [
 /** Every bad line of a file; while there is one, nothing is made of it. */
 export function FileErrors(props: { preview: FilePreview }) {
   const { preview } = props;
-  const rows = preview.errors.map((error, index) => ({ ...error, key: `${error.fileLine} ${index}` }));
+  const rows = preview.errors.map((error, index) => ({
+    ...error,
+    key: `${error.fileLine} ${index}`,
+  }));
   const first = preview.errors[0]?.fileLine ?? 0;
   const lines = new Set(preview.errors.map((error) => error.fileLine)).size;
   return (
@@ -67,7 +70,10 @@ export function FileErrors(props: { preview: FilePreview }) {
       <Notice
         role="alert"
         shape="failed"
-        title={t('{lines, plural, one {Line {first} cannot be read} other {# lines cannot be read, the first is line {first}}}', { lines, first })}
+        title={t(
+          '{lines, plural, one {Line {first} cannot be read} other {# lines cannot be read, the first is line {first}}}',
+          { lines, first },
+        )}
       >
         {t('Nothing is saved. Mend the file and choose it again.')} {t('File')}{' '}
         <span className="font-mono">{preview.fileName}</span>.
@@ -85,11 +91,17 @@ export function FileErrors(props: { preview: FilePreview }) {
 
 function previewColumns(slot: number): Column<PreviewLine>[] {
   return [
-    { id: 'line', head: t('Line'), track: '4rem', end: true, cell: (line) => <span className="text-ink3">{line.line}</span> },
+    {
+      id: 'line',
+      head: t('Line'),
+      track: '4rem',
+      end: true,
+      cell: (line) => <span className="text-ink3">{line.line}</span>,
+    },
     {
       id: 'payee',
       head: t('Payee, reference, address'),
-      track: 'minmax(25.5rem, 1fr)',
+      track: 'minmax(22.5rem, 1fr)',
       cell: (line) => (
         <span className="min-w-0">
           {line.payee || line.reference ? (
@@ -105,11 +117,18 @@ function previewColumns(slot: number): Column<PreviewLine>[] {
     {
       id: 'amount',
       head: t('Amount'),
-      track: 'minmax(14rem, max-content)',
+      track: 'max-content',
       end: true,
-      cell: (line) => <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />,
+      cell: (line) => (
+        <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />
+      ),
     },
-    { id: 'asset', head: t('Asset'), track: '5rem', cell: (line) => <Asset asset={line.money.asset} /> },
+    {
+      id: 'asset',
+      head: t('Asset'),
+      track: '5rem',
+      cell: (line) => <Asset asset={line.money.asset} />,
+    },
   ];
 }
 
@@ -130,7 +149,9 @@ function Preview(props: { preview: FilePreview }) {
       rowRem={preview.lines.some((line) => line.payee || line.reference) ? 2.5 : 2}
       totals={preview.totals.map((total, index) => [
         '',
-        index === 0 ? t('{lines, plural, one {# line} other {# lines}}', { lines: preview.lines.length }) : '',
+        index === 0
+          ? t('{lines, plural, one {# line} other {# lines}}', { lines: preview.lines.length })
+          : '',
         <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />,
         <Asset key="asset" asset={total.asset} />,
       ])}
@@ -141,7 +162,12 @@ function Preview(props: { preview: FilePreview }) {
 
 const Import = v.object({
   safeId: v.pipe(v.string(), v.minLength(1, 'Choose the Safe that pays')),
-  title: v.pipe(v.string(), v.trim(), v.minLength(1, 'Give it a title, so that others find it'), v.maxLength(120, 'At most 120 characters')),
+  title: v.pipe(
+    v.string(),
+    v.trim(),
+    v.minLength(1, 'Give it a title, so that others find it'),
+    v.maxLength(120, 'At most 120 characters'),
+  ),
   period: v.pipe(v.string(), v.trim(), v.minLength(1, 'Name the period that the file pays')),
 });
 
@@ -166,7 +192,9 @@ function ImportForm(props: { preview: FilePreview; onChoose: () => void }) {
   return (
     <form
       className="flex flex-col gap-4 p-4"
-      onSubmit={(event) => void handleSubmit((values) => make.mutate({ token: preview.token, ...values }))(event)}
+      onSubmit={(event) =>
+        void handleSubmit((values) => make.mutate({ token: preview.token, ...values }))(event)
+      }
     >
       <h2 className="text-section font-semibold">{t('Make the batch')}</h2>
       <Controller
@@ -187,7 +215,13 @@ function ImportForm(props: { preview: FilePreview; onChoose: () => void }) {
         control={control}
         name="title"
         render={({ field, fieldState }) => (
-          <TextField label={t('Title')} value={field.value} onChange={field.onChange} onBlur={field.onBlur} error={fieldState.error?.message} />
+          <TextField
+            label={t('Title')}
+            value={field.value}
+            onChange={field.onChange}
+            onBlur={field.onBlur}
+            error={fieldState.error?.message}
+          />
         )}
       />
       <Controller
@@ -199,7 +233,9 @@ function ImportForm(props: { preview: FilePreview; onChoose: () => void }) {
             value={field.value}
             onChange={field.onChange}
             onBlur={field.onBlur}
-            hint={t('For example 2023-02-07 to 2023-02-14. The same file can be paid once per period.')}
+            hint={t(
+              'For example 2023-02-07 to 2023-02-14. The same file can be paid once per period.',
+            )}
             error={fieldState.error?.message}
           />
         )}
@@ -209,13 +245,23 @@ function ImportForm(props: { preview: FilePreview; onChoose: () => void }) {
         <Button
           look="primary"
           type="submit"
-          off={preview.already ? t('This file is already batch {number}', { number: preview.already.number }) : null}
+          off={
+            preview.already
+              ? t('This file is already batch {number}', { number: preview.already.number })
+              : null
+          }
           busy={make.isPending || formState.isSubmitting ? t('Making the batch') : null}
         >
-          {t('{lines, plural, one {Make a batch of # line} other {Make a batch of # lines}}', { lines })}
+          {t('{lines, plural, one {Make a batch of # line} other {Make a batch of # lines}}', {
+            lines,
+          })}
         </Button>
       </div>
-      <p className="text-small text-ink3">{t('It starts as a draft. Nothing is held or paid before it is submitted and two others agree.')}</p>
+      <p className="text-small text-ink3">
+        {t(
+          'It starts as a draft. Nothing is held or paid before it is submitted and two others agree.',
+        )}
+      </p>
     </form>
   );
 }
@@ -234,10 +280,13 @@ function Already(props: { preview: FilePreview }) {
           </LinkButton>
         }
       >
-        {t('Its state is {state}, its period {period}. Importing it again would pay twice, so the core refuses it.', {
-          state: stateLook(already.state).word,
-          period: already.period,
-        })}
+        {t(
+          'Its state is {state}, its period {period}. Importing it again would pay twice, so the core refuses it.',
+          {
+            state: stateLook(already.state).word,
+            period: already.period,
+          },
+        )}
       </Notice>
     </div>
   );
@@ -249,7 +298,9 @@ export function NewFromFileScreen() {
   const session = useSession();
   const choose = useDo('batch_choose_file');
   const preview = choose.data ?? null;
-  const off = session.permissions.includes('create_batch') ? null : t('Needs the permission "create_batch"');
+  const off = session.permissions.includes('create_batch')
+    ? null
+    : t('Needs the permission "create_batch"');
   const button = (
     <Button
       look={preview ? 'default' : 'primary'}
@@ -279,17 +330,30 @@ export function NewFromFileScreen() {
         }
         actions={preview ? button : null}
       />
-      {choose.isError ? <Failure error={choose.error} title={t('The file could not be read')} /> : null}
+      {choose.isError ? (
+        <Failure error={choose.error} title={t('The file could not be read')} />
+      ) : null}
       {preview ? <Already preview={preview} /> : null}
       {!preview && !choose.isError ? (
         <Notice shape="draft" title={t('No file is chosen')} actions={button}>
           {choose.isSuccess ? `${t('You closed the file dialog; nothing was read.')} ` : null}
-          {t('Every line is checked before anything is saved: the address and its checksum, the asset, and the amount to the last digit. One bad line stops the whole file.')}
+          {t(
+            'Every line is checked before anything is saved: the address and its checksum, the asset, and the amount to the last digit. One bad line stops the whole file.',
+          )}
         </Notice>
       ) : null}
       {bad && preview ? <FileErrors preview={preview} /> : null}
       {preview && !bad ? (
-        <WithSide label={t('Make the batch')} side={<ImportForm key={preview.token} preview={preview} onChoose={() => choose.mutate(null)} />}>
+        <WithSide
+          label={t('Make the batch')}
+          side={
+            <ImportForm
+              key={preview.token}
+              preview={preview}
+              onChoose={() => choose.mutate(null)}
+            />
+          }
+        >
           <div className="px-4">
             <SectionHead title={t('What the file pays')} count={preview.lines.length} />
           </div>

@@ -4,11 +4,11 @@ import type { BatchDetail, LegView, PayoutLine, Warning } from '../../contract/t
 import { Address } from '../../kit/address';
 import { Amount, Asset } from '../../kit/amount';
 import { compareDecimals, widestFraction } from '../../kit/decimal';
-import { ShortHash } from '../../kit/hash';
 import { t } from '../../kit/say';
 import { Notice } from '../../kit/states';
 import { Button } from '../../kit/button';
 import { State, StatusIcon, levelShape, levelWord } from '../../kit/status';
+import { countText } from '../../kit/time';
 import { Grid } from '../../table/grid';
 import type { Column } from '../../table/model';
 import { useShowChosen } from '../../table/selection';
@@ -29,7 +29,9 @@ function WarningCell(props: { warnings: Warning[] }) {
         <span className={`block truncate leading-4.5 ${tone} ${tone ? 'font-medium' : ''}`}>
           <span className="sr-only">{levelWord(first.level)}: </span>
           {first.title}
-          {more > 0 ? <span className="font-normal text-ink3"> {t('and {more} more', { more })}</span> : null}
+          {more > 0 ? (
+            <span className="font-normal text-ink3"> {t('and {more} more', { more })}</span>
+          ) : null}
         </span>
         <span className="block truncate text-small text-ink3">{first.detail}</span>
       </span>
@@ -45,7 +47,10 @@ function LineState(props: { line: PayoutLine }) {
       <State state={state} />
       {evidence ? (
         <span className="block truncate pl-5.5 text-small text-ink3" title={evidence.txHash}>
-          {t('block {block}, {position}', { block: evidence.block, position: evidence.position })}
+          {t('block {block}, {position}', {
+            block: countText(evidence.block),
+            position: evidence.position,
+          })}
         </span>
       ) : null}
     </span>
@@ -54,14 +59,20 @@ function LineState(props: { line: PayoutLine }) {
 
 function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
   const slot = widestFraction([
-    ...batch.lines.map((line) => ({ amount: line.money.amount, decimals: line.money.asset.decimals })),
-    ...batch.summary.totals.map((total) => ({ amount: total.amount, decimals: total.asset.decimals })),
+    ...batch.lines.map((line) => ({
+      amount: line.money.amount,
+      decimals: line.money.asset.decimals,
+    })),
+    ...batch.summary.totals.map((total) => ({
+      amount: total.amount,
+      decimals: total.asset.decimals,
+    })),
   ]);
   const columns: Column<PayoutLine>[] = [
     {
       id: 'line',
       head: t('Line'),
-      track: '3rem',
+      track: '2.75rem',
       end: true,
       cell: (line) => <span className="text-ink3">{line.line}</span>,
       compare: (a, b) => a.line - b.line,
@@ -69,16 +80,22 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
     {
       id: 'payee',
       head: t('Payee, reference, address'),
-      track: 'minmax(25.5rem, 1fr)',
+      track: 'minmax(22.5rem, 1fr)',
       cell: (line) => (
         <span className="min-w-0">
           <span className="flex items-baseline gap-2">
             {line.payee ? <span className="truncate font-medium">{line.payee}</span> : null}
-            {line.reference ? <span className="truncate text-small text-ink3">{line.reference}</span> : null}
-            {!line.payee && !line.reference ? <span className="text-small text-ink3">{t('Not in the address book')}</span> : null}
+            {line.reference ? (
+              <span className="truncate text-small text-ink3">{line.reference}</span>
+            ) : null}
+            {!line.payee && !line.reference ? (
+              <span className="text-small text-ink3">{t('Not in the address book')}</span>
+            ) : null}
             {line.commissions > 0 ? (
               <span className="text-small text-ink3">
-                {t('{count, plural, one {# commission} other {# commissions}}', { count: line.commissions })}
+                {t('{count, plural, one {# commission} other {# commissions}}', {
+                  count: line.commissions,
+                })}
               </span>
             ) : null}
           </span>
@@ -90,15 +107,17 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
     {
       id: 'amount',
       head: t('Amount'),
-      track: 'minmax(14rem, max-content)',
+      track: 'max-content',
       end: true,
-      cell: (line) => <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />,
+      cell: (line) => (
+        <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />
+      ),
       compare: (a, b) => compareDecimals(a.money.amount, b.money.amount),
     },
     {
       id: 'asset',
       head: t('Asset'),
-      track: '4rem',
+      track: '3.75rem',
       cell: (line) => <Asset asset={line.money.asset} />,
     },
   ];
@@ -106,7 +125,7 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
     columns.push({
       id: 'state',
       head: t('State'),
-      track: 'minmax(11rem, 14rem)',
+      track: 'minmax(11.5rem, 15rem)',
       cell: (line) => <LineState line={line} />,
       compare: (a, b) => a.state.localeCompare(b.state),
     });
@@ -114,7 +133,7 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
     columns.push({
       id: 'warning',
       head: t('Warning'),
-      track: 'minmax(12rem, 16rem)',
+      track: 'minmax(11.5rem, 15rem)',
       cell: (line) => <WarningCell warnings={line.warnings} />,
       compare: (a, b) => b.warnings.length - a.warnings.length,
     });
@@ -124,7 +143,15 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
 
 function groupCells(leg: LegView | undefined, rows: PayoutLine[], slot: number, moving: boolean) {
   if (!leg) {
-    return ['', <span key="t">{t('{lines, plural, one {# line} other {# lines}}, no plan yet', { lines: rows.length })}</span>, '', '', ''];
+    return [
+      '',
+      <span key="t">
+        {t('{lines, plural, one {# line} other {# lines}}, no plan yet', { lines: rows.length })}
+      </span>,
+      '',
+      '',
+      '',
+    ];
   }
   const total = leg.totals[0];
   return [
@@ -133,7 +160,9 @@ function groupCells(leg: LegView | undefined, rows: PayoutLine[], slot: number, 
       <strong className="font-semibold">{t('Leg {leg}', { leg: leg.index })}</strong>{' '}
       <span className="text-ink3">
         {leg.nonce === null
-          ? t('{transfers, plural, one {# transfer} other {# transfers}}', { transfers: leg.transfers })
+          ? t('{transfers, plural, one {# transfer} other {# transfers}}', {
+              transfers: leg.transfers,
+            })
           : t('nonce {nonce}, {transfers, plural, one {# transfer} other {# transfers}}', {
               nonce: leg.nonce,
               transfers: leg.transfers,
@@ -143,28 +172,34 @@ function groupCells(leg: LegView | undefined, rows: PayoutLine[], slot: number, 
     leg.totals.length === 1 && total ? (
       <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />
     ) : (
-      <span key="amount" className="text-small text-ink3">{t('{count} assets, no sum', { count: leg.totals.length })}</span>
+      <span key="amount" className="text-small text-ink3">
+        {t('{count} assets, no sum', { count: leg.totals.length })}
+      </span>
     ),
     leg.totals.length === 1 && total ? <Asset key="asset" asset={total.asset} /> : '',
-    moving ? (
-      <span key="state" className="flex items-center gap-2">
-        <State state={leg.state} />
-        {leg.txHash ? <ShortHash hash={leg.txHash} /> : null}
-      </span>
-    ) : (
-      ''
-    ),
+    moving ? <State key="state" state={leg.state} /> : '',
   ];
 }
 
 type Show = 'all' | 'check' | 'note';
 
 function worst(line: PayoutLine): Show {
-  if (line.warnings.some((one) => one.level === 'CHECK' || one.level === 'BLOCK' || one.level === 'UNKNOWN')) return 'check';
+  if (
+    line.warnings.some(
+      (one) => one.level === 'CHECK' || one.level === 'BLOCK' || one.level === 'UNKNOWN',
+    )
+  )
+    return 'check';
   return line.warnings.length > 0 ? 'note' : 'all';
 }
 
-function ShowPill(props: { show: Show; now: Show; onShow: (show: Show) => void; count: number; label: string }) {
+function ShowPill(props: {
+  show: Show;
+  now: Show;
+  onShow: (show: Show) => void;
+  count: number;
+  label: string;
+}) {
   const on = props.show === props.now;
   return (
     <button
@@ -177,7 +212,10 @@ function ShowPill(props: { show: Show; now: Show; onShow: (show: Show) => void; 
           : 'border-line2 text-ink2'
       } ${on ? 'outline-2 outline-accent' : ''}`}
     >
-      <StatusIcon shape={props.show === 'check' ? 'check' : 'note'} tone={props.show === 'check' && props.count === 0 ? 'muted' : undefined} />
+      <StatusIcon
+        shape={props.show === 'check' ? 'check' : 'note'}
+        tone={props.show === 'check' && props.count === 0 ? 'muted' : undefined}
+      />
       {props.label}
     </button>
   );
@@ -190,8 +228,14 @@ export function Lines(props: { batch: BatchDetail; moving: boolean }) {
   const [show, setShow] = useState<Show>('all');
   const columns = useMemo(() => columnsOf(batch, moving), [batch, moving]);
   const slot = widestFraction([
-    ...batch.lines.map((line) => ({ amount: line.money.amount, decimals: line.money.asset.decimals })),
-    ...batch.summary.totals.map((total) => ({ amount: total.amount, decimals: total.asset.decimals })),
+    ...batch.lines.map((line) => ({
+      amount: line.money.amount,
+      decimals: line.money.asset.decimals,
+    })),
+    ...batch.summary.totals.map((total) => ({
+      amount: total.amount,
+      decimals: total.asset.decimals,
+    })),
   ]);
   const rows = useMemo(
     () => batch.lines.filter((line) => show === 'all' || worst(line) === show),
@@ -204,10 +248,13 @@ export function Lines(props: { batch: BatchDetail; moving: boolean }) {
   const totals = summary.totals.map((total, index) => [
     '',
     index === 0
-      ? t('{lines, plural, one {# line} other {# lines}}, {payees, plural, one {# payee} other {# payees}}', {
-          lines: summary.lines,
-          payees: summary.payees,
-        })
+      ? t(
+          '{lines, plural, one {# line} other {# lines}}, {payees, plural, one {# payee} other {# payees}}',
+          {
+            lines: summary.lines,
+            payees: summary.payees,
+          },
+        )
       : '',
     <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />,
     <Asset key="asset" asset={total.asset} />,
@@ -218,10 +265,25 @@ export function Lines(props: { batch: BatchDetail; moving: boolean }) {
       <div className="flex min-h-10 flex-wrap items-center gap-2 border-b border-line2 px-4 py-1.5">
         <span className="font-medium">{t('Plan order')}</span>
         <span className="ml-auto" />
-        <ShowPill show="check" now={show} onShow={setShow} count={checks} label={t('{checks} to check', { checks })} />
-        <ShowPill show="note" now={show} onShow={setShow} count={notes} label={t('{notes, plural, one {# note} other {# notes}}', { notes })} />
+        <ShowPill
+          show="check"
+          now={show}
+          onShow={setShow}
+          count={checks}
+          label={t('{checks} to check', { checks })}
+        />
+        <ShowPill
+          show="note"
+          now={show}
+          onShow={setShow}
+          count={notes}
+          label={t('{notes, plural, one {# note} other {# notes}}', { notes })}
+        />
         <span className="text-small text-ink3">
-          {t('{shown} of {lines, plural, one {# line} other {# lines}}', { shown: rows.length, lines: summary.lines })}
+          {t('{shown} of {lines, plural, one {# line} other {# lines}}', {
+            shown: rows.length,
+            lines: summary.lines,
+          })}
         </span>
       </div>
       <Grid

@@ -33,7 +33,9 @@ export function TotalsCell(props: { totals: Money[] }) {
       ))}
       {props.totals.length > 2 ? (
         <span className="col-span-2 text-right text-small text-ink3">
-          {t('and {more, plural, one {# more asset} other {# more assets}}', { more: props.totals.length - 2 })}
+          {t('and {more, plural, one {# more asset} other {# more assets}}', {
+            more: props.totals.length - 2,
+          })}
         </span>
       ) : null}
     </span>
@@ -106,8 +108,9 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
     {
       id: 'amount',
       head: t('Amount'),
-      track: 'minmax(13rem, max-content)',
+      track: 'max-content',
       end: true,
+      headPad: true,
       cell: (batch) => <TotalsCell totals={batch.totals} />,
     },
     {
@@ -116,7 +119,11 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
       track: 'minmax(11rem, 13rem)',
       cell: (batch) => (
         <span className="min-w-0">
-          {batch.frozen ? <Status shape="frozen">{t('Frozen')}</Status> : <State state={batch.state} />}
+          {batch.frozen ? (
+            <Status shape="frozen">{t('Frozen')}</Status>
+          ) : (
+            <State state={batch.state} />
+          )}
           {batch.settled > 0 && batch.settled < batch.lines ? (
             <span className="block pl-5.5 text-small text-ink3">
               {t('{settled} of {lines} paid', { settled: batch.settled, lines: batch.lines })}
@@ -139,7 +146,9 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
           ) : null}
           <span className={`min-w-0 ${batch.waitsForMe ? 'font-medium' : 'text-ink2'}`}>
             {batch.next}
-            {batch.waitsForMe ? <span className="block text-small font-normal text-ink3">{t('waits for you')}</span> : null}
+            {batch.waitsForMe ? (
+              <span className="block text-small font-normal text-ink3">{t('waits for you')}</span>
+            ) : null}
           </span>
         </span>
       ),
@@ -188,7 +197,10 @@ export function BatchListScreen() {
               ]}
             />
             <span className="ml-auto text-small text-ink3">
-              {t('{shown} of {all, plural, one {# batch} other {# batches}}', { shown: rows.length, all: all.length })}
+              {t('{shown} of {all, plural, one {# batch} other {# batches}}', {
+                shown: rows.length,
+                all: all.length,
+              })}
             </span>
           </div>
           <Grid
@@ -200,16 +212,26 @@ export function BatchListScreen() {
             onOpen={(batch) => void navigate({ to: '/batches/$id', params: { id: batch.id } })}
             empty={
               all.length === 0 ? (
-                <Notice shape="approved" title={t('There is no batch yet')} actions={<NewBatchButtons />}>
-                  {t('A batch is made from payable commissions or from a payout file. Nothing is paid before two other people agree.')}
+                <Notice
+                  shape="approved"
+                  title={t('There is no batch yet')}
+                  actions={<NewBatchButtons />}
+                >
+                  {t(
+                    'A batch is made from payable commissions or from a payout file. Nothing is paid before two other people agree.',
+                  )}
                 </Notice>
               ) : (
                 <Notice
                   shape="note"
-                  title={view === 'mine' ? t('Nothing waits for you') : t('No batch is in this view')}
+                  title={
+                    view === 'mine' ? t('Nothing waits for you') : t('No batch is in this view')
+                  }
                   actions={<Button onPress={() => setView('all')}>{t('Show all batches')}</Button>}
                 >
-                  {t('{all, plural, one {# batch is} other {# batches are}} under All.', { all: all.length })}
+                  {t('{all, plural, one {# batch is} other {# batches are}} under All.', {
+                    all: all.length,
+                  })}
                 </Notice>
               )
             }

@@ -2,7 +2,7 @@ import type { BatchDetail, LegView } from '../../contract/types';
 import { t } from '../../kit/say';
 import { useElapsed } from '../../kit/states';
 import { StatusIcon, stateLook } from '../../kit/status';
-import { span } from '../../kit/time';
+import { countText, span } from '../../kit/time';
 
 /** How many lines of a leg are paid by their own evidence. */
 export function settledIn(batch: BatchDetail, leg: number): number {
@@ -18,7 +18,9 @@ function legWords(leg: LegView): string {
       needed: leg.confirmations[1],
     });
   }
-  return leg.block === null ? word : t('{word}, block {block}', { word, block: leg.block });
+  return leg.block === null
+    ? word
+    : t('{word}, block {block}', { word, block: countText(leg.block) });
 }
 
 function LegProgress(props: { batch: BatchDetail; leg: LegView }) {
@@ -36,7 +38,10 @@ function LegProgress(props: { batch: BatchDetail; leg: LegView }) {
         aria-valuenow={settled}
         className="h-1.5 bg-line"
       >
-        <span className="block h-full bg-accent forced-colors:bg-[Highlight]" style={{ width: `${percent}%` }} />
+        <span
+          className="block h-full bg-accent forced-colors:bg-[Highlight]"
+          style={{ width: `${percent}%` }}
+        />
       </span>
       <span className="flex min-w-76 items-center justify-end gap-2 text-small text-ink2">
         <StatusIcon shape={stateLook(leg.state).shape} />
@@ -63,9 +68,14 @@ export function Progress(props: { batch: BatchDetail }) {
       <p role="status" className="flex flex-wrap items-center gap-2">
         <StatusIcon shape="executing" turning={running} />
         <strong className="font-semibold">
-          {t('{settled} of {lines, plural, one {# payment is} other {# payments are}} paid, by evidence on chain', { settled, lines })}
+          {t(
+            '{settled} of {lines, plural, one {# payment is} other {# payments are}} paid, by evidence on chain',
+            { settled, lines },
+          )}
         </strong>
-        <span className="text-small text-ink3">{t('watching for {time}, asking every second', { time: span(elapsed) })}</span>
+        <span className="text-small text-ink3">
+          {t('watching for {time}, asking every second', { time: span(elapsed) })}
+        </span>
       </p>
       <ul className="flex flex-col gap-1">
         {batch.legs.map((leg) => (

@@ -38,11 +38,15 @@ export function ActionButtons(props: {
 }) {
   const leg = legToSign(props.batch, props.owner);
   const shown = shownActions(props.batch);
-  const primary = shown.findLast((action) => action.enabled && LOOK[action.name] === 'primary')?.name;
+  const primary = shown.findLast(
+    (action) => action.enabled && LOOK[action.name] === 'primary',
+  )?.name;
   return shown.map((action: Action) => (
     <Button
       key={action.name}
-      look={LOOK[action.name] === 'primary' && action.name !== primary ? 'default' : LOOK[action.name]}
+      look={
+        LOOK[action.name] === 'primary' && action.name !== primary ? 'default' : LOOK[action.name]
+      }
       off={action.enabled ? null : (action.reason ?? t('Not possible now'))}
       onPress={() => props.onAct(action.name, action.name === 'SIGN' ? leg : null)}
     >
@@ -68,7 +72,10 @@ function Below(props: { batch: BatchDetail; zone: string }) {
   return (
     <>
       <span>
-        {t('Prepared by {person}, {at}', { person: summary.preparedBy, at: dateTime(summary.createdAt, zone) })}{' '}
+        {t('Prepared by {person}, {at}', {
+          person: summary.preparedBy,
+          at: dateTime(summary.createdAt, zone),
+        })}{' '}
         <span className="text-ink3">{zoneName(summary.createdAt, zone)}</span>
       </span>
       <span>
@@ -111,7 +118,13 @@ export function BatchReviewScreen(props: { id: string }) {
     { scope: 'BATCH', id: props.id },
   );
   if (query.isError && !batch) {
-    return <Failure error={query.error} title={t('This batch could not be read')} onRetry={() => void query.refetch()} />;
+    return (
+      <Failure
+        error={query.error}
+        title={t('This batch could not be read')}
+        onRetry={() => void query.refetch()}
+      />
+    );
   }
   if (!batch) return <Waiting what={t('Reading the batch')} />;
   const { summary } = batch;
@@ -119,7 +132,9 @@ export function BatchReviewScreen(props: { id: string }) {
   const canSign = batch.allowed.some((one) => one.name === 'SIGN' && one.enabled);
   const owner = session.ownerAddress?.toLowerCase();
   const legsToSign = canSign
-    ? batch.legs.filter((leg) => !leg.signatures.some((one) => one.owner.toLowerCase() === owner)).map((leg) => leg.index)
+    ? batch.legs
+        .filter((leg) => !leg.signatures.some((one) => one.owner.toLowerCase() === owner))
+        .map((leg) => leg.index)
     : [];
   const act = (name: ActionName, leg: number | null) => {
     if (name === 'SIGN' && leg !== null) {
@@ -134,7 +149,10 @@ export function BatchReviewScreen(props: { id: string }) {
           <>
             <State state={summary.state} />
             <span className="text-ink3">
-              {t('Batch {number}, revision {revision}', { number: summary.number, revision: summary.revision })}
+              {t('Batch {number}, revision {revision}', {
+                number: summary.number,
+                revision: summary.revision,
+              })}
             </span>
           </>
         }
@@ -143,7 +161,8 @@ export function BatchReviewScreen(props: { id: string }) {
       />
       {query.isError ? (
         <Banner shape="failed">
-          <strong className="font-semibold">{t('You see an earlier state.')}</strong> {query.error.message}
+          <strong className="font-semibold">{t('You see an earlier state.')}</strong>{' '}
+          {query.error.message}
         </Banner>
       ) : null}
       {summary.frozen ? (
@@ -154,7 +173,11 @@ export function BatchReviewScreen(props: { id: string }) {
       {batch.lastReason ? (
         <Banner shape="returned">
           <strong className="font-semibold">
-            {summary.state === 'REJECTED' ? t('Rejected:') : summary.state === 'CANCELLED' ? t('Cancelled:') : t('Returned:')}
+            {summary.state === 'REJECTED'
+              ? t('Rejected:')
+              : summary.state === 'CANCELLED'
+                ? t('Cancelled:')
+                : t('Returned:')}
           </strong>{' '}
           {batch.lastReason}
         </Banner>

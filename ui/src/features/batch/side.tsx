@@ -9,7 +9,7 @@ import { Facts, SectionHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
 import { t } from '../../kit/say';
 import { type Shape, State, Status, StatusIcon, levelShape, levelWord } from '../../kit/status';
-import { dateTime } from '../../kit/time';
+import { countText, dateTime } from '../../kit/time';
 
 const STEP: Record<string, { shape: Shape; word: () => string }> = {
   PREPARED: { shape: 'note', word: () => t('Prepared') },
@@ -45,13 +45,13 @@ function People(props: { people: PersonStep[] }) {
 }
 
 /** What was checked, and how it came out. */
-export function Checks(props: { checks: Check[] }) {
+export function Checks(props: { checks: Check[]; columns?: boolean }) {
   return (
-    <ul>
+    <ul className={props.columns ? '@4xl:columns-2 @4xl:gap-8' : ''}>
       {props.checks.map((check) => (
         <li
           key={check.label}
-          className="flex min-h-7 items-start gap-2 border-b border-line py-1 last:border-b-0"
+          className="flex min-h-7 break-inside-avoid items-start gap-2 border-b border-line py-1 last:border-b-0"
         >
           <span className="pt-0.5">
             <StatusIcon shape={levelShape(check.level)} />
@@ -86,7 +86,9 @@ function Leg(props: { batch: BatchDetail; leg: LegView; canSign: boolean }) {
         <span className="font-semibold">
           {t('Leg {leg}', { leg: leg.index })}{' '}
           {leg.nonce === null ? null : (
-            <span className="font-normal text-ink3">{t('nonce {nonce}', { nonce: leg.nonce })}</span>
+            <span className="font-normal text-ink3">
+              {t('nonce {nonce}', { nonce: leg.nonce })}
+            </span>
           )}
         </span>
         <Operation leg={leg} />
@@ -96,17 +98,25 @@ function Leg(props: { batch: BatchDetail; leg: LegView; canSign: boolean }) {
       <div className="mt-1.5 flex flex-wrap items-center justify-between gap-2">
         <State state={leg.state} />
         <span className="text-small text-ink3">
-          {t('{given} of {needed} signatures', { given: leg.signatures.length, needed: leg.threshold })}
+          {t('{given} of {needed} signatures', {
+            given: leg.signatures.length,
+            needed: leg.threshold,
+          })}
         </span>
         {props.canSign ? (
-          <LinkButton to="/batches/$id/sign/$leg" params={{ id: batch.summary.id, leg: String(leg.index) }}>
+          <LinkButton
+            to="/batches/$id/sign/$leg"
+            params={{ id: batch.summary.id, leg: String(leg.index) }}
+          >
             {t('Sign leg {leg}…', { leg: leg.index })}
           </LinkButton>
         ) : null}
       </div>
       {leg.txHash ? (
         <p className="mt-1 text-small text-ink3">
-          {leg.block === null ? t('Sent as') : t('In block {block} as', { block: leg.block })}{' '}
+          {leg.block === null
+            ? t('Sent as')
+            : t('In block {block} as', { block: countText(leg.block) })}{' '}
           <PlainHash hash={leg.txHash} />
           {leg.confirmations
             ? ` ${t('{given} of {needed} confirmations', { given: leg.confirmations[0], needed: leg.confirmations[1] })}`
@@ -130,7 +140,10 @@ function LegFields(props: { leg: LegView; zone: string }) {
           { name: t('Name'), value: leg.targetName ?? t('not a published contract') },
           {
             name: t('Operation'),
-            value: leg.operation === 1 ? t('1, delegate call') : t('{operation}, call', { operation: leg.operation }),
+            value:
+              leg.operation === 1
+                ? t('1, delegate call')
+                : t('{operation}, call', { operation: leg.operation }),
           },
           { name: t('Nonce'), value: leg.nonce ?? t('allocated when signing opens') },
           { name: t('Refund'), value: leg.refund },
@@ -160,16 +173,22 @@ function LegFields(props: { leg: LegView; zone: string }) {
           </div>
         </div>
       ) : (
-        <p className="py-2 text-ink3">{t('The hashes exist once the nonce is known: when signing opens.')}</p>
+        <p className="py-2 text-ink3">
+          {t('The hashes exist once the nonce is known: when signing opens.')}
+        </p>
       )}
       {leg.signatures.length > 0 ? (
         <ul aria-label={t('Signatures of leg {leg}', { leg: leg.index })}>
           {leg.signatures.map((one) => (
-            <li key={one.owner} className="flex flex-wrap items-center gap-x-3 border-t border-line py-1">
+            <li
+              key={one.owner}
+              className="flex flex-wrap items-center gap-x-3 border-t border-line py-1"
+            >
               <Status shape="signed">{one.person}</Status>
               <Address address={one.owner} />
               <span className="text-small text-ink3">
-                {one.keyKind === 'LEDGER' ? t('Ledger') : t('software key')}, {dateTime(one.at, props.zone)}
+                {one.keyKind === 'LEDGER' ? t('Ledger') : t('software key')},{' '}
+                {dateTime(one.at, props.zone)}
               </span>
             </li>
           ))}
@@ -183,14 +202,26 @@ function Fields(props: { batch: BatchDetail; zone: string; open: boolean; onClos
   const { batch } = props;
   return (
     <Dialog title={t('Fields and hashes')} open={props.open} onClose={props.onClose} wide>
-      <div className="flex max-h-[60vh] flex-col gap-3 overflow-auto" tabIndex={0} role="region" aria-label={t('Fields and hashes')}>
+      <div
+        className="flex max-h-[60vh] flex-col gap-3 overflow-auto"
+        tabIndex={0}
+        role="region"
+        aria-label={t('Fields and hashes')}
+      >
         <Facts
           rows={[
-            { name: t('Safe'), value: `${batch.safe.name}, ${batch.safe.chain} (${batch.safe.chainId}), ${batch.safe.version}` },
+            {
+              name: t('Safe'),
+              value: `${batch.safe.name}, ${batch.safe.chain} (${batch.safe.chainId}), ${batch.safe.version}`,
+            },
             { name: t('Address'), value: <Address address={batch.safe.address} /> },
             {
               name: t('Content'),
-              value: batch.contentHash ? <PlainHash hash={batch.contentHash} /> : t('has no hash before it is submitted'),
+              value: batch.contentHash ? (
+                <PlainHash hash={batch.contentHash} />
+              ) : (
+                t('has no hash before it is submitted')
+              ),
             },
             ...(batch.file
               ? [
@@ -212,7 +243,11 @@ function Fields(props: { batch: BatchDetail; zone: string; open: boolean; onClos
 }
 
 /** The column beside the lines: people, legs, checks. */
-export function BatchSide(props: { batch: BatchDetail; zone: string; legsToSign: readonly number[] }) {
+export function BatchSide(props: {
+  batch: BatchDetail;
+  zone: string;
+  legsToSign: readonly number[];
+}) {
   const { batch } = props;
   const [fields, setFields] = useState(false);
   const [given, needed] = batch.approvals;
@@ -236,7 +271,12 @@ export function BatchSide(props: { batch: BatchDetail; zone: string; legsToSign:
         ) : (
           <ul>
             {batch.legs.map((leg) => (
-              <Leg key={leg.index} batch={batch} leg={leg} canSign={props.legsToSign.includes(leg.index)} />
+              <Leg
+                key={leg.index}
+                batch={batch}
+                leg={leg}
+                canSign={props.legsToSign.includes(leg.index)}
+              />
             ))}
           </ul>
         )}

@@ -29,10 +29,13 @@ export function Stake(props: { review: LegReview; armed: boolean }) {
             {t('{payees, plural, one {# payee} other {# payees}}', { payees })}
           </strong>{' '}
           {t('in 1 transaction.')}{' '}
-          {t('With {threshold, plural, one {# signature} other {# signatures}} anyone who holds them can send it; it stays valid until nonce {nonce} is used.', {
-            threshold: leg.threshold,
-            nonce: leg.nonce ?? '?',
-          })}
+          {t(
+            'With {threshold, plural, one {# signature} other {# signatures}} anyone who holds them can send it; it stays valid until nonce {nonce} is used.',
+            {
+              threshold: leg.threshold,
+              nonce: leg.nonce ?? '?',
+            },
+          )}
         </p>
         <span className="sr-only">{t('Batch {number}', { number: batch.number })}</span>
       </div>
@@ -47,10 +50,22 @@ function worst(checks: Check[]): Shape {
   return 'executed';
 }
 
-function Step(props: { shape: Shape; title: string; detail: string; turning?: boolean; now?: boolean; last?: boolean }) {
+function Step(props: {
+  shape: Shape;
+  title: string;
+  detail: string;
+  turning?: boolean;
+  now?: boolean;
+  last?: boolean;
+}) {
   return (
-    <li className="relative flex gap-3 pb-3 last:pb-0" aria-current={props.now ? 'step' : undefined}>
-      {props.last ? null : <span aria-hidden="true" className="absolute top-6 bottom-0 left-[0.45rem] w-px bg-line2" />}
+    <li
+      className="relative flex gap-3 pb-3 last:pb-0"
+      aria-current={props.now ? 'step' : undefined}
+    >
+      {props.last ? null : (
+        <span aria-hidden="true" className="absolute top-6 bottom-0 left-[0.45rem] w-px bg-line2" />
+      )}
       <span className="pt-1">
         <StatusIcon shape={props.shape} turning={props.turning ?? false} />
       </span>
@@ -69,18 +84,34 @@ export function Steps(props: { review: LegReview; phase: Phase; waited: string; 
   const done = phase === 'stored';
   const asked: { shape: Shape; title: string; detail: string } =
     phase === 'asking'
-      ? { shape: 'executing', title: t('Waiting for your confirmation'), detail: t('In the system dialog, for {time}', { time: props.waited }) }
+      ? {
+          shape: 'executing',
+          title: t('Waiting for your confirmation'),
+          detail: t('In the system dialog, for {time}', { time: props.waited }),
+        }
       : phase === 'cancelled'
         ? { shape: 'rejected', title: t('You cancelled'), detail: t('Nothing was signed') }
         : phase === 'incident'
           ? { shape: 'incident', title: t('Stopped by an incident'), detail: t('Never retried') }
           : done
-            ? { shape: 'executed', title: t('You confirmed'), detail: t('With your passphrase, in the system dialog') }
-            : { shape: 'pending', title: t('Your passphrase and confirmation'), detail: t('The system asks once more before anything is signed') };
+            ? {
+                shape: 'executed',
+                title: t('You confirmed'),
+                detail: t('With your passphrase, in the system dialog'),
+              }
+            : {
+                shape: 'pending',
+                title: t('Your passphrase and confirmation'),
+                detail: t('The system asks once more before anything is signed'),
+              };
   return (
     <ol className="mt-2">
       {rebuilt ? (
-        <Step shape={worst([rebuilt])} title={t('Rebuilt on this machine')} detail={`${rebuilt.label}: ${rebuilt.detail}`} />
+        <Step
+          shape={worst([rebuilt])}
+          title={t('Rebuilt on this machine')}
+          detail={rebuilt.detail}
+        />
       ) : null}
       <Step
         shape={worst(others)}
@@ -101,7 +132,10 @@ export function Steps(props: { review: LegReview; phase: Phase; waited: string; 
         shape={done ? 'signed' : 'draft'}
         title={
           done
-            ? t('Stored, {stored} of {threshold}', { stored: props.stored, threshold: review.leg.threshold })
+            ? t('Stored, {stored} of {threshold}', {
+                stored: props.stored,
+                threshold: review.leg.threshold,
+              })
             : t('Store it, {stored} of {threshold}', {
                 stored: review.leg.signatures.length + 1,
                 threshold: review.leg.threshold,
@@ -139,7 +173,9 @@ export function WhatItDoes(props: { review: LegReview }) {
                 ) : (
                   <span>{t('{operation}, call', { operation: leg.operation })}</span>
                 )}
-                <span className="block">{leg.targetName ?? t('Target is not a published contract')}</span>
+                <span className="block">
+                  {leg.targetName ?? t('Target is not a published contract')}
+                </span>
                 <Address address={leg.target} two />
               </>
             ),
@@ -150,7 +186,9 @@ export function WhatItDoes(props: { review: LegReview }) {
             name: t('Signer'),
             value: signer ? (
               <>
-                <span className="block">{keyKind === 'LEDGER' ? t('Ledger') : t('Software key on this machine')}</span>
+                <span className="block">
+                  {keyKind === 'LEDGER' ? t('Ledger') : t('Software key on this machine')}
+                </span>
                 <Address address={signer} two />
               </>
             ) : (
@@ -167,13 +205,18 @@ export function WhatItDoes(props: { review: LegReview }) {
 export function Hashes(props: { review: LegReview }) {
   const { hashes } = props.review.leg;
   if (!hashes) {
-    return <p className="text-ink3">{t('The hashes exist once the nonce is known: when signing opens.')}</p>;
+    return (
+      <p className="text-ink3">
+        {t('The hashes exist once the nonce is known: when signing opens.')}
+      </p>
+    );
   }
   return (
     <div className="grid gap-x-8 gap-y-4 border-b border-line pb-3 @3xl:grid-cols-[1fr_1fr_minmax(14rem,1fr)]">
       <section>
         <h2 className="mb-1.5 font-semibold">
-          {t('Domain hash')} <span className="font-normal text-ink3">{t('this Safe on this chain')}</span>
+          {t('Domain hash')}{' '}
+          <span className="font-normal text-ink3">{t('this Safe on this chain')}</span>
         </h2>
         <DeviceHash hash={hashes.domainHash} />
       </section>
@@ -187,7 +230,9 @@ export function Hashes(props: { review: LegReview }) {
         <h2 className="mb-1.5 font-semibold">{t('Safe transaction hash')}</h2>
         <PlainHash hash={hashes.safeTxHash} />
         <p className="mt-1.5 text-small text-ink3">
-          {t('This is what is signed. All three are computed on this machine from the lines below; lines break as on a Ledger.')}
+          {t(
+            'This is what is signed. All three are computed on this machine from the lines below; lines break as on a Ledger.',
+          )}
         </p>
       </section>
     </div>
@@ -202,11 +247,13 @@ export function LegLines(props: { lines: PayoutLine[] }) {
   return (
     <section>
       <SectionHead
-        title={t('{lines, plural, one {The # line in this leg} other {The # lines in this leg}}', { lines: props.lines.length })}
+        title={t('{lines, plural, one {The # line in this leg} other {The # lines in this leg}}', {
+          lines: props.lines.length,
+        })}
       >
         {t('All of them; the total is the amount at the left')}
       </SectionHead>
-      <ol className="border-t border-line2 @5xl:columns-2 @5xl:gap-8">
+      <ol className="border-t border-line2 @4xl:columns-2 @4xl:gap-8">
         {props.lines.map((line) => (
           <li
             key={line.id}
@@ -215,7 +262,9 @@ export function LegLines(props: { lines: PayoutLine[] }) {
             <span className="w-6 shrink-0 text-right text-ink3">{line.line}</span>
             <span className="min-w-0 flex-1">
               <span className="block truncate font-medium">
-                {line.payee ?? <span className="font-normal text-ink3">{t('Not in the address book')}</span>}
+                {line.payee ?? (
+                  <span className="font-normal text-ink3">{t('Not in the address book')}</span>
+                )}
               </span>
               <Address address={line.recipient} className="text-cap" />
             </span>

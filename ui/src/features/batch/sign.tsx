@@ -28,18 +28,29 @@ interface Outcome {
 const READY: Outcome = { phase: 'ready', error: null, signed: null };
 
 function Edge(props: { phase: Phase }) {
-  if (props.phase === 'incident') return <div className="h-2 shrink-0 bg-danger" aria-hidden="true" />;
+  if (props.phase === 'incident')
+    return <div className="h-2 shrink-0 bg-danger" aria-hidden="true" />;
   if (props.phase === 'stored' || props.phase === 'cancelled') {
     return <div className="h-2 shrink-0 bg-line" aria-hidden="true" />;
   }
   return <div className="hatch h-2 shrink-0" aria-hidden="true" />;
 }
 
-function Big(props: { shape: Shape; tone?: 'danger'; title: string; children: ReactNode; actions?: ReactNode; alert?: boolean }) {
+function Big(props: {
+  shape: Shape;
+  tone?: 'danger';
+  title: string;
+  children: ReactNode;
+  actions?: ReactNode;
+  alert?: boolean;
+}) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   return (
-    <section role={props.alert ? 'alert' : 'status'} className="flex gap-4 border-b border-line pb-4">
+    <section
+      role={props.alert ? 'alert' : 'status'}
+      className="flex gap-4 border-b border-line pb-4"
+    >
       <StatusIcon shape={props.shape} size={30} />
       <div className="flex max-w-prose flex-col gap-2">
         <h2
@@ -56,7 +67,13 @@ function Big(props: { shape: Shape; tone?: 'danger'; title: string; children: Re
   );
 }
 
-function OutcomeView(props: { outcome: Outcome; batchId: string; leg: number; legs: number; onAgain: () => void }) {
+function OutcomeView(props: {
+  outcome: Outcome;
+  batchId: string;
+  leg: number;
+  legs: number;
+  onAgain: () => void;
+}) {
   const { outcome, batchId, leg, legs } = props;
   const back = (
     <LinkButton to="/batches/$id" params={{ id: batchId }}>
@@ -68,11 +85,18 @@ function OutcomeView(props: { outcome: Outcome; batchId: string; leg: number; le
     return (
       <Big
         shape="signed"
-        title={t('Your signature is stored, {signatures} of {threshold}', { signatures, threshold })}
+        title={t('Your signature is stored, {signatures} of {threshold}', {
+          signatures,
+          threshold,
+        })}
         actions={
           <>
             {leg < legs ? (
-              <LinkButton look="primary" to="/batches/$id/sign/$leg" params={{ id: batchId, leg: String(leg + 1) }}>
+              <LinkButton
+                look="primary"
+                to="/batches/$id/sign/$leg"
+                params={{ id: batchId, leg: String(leg + 1) }}
+              >
                 {t('Sign leg {leg}…', { leg: leg + 1 })}
               </LinkButton>
             ) : null}
@@ -82,9 +106,12 @@ function OutcomeView(props: { outcome: Outcome; batchId: string; leg: number; le
       >
         {signatures >= threshold
           ? t('The leg has all signatures that the Safe asks for. It can be sent.')
-          : t('{missing, plural, one {# more signature is} other {# more signatures are}} needed before it can be sent.', {
-              missing: threshold - signatures,
-            })}
+          : t(
+              '{missing, plural, one {# more signature is} other {# more signatures are}} needed before it can be sent.',
+              {
+                missing: threshold - signatures,
+              },
+            )}
       </Big>
     );
   }
@@ -108,11 +135,21 @@ function OutcomeView(props: { outcome: Outcome; batchId: string; leg: number; le
   }
   if (outcome.phase === 'incident' && outcome.error) {
     return (
-      <Big shape="incident" tone="danger" alert title={t('The signature is for something else')} actions={back}>
+      <Big
+        shape="incident"
+        tone="danger"
+        alert
+        title={t('The signature is for something else')}
+        actions={back}
+      >
         <p>{outcome.error.message}</p>
-        <p className="mt-2 font-semibold text-ink">{t('Do not sign anything else on this machine. Call the other owners on a known number.')}</p>
+        <p className="mt-2 font-semibold text-ink">
+          {t('Do not sign anything else on this machine. Call the other owners on a known number.')}
+        </p>
         {outcome.error.reference ? (
-          <p className="mt-2 text-small">{t('Reference in the log: {reference}', { reference: outcome.error.reference })}</p>
+          <p className="mt-2 text-small">
+            {t('Reference in the log: {reference}', { reference: outcome.error.reference })}
+          </p>
         ) : null}
       </Big>
     );
@@ -132,8 +169,13 @@ function SignBar(props: {
   const { review, outcome } = props;
   const [passphrase, setPassphrase] = useState('');
   const asking = outcome.phase === 'asking';
-  const wrong = outcome.phase === 'stopped' && outcome.error?.code === 'INVALID_INPUT' ? outcome.error.message : undefined;
-  const off = review.sign.enabled ? null : (review.sign.reason ?? t('This leg cannot be signed now'));
+  const wrong =
+    outcome.phase === 'stopped' && outcome.error?.code === 'INVALID_INPUT'
+      ? outcome.error.message
+      : undefined;
+  const off = review.sign.enabled
+    ? null
+    : (review.sign.reason ?? t('This leg cannot be signed now'));
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (off || asking || passphrase === '') return;
@@ -143,13 +185,15 @@ function SignBar(props: {
   return (
     <form
       onSubmit={submit}
-      className="flex shrink-0 flex-wrap items-end justify-between gap-x-6 gap-y-2 border-t border-line2 bg-canvas px-6 py-3"
+      className="flex shrink-0 flex-wrap items-start justify-between gap-x-6 gap-y-2 border-t border-line2 bg-canvas px-6 py-3"
     >
-      <p className="max-w-prose pb-1 text-ink2">
+      <p className="max-w-lg pt-5 text-ink2">
         <strong className="font-semibold text-ink">{t('Signing sends nothing.')}</strong>{' '}
-        {t('Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.')}
+        {t(
+          'Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.',
+        )}
       </p>
-      <div className="flex flex-wrap items-end gap-3">
+      <div className="flex flex-wrap items-start gap-3">
         <div className="w-72">
           <TextField
             label={t('Passphrase of your key')}
@@ -157,27 +201,37 @@ function SignBar(props: {
             autoComplete="off"
             value={passphrase}
             onChange={setPassphrase}
-            isDisabled={asking || Boolean(off)}
+            isReadOnly={asking}
+            isDisabled={Boolean(off)}
             error={wrong}
           />
         </div>
-        <LinkButton to="/batches/$id" params={{ id: props.batchId }}>
+        <LinkButton to="/batches/$id" params={{ id: props.batchId }} className="mt-6.5">
           {t('Close')}
         </LinkButton>
-        <Button
-          look="hazard"
-          type="submit"
-          off={off ?? (passphrase === '' && !asking ? t('Needs the passphrase') : null)}
-          busy={asking ? t('Waiting for you, {time}', { time: span(props.elapsed) }) : null}
-        >
-          {t('Countersign leg {leg}', { leg: props.leg })}
-        </Button>
+        <span className="pt-6.5">
+          <Button
+            look="hazard"
+            type="submit"
+            off={off ?? (passphrase === '' && !asking ? t('Needs the passphrase') : null)}
+            busy={asking ? t('Waiting for you, {time}', { time: span(props.elapsed) }) : null}
+          >
+            {t('Countersign leg {leg}', { leg: props.leg })}
+          </Button>
+        </span>
       </div>
     </form>
   );
 }
 
-function Head(props: { review: LegReview; leg: number; legs: number; phase: Phase; onFreeze: () => void; may: boolean }) {
+function Head(props: {
+  review: LegReview;
+  leg: number;
+  legs: number;
+  phase: Phase;
+  onFreeze: () => void;
+  may: boolean;
+}) {
   const { review } = props;
   return (
     <header className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-b border-line2 px-6 py-2.5">
@@ -199,9 +253,15 @@ function Head(props: { review: LegReview; leg: number; legs: number; phase: Phas
       {props.phase === 'incident' ? (
         <Status shape="incident">{t('Incident')}</Status>
       ) : (
-        <Status shape="note">{review.keyKind === 'LEDGER' ? t('Ledger') : t('Software key, this machine')}</Status>
+        <Status shape="note">
+          {review.keyKind === 'LEDGER' ? t('Ledger') : t('Software key, this machine')}
+        </Status>
       )}
-      <Button onPress={props.onFreeze} off={props.may ? null : t('Freezing needs the permission "operate"')} hideReason>
+      <Button
+        onPress={props.onFreeze}
+        off={props.may ? null : t('Freezing needs the permission "operate"')}
+        hideReason
+      >
         <StatusIcon shape="frozen" tone="ink" size={15} />
         {t('Freeze Safe…')}
       </Button>
@@ -235,7 +295,11 @@ export function SignScreen(props: { batchId: string; leg: number }) {
   if (query.isError && !review) {
     return (
       <main className="h-full bg-surface">
-        <Failure error={query.error} title={t('This leg cannot be shown')} onRetry={() => void query.refetch()} />
+        <Failure
+          error={query.error}
+          title={t('This leg cannot be shown')}
+          onRetry={() => void query.refetch()}
+        />
         <div className="px-4">
           <LinkButton to="/batches/$id" params={{ id: props.batchId }}>
             {t('Back to the batch')}
@@ -252,12 +316,22 @@ export function SignScreen(props: { batchId: string; leg: number }) {
     if (!safeTxHash) return;
     setOutcome({ phase: 'asking', error: null, signed: null });
     try {
-      const signed = await backend.call('leg_sign', { batchId: props.batchId, leg: props.leg, safeTxHash, passphrase });
+      const signed = await backend.call('leg_sign', {
+        batchId: props.batchId,
+        leg: props.leg,
+        safeTxHash,
+        passphrase,
+      });
       setOutcome({ phase: 'stored', error: null, signed });
       await client.invalidateQueries();
     } catch (thrown) {
       const error = asApiError(thrown);
-      const phase: Phase = error.code === 'CANCELLED' ? 'cancelled' : error.code === 'INCIDENT' ? 'incident' : 'stopped';
+      const phase: Phase =
+        error.code === 'CANCELLED'
+          ? 'cancelled'
+          : error.code === 'INCIDENT'
+            ? 'incident'
+            : 'stopped';
       setOutcome({ phase, error, signed: null });
       if (error.code === 'CONFLICT') await client.invalidateQueries();
     }
@@ -284,12 +358,23 @@ export function SignScreen(props: { batchId: string; leg: number }) {
           <Stake review={review} armed={open} />
           <section>
             <h2 className="text-section font-semibold">{t('Steps')}</h2>
-            <Steps review={review} phase={phase} waited={span(elapsed)} stored={outcome.signed?.signatures ?? 0} />
+            <Steps
+              review={review}
+              phase={phase}
+              waited={span(elapsed)}
+              stored={outcome.signed?.signatures ?? 0}
+            />
           </section>
           <WhatItDoes review={review} />
         </aside>
         <div className="@container flex min-w-0 flex-1 flex-col gap-4 px-6 py-4 @5xl:overflow-auto">
-          <OutcomeView outcome={outcome} batchId={props.batchId} leg={props.leg} legs={legs} onAgain={() => setOutcome(READY)} />
+          <OutcomeView
+            outcome={outcome}
+            batchId={props.batchId}
+            leg={props.leg}
+            legs={legs}
+            onAgain={() => setOutcome(READY)}
+          />
           {phase === 'stopped' && outcome.error && outcome.error.code !== 'INVALID_INPUT' ? (
             <div className="bg-danger-soft p-3">
               <InlineFailure error={outcome.error} />
@@ -300,7 +385,7 @@ export function SignScreen(props: { batchId: string; leg: number }) {
               <Hashes review={review} />
               <section>
                 <SectionHead title={t('Checks')} />
-                <Checks checks={review.checks} />
+                <Checks checks={review.checks} columns />
               </section>
               <LegLines lines={review.lines} />
             </>
@@ -317,7 +402,11 @@ export function SignScreen(props: { batchId: string; leg: number }) {
           onSign={(passphrase) => void sign(passphrase)}
         />
       ) : null}
-      <FreezeDialog open={freeze} onClose={() => setFreeze(false)} target={{ scope: 'SAFE', id: review.safe.id }} />
+      <FreezeDialog
+        open={freeze}
+        onClose={() => setFreeze(false)}
+        target={{ scope: 'SAFE', id: review.safe.id }}
+      />
     </div>
   );
 }

@@ -9,10 +9,15 @@ import type { Column } from '../../table/model';
 import { sumByAsset } from '../../table/selection';
 
 function columnsOf(slot: number): Column<PayableRow>[] {
-  const amount = (id: string, head: string, of: (row: PayableRow) => PayableRow['total'], strong = false): Column<PayableRow> => ({
+  const amount = (
+    id: string,
+    head: string,
+    of: (row: PayableRow) => PayableRow['total'],
+    strong = false,
+  ): Column<PayableRow> => ({
     id,
     head,
-    track: 'minmax(9rem, max-content)',
+    track: 'max-content',
     end: true,
     cell: (row) => (
       <Amount
@@ -28,7 +33,7 @@ function columnsOf(slot: number): Column<PayableRow>[] {
     {
       id: 'affiliate',
       head: t('Affiliate, wallet'),
-      track: 'minmax(25.5rem, 1fr)',
+      track: 'minmax(22.5rem, 1fr)',
       cell: (row) => (
         <span className="min-w-0">
           <span className="block truncate font-medium">{row.affiliate}</span>
@@ -44,7 +49,9 @@ function columnsOf(slot: number): Column<PayableRow>[] {
       cell: (row) => (
         <span className="text-small text-ink2">
           {row.period[0]}
-          {row.period[0] === row.period[1] ? null : <span className="block">{t('to {date}', { date: row.period[1] })}</span>}
+          {row.period[0] === row.period[1] ? null : (
+            <span className="block">{t('to {date}', { date: row.period[1] })}</span>
+          )}
         </span>
       ),
     },
@@ -59,7 +66,12 @@ function columnsOf(slot: number): Column<PayableRow>[] {
     amount('direct', t('Direct'), (row) => row.direct),
     amount('over', t('Override'), (row) => row.over),
     amount('total', t('Total'), (row) => row.total, true),
-    { id: 'asset', head: t('Asset'), track: '4rem', cell: (row) => <Asset asset={row.total.asset} /> },
+    {
+      id: 'asset',
+      head: t('Asset'),
+      track: '4rem',
+      cell: (row) => <Asset asset={row.total.asset} />,
+    },
   ];
 }
 
@@ -78,7 +90,9 @@ export function PayableGrid(props: { rows: PayableRow[] }) {
       keyOf={(row) => `${row.wallet} ${row.total.asset.token ?? row.total.asset.symbol}`}
       rowRem={2.5}
       totals={totals.map((total, index) => [
-        index === 0 ? t('{rows, plural, one {# payment} other {# payments}}', { rows: props.rows.length }) : '',
+        index === 0
+          ? t('{rows, plural, one {# payment} other {# payments}}', { rows: props.rows.length })
+          : '',
         '',
         '',
         '',
@@ -88,7 +102,9 @@ export function PayableGrid(props: { rows: PayableRow[] }) {
       ])}
       empty={
         <Notice shape="approved" title={t('Nothing is payable')}>
-          {t('A commission becomes payable when its settlement is confirmed and the holding period is over.')}
+          {t(
+            'A commission becomes payable when its settlement is confirmed and the holding period is over.',
+          )}
         </Notice>
       }
       className="flex-1"

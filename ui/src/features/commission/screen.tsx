@@ -23,7 +23,9 @@ export function CommissionScreen() {
     <>
       <PageHead
         title={t('Commissions')}
-        beside={<span className="text-ink3">{t('payable now, netted per affiliate and asset')}</span>}
+        beside={
+          <span className="text-ink3">{t('payable now, netted per affiliate and asset')}</span>
+        }
         actions={
           off ? (
             <Button look="primary" off={off}>

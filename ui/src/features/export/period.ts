@@ -2,8 +2,13 @@ import type { Period } from '../../contract/types';
 import { t } from '../../kit/say';
 
 function today(now: Date, zone: string): { year: number; month: number } {
-  const parts = new Intl.DateTimeFormat('en', { timeZone: zone, year: 'numeric', month: 'numeric' }).formatToParts(now);
-  const of = (type: string) => Number.parseInt(parts.find((part) => part.type === type)?.value ?? '0', 10);
+  const parts = new Intl.DateTimeFormat('en', {
+    timeZone: zone,
+    year: 'numeric',
+    month: 'numeric',
+  }).formatToParts(now);
+  const of = (type: string) =>
+    Number.parseInt(parts.find((part) => part.type === type)?.value ?? '0', 10);
   return { year: of('year'), month: of('month') };
 }
 
@@ -30,13 +35,16 @@ export function yearOf(now: Date, zone: string): Period {
 function wrongDate(text: string): string | undefined {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return t('Write it as 2026-11-30');
   const date = new Date(`${text}T00:00:00Z`);
-  if (Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text) return t('There is no such day');
+  if (Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text)
+    return t('There is no such day');
   return undefined;
 }
 
 /** What is wrong with each end of a period. */
 export function dateWrong(period: Period): { from: string | undefined; to: string | undefined } {
   const from = wrongDate(period.from);
-  const to = wrongDate(period.to) ?? (!from && period.to < period.from ? t('It ends before it begins') : undefined);
+  const to =
+    wrongDate(period.to) ??
+    (!from && period.to < period.from ? t('It ends before it begins') : undefined);
   return { from, to };
 }

@@ -1,6 +1,12 @@
 import { useState } from 'react';
 import { useDo, useRead } from '../../backend/use';
-import type { ExportView, ExportWritten, JournalRow, JournalTotal, Period } from '../../contract/types';
+import type {
+  ExportView,
+  ExportWritten,
+  JournalRow,
+  JournalTotal,
+  Period,
+} from '../../contract/types';
 import { Amount, Asset } from '../../kit/amount';
 import { Button } from '../../kit/button';
 import { widestFraction } from '../../kit/decimal';
@@ -19,15 +25,26 @@ import { useSession } from '../session/session';
 import { dateWrong, monthOf, yearOf } from './period';
 
 function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
-  const amount = (id: string, head: string, of: (row: JournalRow) => string): Column<JournalRow & { key: string }> => ({
+  const amount = (
+    id: string,
+    head: string,
+    of: (row: JournalRow) => string,
+  ): Column<JournalRow & { key: string }> => ({
     id,
     head,
-    track: 'minmax(10rem, max-content)',
+    track: 'max-content',
     end: true,
-    cell: (row) => (of(row) === '' ? null : <Amount value={of(row)} decimals={row.asset.decimals} slot={slot} />),
+    cell: (row) =>
+      of(row) === '' ? null : <Amount value={of(row)} decimals={row.asset.decimals} slot={slot} />,
   });
   return [
-    { id: 'entry', head: t('Entry'), track: '5rem', end: true, cell: (row) => <span className="text-ink3">{row.entry}</span> },
+    {
+      id: 'entry',
+      head: t('Entry'),
+      track: '5rem',
+      end: true,
+      cell: (row) => <span className="text-ink3">{row.entry}</span>,
+    },
     { id: 'date', head: t('Date'), track: '6.5rem', cell: (row) => row.date },
     {
       id: 'account',
@@ -36,7 +53,9 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
       cell: (row) => (
         <span className="min-w-0">
           <span className="block truncate leading-4.5 font-medium">{row.name}</span>
-          <span className="block truncate font-mono text-small text-ink3" title={row.account}>{row.account}</span>
+          <span className="block truncate font-mono text-small text-ink3" title={row.account}>
+            {row.account}
+          </span>
         </span>
       ),
     },
@@ -49,7 +68,9 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
       track: 'minmax(13rem, 1fr)',
       cell: (row) => (
         <span className="min-w-0">
-          <span className="block truncate leading-4.5" title={row.narration}>{row.narration}</span>
+          <span className="block truncate leading-4.5" title={row.narration}>
+            {row.narration}
+          </span>
           <span className="block truncate text-small text-ink3">{row.reference}</span>
         </span>
       ),
@@ -65,10 +86,14 @@ function balanced(totals: JournalTotal[]): boolean {
 function PreviewView(props: { period: Period }) {
   const preview = useRead('export_preview', props.period);
   if (preview.isPending) return <Waiting what={t('Reading the journal')} />;
-  if (preview.isError) return <Failure error={preview.error} onRetry={() => void preview.refetch()} />;
+  if (preview.isError)
+    return <Failure error={preview.error} onRetry={() => void preview.refetch()} />;
   const { first, rows, totals } = preview.data;
   const slot = widestFraction([
-    ...first.map((row) => ({ amount: row.debit || row.credit || '0', decimals: row.asset.decimals })),
+    ...first.map((row) => ({
+      amount: row.debit || row.credit || '0',
+      decimals: row.asset.decimals,
+    })),
     ...totals.map((total) => ({ amount: total.debits, decimals: total.asset.decimals })),
   ]);
   const keyed = first.map((row, index) => ({ ...row, key: `${index}` }));
@@ -82,7 +107,10 @@ function PreviewView(props: { period: Period }) {
         )}
         <span className="ml-auto text-small text-ink3">
           {rows > first.length
-            ? t('the first {shown} of {rows} lines', { shown: count(first.length), rows: count(rows) })
+            ? t('the first {shown} of {rows} lines', {
+                shown: count(first.length),
+                rows: count(rows),
+              })
             : t('{rows, plural, one {# line} other {# lines}}', { rows })}
         </span>
       </div>
@@ -97,7 +125,12 @@ function PreviewView(props: { period: Period }) {
           '',
           index === 0 ? t('All {rows} lines', { rows: count(rows) }) : '',
           <Amount key="debits" value={total.debits} decimals={total.asset.decimals} slot={slot} />,
-          <Amount key="credits" value={total.credits} decimals={total.asset.decimals} slot={slot} />,
+          <Amount
+            key="credits"
+            value={total.credits}
+            decimals={total.asset.decimals}
+            slot={slot}
+          />,
           <Asset key="asset" asset={total.asset} />,
           <span key="entries" className="font-normal text-ink3">
             {t('{entries, plural, one {# entry} other {# entries}}', { entries: total.entries })}
@@ -134,9 +167,19 @@ function exportColumns(zone: string): Column<ExportView>[] {
       track: '13rem',
       cell: (one) => t('{from} to {to}', { from: one.period.from, to: one.period.to }),
     },
-    { id: 'file', head: t('File'), track: 'minmax(14rem, 1fr)', cell: (one) => <span className="truncate font-mono text-small">{one.fileName}</span> },
+    {
+      id: 'file',
+      head: t('File'),
+      track: 'minmax(14rem, 1fr)',
+      cell: (one) => <span className="truncate font-mono text-small">{one.fileName}</span>,
+    },
     { id: 'rows', head: t('Lines'), track: '6rem', end: true, cell: (one) => count(one.rows) },
-    { id: 'sha', head: t('SHA-256'), track: '13rem', cell: (one) => <ShortHash hash={one.sha256} /> },
+    {
+      id: 'sha',
+      head: t('SHA-256'),
+      track: '13rem',
+      cell: (one) => <ShortHash hash={one.sha256} />,
+    },
   ];
 }
 
@@ -167,7 +210,9 @@ function Written(props: { written: ExportWritten }) {
     <div role="status" className="border-b border-line2 bg-ok-soft">
       <Notice
         shape="executed"
-        title={t('{rows, plural, one {# line is} other {# lines are}} written', { rows: written.export.rows })}
+        title={t('{rows, plural, one {# line is} other {# lines are}} written', {
+          rows: written.export.rows,
+        })}
       >
         <p>
           <PlainHash hash={written.path} className="text-ink" />
@@ -185,7 +230,9 @@ export function ExportScreen() {
   useScreen([{ label: t('Exports') }]);
   const session = useSession();
   const [view, setView] = useState<'journal' | 'list'>('journal');
-  const [period, setPeriod] = useState<Period>(() => monthOf(new Date(), session.program.timeZone, 0));
+  const [period, setPeriod] = useState<Period>(() =>
+    monthOf(new Date(), session.program.timeZone, 0),
+  );
   const write = useDo('export_journal');
   const elapsed = useElapsed(write.isPending);
   const wrong = dateWrong(period);
@@ -202,12 +249,18 @@ export function ExportScreen() {
     <>
       <PageHead
         title={t('Exports')}
-        beside={<span className="text-ink3">{t('the journal as CSV, exact to the last base unit')}</span>}
+        beside={
+          <span className="text-ink3">{t('the journal as CSV, exact to the last base unit')}</span>
+        }
         actions={
           <Button
             look="primary"
             off={off}
-            busy={write.isPending ? t('Waiting for the save dialog, {time}', { time: span(elapsed) }) : null}
+            busy={
+              write.isPending
+                ? t('Waiting for the save dialog, {time}', { time: span(elapsed) })
+                : null
+            }
             onPress={() => write.mutate(period)}
           >
             {t('Export journal…')}
@@ -249,7 +302,13 @@ export function ExportScreen() {
               />
             </div>
             <div className="w-32">
-              <TextField label={t('To')} value={period.to} onChange={(to) => setPeriod({ ...period, to })} error={wrong.to} mono />
+              <TextField
+                label={t('To')}
+                value={period.to}
+                onChange={(to) => setPeriod({ ...period, to })}
+                error={wrong.to}
+                mono
+              />
             </div>
             <div className="flex flex-wrap self-center">
               {preset(() => monthOf(new Date(), zone, 0), t('This month'))}
@@ -259,8 +318,12 @@ export function ExportScreen() {
           </>
         ) : null}
       </div>
-      {view === 'list' ? <ExportList /> : wrong.from || wrong.to ? (
-        <Notice shape="check" title={t('The period is not complete')}>{wrong.from ?? wrong.to}</Notice>
+      {view === 'list' ? (
+        <ExportList />
+      ) : wrong.from || wrong.to ? (
+        <Notice shape="check" title={t('The period is not complete')}>
+          {wrong.from ?? wrong.to}
+        </Notice>
       ) : (
         <PreviewView period={period} />
       )}

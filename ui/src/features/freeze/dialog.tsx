@@ -29,7 +29,11 @@ export interface FreezeTarget {
 }
 
 /** Stops a program, a Safe or a batch at once; the console asks for nothing but a reason. */
-export function FreezeDialog(props: { open: boolean; onClose: () => void; target: FreezeTarget | null }) {
+export function FreezeDialog(props: {
+  open: boolean;
+  onClose: () => void;
+  target: FreezeTarget | null;
+}) {
   return (
     <Dialog title={t('Freeze')} open={props.open} onClose={props.onClose}>
       <FreezeForm target={props.target} onClose={props.onClose} />
@@ -42,8 +46,12 @@ function FreezeForm(props: { target: FreezeTarget | null; onClose: () => void })
   const safes = useRead('safe_list', null);
   const batches = useRead('batch_list', null);
   const [scope, setScope] = useState<FreezeScope>(props.target?.scope ?? 'PROGRAM');
-  const [safeId, setSafeId] = useState<string | null>(props.target?.scope === 'SAFE' ? props.target.id : null);
-  const [batchId, setBatchId] = useState<string | null>(props.target?.scope === 'BATCH' ? props.target.id : null);
+  const [safeId, setSafeId] = useState<string | null>(
+    props.target?.scope === 'SAFE' ? props.target.id : null,
+  );
+  const [batchId, setBatchId] = useState<string | null>(
+    props.target?.scope === 'BATCH' ? props.target.id : null,
+  );
   const [reason, setReason] = useState('');
   const freeze = useDo('freeze_create', { onDone: props.onClose });
   const id = scope === 'PROGRAM' ? session.program.id : scope === 'SAFE' ? safeId : batchId;
@@ -63,7 +71,9 @@ function FreezeForm(props: { target: FreezeTarget | null; onClose: () => void })
       }}
     >
       <p className="text-ink2">
-        {t('Nothing frozen is approved, signed or sent by this console until two people lift it. What was signed before can still be sent by whoever holds the signatures.')}
+        {t(
+          'Nothing frozen is approved, signed or sent by this console until two people lift it. What was signed before can still be sent by whoever holds the signatures.',
+        )}
       </p>
       <RadioGroup value={scope} onChange={(value) => setScope(value as FreezeScope)}>
         <Label className="font-semibold">{t('What stops')}</Label>
@@ -83,7 +93,11 @@ function FreezeForm(props: { target: FreezeTarget | null; onClose: () => void })
           value={safeId}
           onChange={setSafeId}
           placeholder={t('Choose')}
-          options={(safes.data ?? []).map((safe) => ({ id: safe.id, label: safe.name, detail: safe.chain }))}
+          options={(safes.data ?? []).map((safe) => ({
+            id: safe.id,
+            label: safe.name,
+            detail: safe.chain,
+          }))}
         />
       ) : null}
       {scope === 'BATCH' ? (
@@ -112,7 +126,12 @@ function FreezeForm(props: { target: FreezeTarget | null; onClose: () => void })
         <Button onPress={props.onClose} autoFocus={false}>
           {t('Keep it running')}
         </Button>
-        <Button look="danger" type="submit" off={missing} busy={freeze.isPending ? t('Freezing') : null}>
+        <Button
+          look="danger"
+          type="submit"
+          off={missing}
+          busy={freeze.isPending ? t('Freezing') : null}
+        >
           {t('Freeze now')}
         </Button>
       </DialogFoot>

@@ -28,7 +28,10 @@ function Share(props: { percent: number }) {
   return (
     <span className="flex items-center justify-end gap-2">
       <span aria-hidden="true" className="h-1.5 w-16 bg-line">
-        <span className="block h-full bg-accent forced-colors:bg-[Highlight]" style={{ width: `${percent}%` }} />
+        <span
+          className="block h-full bg-accent forced-colors:bg-[Highlight]"
+          style={{ width: `${percent}%` }}
+        />
       </span>
       <span className="w-10 text-right text-ink2">{props.percent} %</span>
     </span>
@@ -40,7 +43,9 @@ export function Balances(props: { balances: Balance[] }) {
   const { balances } = props;
   return (
     <section>
-      <SectionHead title={t('Balances')}>{t('Available is the smaller of chain and ledger, less committed')}</SectionHead>
+      <SectionHead title={t('Balances')}>
+        {t('Available is the smaller of chain and ledger, less committed')}
+      </SectionHead>
       {balances.length === 0 ? (
         <Notice shape="note" title={t('No Safe holds anything here')}>
           {t('An administrator adds Safes and assets to the program.')}
@@ -50,20 +55,37 @@ export function Balances(props: { balances: Balance[] }) {
           <table className="w-full border-collapse">
             <thead>
               <tr className="border-b border-line2">
-                <th scope="col" className={`${HEAD} pl-0 text-left`}>{t('Safe')}</th>
-                <th scope="col" className={`${HEAD} text-left`}>{t('Asset')}</th>
-                <th scope="col" className={`${HEAD} text-right`}>{t('On chain')}</th>
-                <th scope="col" className={`${HEAD} text-right`}>{t('In ledger')}</th>
-                <th scope="col" className={`${HEAD} text-right`}>{t('Committed')}</th>
-                <th scope="col" className={`${HEAD} text-right`}>{t('Available')}</th>
-                <th scope="col" className={`${HEAD} pr-0 text-right`}>{t('Committed share')}</th>
+                <th scope="col" className={`${HEAD} pl-0 text-left`}>
+                  {t('Safe')}
+                </th>
+                <th scope="col" className={`${HEAD} text-left`}>
+                  {t('Asset')}
+                </th>
+                <th scope="col" className={`${HEAD} text-right`}>
+                  {t('On chain')}
+                </th>
+                <th scope="col" className={`${HEAD} text-right`}>
+                  {t('In ledger')}
+                </th>
+                <th scope="col" className={`${HEAD} text-right`}>
+                  {t('Committed')}
+                </th>
+                <th scope="col" className={`${HEAD} text-right`}>
+                  {t('Available')}
+                </th>
+                <th scope="col" className={`${HEAD} pr-0 text-right`}>
+                  {t('Committed share')}
+                </th>
               </tr>
             </thead>
             <tbody>
               {balances.map((balance, index) => {
                 const first = balances[index - 1]?.safeAddress !== balance.safeAddress;
                 return (
-                  <tr key={`${balance.safeAddress} ${balance.asset.symbol}`} className="h-8 border-b border-line">
+                  <tr
+                    key={`${balance.safeAddress} ${balance.asset.symbol}`}
+                    className="h-8 border-b border-line"
+                  >
                     <th scope="row" className={`${CELL} pl-0 text-left font-normal`}>
                       {first ? (
                         <>

@@ -13,7 +13,11 @@ type Part = 'paid' | 'inBatch' | 'payable' | 'accrued';
 
 const PARTS: { id: Part; label: () => string; fill: string }[] = [
   { id: 'paid', label: () => t('Paid'), fill: 'bg-line2 border border-ctl' },
-  { id: 'inBatch', label: () => t('In a batch'), fill: 'bg-accent border border-accent forced-colors:bg-[Highlight]' },
+  {
+    id: 'inBatch',
+    label: () => t('In a batch'),
+    fill: 'bg-accent border border-accent forced-colors:bg-[Highlight]',
+  },
   { id: 'payable', label: () => t('Payable'), fill: 'bg-accent-soft border border-accent' },
   { id: 'accrued', label: () => t('In holding period'), fill: 'bar-pattern-hold' },
 ];
@@ -36,17 +40,26 @@ function Chart(props: { totals: CommissionTotals[] }) {
       {props.totals.map((totals) => {
         const all = sum(totals);
         return (
-          <div key={totals.asset.symbol} className="grid grid-cols-[4rem_1fr_auto] items-center gap-3">
+          <div
+            key={totals.asset.symbol}
+            className="grid grid-cols-[4rem_1fr_auto] items-center gap-3"
+          >
             <Asset asset={totals.asset} />
             <div
               role="img"
-              aria-label={t('{asset}: the parts stand in the table', { asset: totals.asset.symbol })}
+              aria-label={t('{asset}: the parts stand in the table', {
+                asset: totals.asset.symbol,
+              })}
               className="flex h-6 border-b border-ctl"
             >
               {PARTS.map((part) => {
                 const share = permille(totals[part.id], all);
                 return share > 0 ? (
-                  <span key={part.id} className={`h-full ${part.fill}`} style={{ width: `${share / 10}%` }} />
+                  <span
+                    key={part.id}
+                    className={`h-full ${part.fill}`}
+                    style={{ width: `${share / 10}%` }}
+                  />
                 ) : null;
               })}
             </div>
@@ -63,9 +76,13 @@ function TableBehind(props: { totals: CommissionTotals[] }) {
     <table className="w-full border-collapse">
       <thead>
         <tr className="border-b border-line2 text-small text-ink3">
-          <th scope="col" className="py-1 text-left font-medium">{t('Asset')}</th>
+          <th scope="col" className="py-1 text-left font-medium">
+            {t('Asset')}
+          </th>
           {PARTS.map((part) => (
-            <th key={part.id} scope="col" className="px-2 py-1 text-right font-medium">{part.label()}</th>
+            <th key={part.id} scope="col" className="px-2 py-1 text-right font-medium">
+              {part.label()}
+            </th>
           ))}
         </tr>
       </thead>
@@ -77,7 +94,11 @@ function TableBehind(props: { totals: CommissionTotals[] }) {
             </th>
             {PARTS.map((part) => (
               <td key={part.id} className="px-2 text-right">
-                <Amount value={totals[part.id]} decimals={totals.asset.decimals} cut={OVERVIEW_CUT} />
+                <Amount
+                  value={totals[part.id]}
+                  decimals={totals.asset.decimals}
+                  cut={OVERVIEW_CUT}
+                />
               </td>
             ))}
           </tr>

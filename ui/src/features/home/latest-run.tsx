@@ -18,7 +18,14 @@ function Spark(props: { runs: RunSummary[] }) {
   }));
   const last = points.at(-1);
   return (
-    <svg viewBox="0 0 280 40" className="my-1 w-full text-ink2" role="img" aria-label={t('Match rate of the last {runs} runs; the numbers are under Reconciliation', { runs: rates.length })}>
+    <svg
+      viewBox="0 0 280 40"
+      className="my-1 w-full text-ink2"
+      role="img"
+      aria-label={t('Match rate of the last {runs} runs; the numbers are under Reconciliation', {
+        runs: rates.length,
+      })}
+    >
       <polyline
         points={points.map((point) => `${point.x},${point.y}`).join(' ')}
         fill="none"
@@ -26,7 +33,13 @@ function Spark(props: { runs: RunSummary[] }) {
         strokeWidth="1.4"
       />
       {last ? (
-        <circle cx={last.x} cy={last.y} r="3" className="fill-surface stroke-accent" strokeWidth="1.8" />
+        <circle
+          cx={last.x}
+          cy={last.y}
+          r="3"
+          className="fill-surface stroke-accent"
+          strokeWidth="1.8"
+        />
       ) : null}
     </svg>
   );
@@ -57,7 +70,6 @@ export function LatestRun(props: { runs: RunSummary[]; zone: string }) {
         <TextLink to="/reconciliation/$id" params={{ id: run.id }}>
           {t('Run {number}', { number: run.number })}
         </TextLink>
-        {dateTime(run.completedAt, props.zone)} {zoneName(run.completedAt, props.zone)}
       </SectionHead>
       <div className="flex items-center gap-4 py-1">
         <p className="text-figure font-semibold">
@@ -65,7 +77,13 @@ export function LatestRun(props: { runs: RunSummary[]; zone: string }) {
           <span className="ml-1 text-window font-normal text-ink3">%</span>
         </p>
         <p className="text-small text-ink2">
-          {t('{matched} of {lines} lines agree on all sides', { matched: count(run.matched), lines: count(run.lines) })}
+          {t('{matched} of {lines} lines agree on all sides', {
+            matched: count(run.matched),
+            lines: count(run.lines),
+          })}
+          <span className="block text-ink3">
+            {dateTime(run.completedAt, props.zone)} {zoneName(run.completedAt, props.zone)}
+          </span>
           {before ? (
             <span className="block text-ink3">
               {t('Run {number}: {rate} %', { number: before.number, rate: before.matchRate })}
@@ -77,7 +95,9 @@ export function LatestRun(props: { runs: RunSummary[]; zone: string }) {
       <p className="flex min-h-7 items-center gap-2 border-t border-line">
         <StatusIcon shape={run.open > 0 ? 'differs' : 'executed'} />
         {run.open > 0
-          ? t('{open, plural, one {# discrepancy is open} other {# discrepancies are open}}', { open: run.open })
+          ? t('{open, plural, one {# discrepancy is open} other {# discrepancies are open}}', {
+              open: run.open,
+            })
           : t('No discrepancy is open')}
       </p>
     </section>

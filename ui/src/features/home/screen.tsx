@@ -29,7 +29,9 @@ function WaitingRow(props: { item: WaitingItem; zone: string; now: number; first
       </span>
       <TotalsCell totals={item.totals} />
       <span className="max-@3xl:hidden">
-        <span className="block">{t('for {time}', { time: span(props.now - Date.parse(item.since)) })}</span>
+        <span className="block">
+          {t('for {time}', { time: span(props.now - Date.parse(item.since)) })}
+        </span>
         <span className="block text-small text-ink3">
           {dateTime(item.since, zone)} {zoneName(item.since, zone)}
         </span>
@@ -65,7 +67,13 @@ function WaitsForYou(props: { home: Home; zone: string }) {
       ) : (
         <ul>
           {waiting.map((item, index) => (
-            <WaitingRow key={`${item.verb} ${item.batchId}`} item={item} zone={props.zone} now={Date.now()} first={index === 0} />
+            <WaitingRow
+              key={`${item.verb} ${item.batchId}`}
+              item={item}
+              zone={props.zone}
+              now={Date.now()}
+              first={index === 0}
+            />
           ))}
         </ul>
       )}

@@ -21,15 +21,21 @@ function slotOf(balance: TrialBalance): number {
   );
 }
 
-function columnsOf(slot: number): Column<AccountRow>[] {
-  const amount = (id: string, head: string, of: (row: AccountRow) => string | null): Column<AccountRow> => ({
+function columnsOf(slot: number, held: boolean): Column<AccountRow>[] {
+  const amount = (
+    id: string,
+    head: string,
+    of: (row: AccountRow) => string | null,
+  ): Column<AccountRow> => ({
     id,
     head,
-    track: 'minmax(9.5rem, max-content)',
+    track: 'max-content',
     end: true,
     cell: (row) => {
       const value = of(row);
-      return value === null ? null : <Amount value={value} decimals={row.asset.decimals} slot={slot} />;
+      return value === null ? null : (
+        <Amount value={value} decimals={row.asset.decimals} slot={slot} />
+      );
     },
     compare: (a, b) => compareDecimals(of(a) ?? '0', of(b) ?? '0'),
   });
@@ -37,7 +43,7 @@ function columnsOf(slot: number): Column<AccountRow>[] {
     {
       id: 'account',
       head: t('Account'),
-      track: 'minmax(18rem, 1fr)',
+      track: 'minmax(14rem, 1fr)',
       cell: (row) => (
         <span className="min-w-0">
           <span className="block truncate font-medium">{row.name}</span>
@@ -50,7 +56,7 @@ function columnsOf(slot: number): Column<AccountRow>[] {
     },
     amount('debits', t('Debits'), (row) => row.debits),
     amount('credits', t('Credits'), (row) => row.credits),
-    amount('held', t('Held'), (row) => (isZero(row.held) ? null : row.held)),
+    ...(held ? [amount('held', t('Held'), (row) => (isZero(row.held) ? null : row.held))] : []),
     amount('debit', t('Debit balance'), (row) => row.debitBalance),
     amount('credit', t('Credit balance'), (row) => row.creditBalance),
     { id: 'asset', head: t('Asset'), track: '4rem', cell: (row) => <Asset asset={row.asset} /> },
@@ -63,7 +69,8 @@ export function LedgerScreen() {
   const query = useRead('ledger_trial_balance', null, { every: 10_000 });
   const balance = query.data;
   const slot = balance ? slotOf(balance) : 0;
-  const columns = useMemo(() => columnsOf(slot), [slot]);
+  const held = balance?.accounts.some((row) => !isZero(row.held)) ?? false;
+  const columns = useMemo(() => columnsOf(slot, held), [slot, held]);
   const off = balance?.totals.find((total) => !total.balanced);
   return (
     <>
@@ -74,7 +81,9 @@ export function LedgerScreen() {
             <span className="text-ink3">{t('trial balance')}</span>
             {balance && balance.totals.length > 0 ? (
               off ? (
-                <Status shape="differs">{t('{asset} does not balance', { asset: off.asset.symbol })}</Status>
+                <Status shape="differs">
+                  {t('{asset} does not balance', { asset: off.asset.symbol })}
+                </Status>
               ) : (
                 <Status shape="executed">{t('Debits equal credits')}</Status>
               )
@@ -83,7 +92,9 @@ export function LedgerScreen() {
         }
       />
       {query.isPending ? <Waiting what={t('Reading the ledger')} /> : null}
-      {query.isError && !balance ? <Failure error={query.error} onRetry={() => void query.refetch()} /> : null}
+      {query.isError && !balance ? (
+        <Failure error={query.error} onRetry={() => void query.refetch()} />
+      ) : null}
       {balance ? (
         <Grid
           label={t('Trial balance')}
@@ -99,20 +110,23 @@ export function LedgerScreen() {
                 {t('{rows, plural, one {# account} other {# accounts}}', { rows: rows.length })}
               </span>
             </strong>,
-            '',
-            '',
-            '',
-            '',
-            '',
-            '',
+            ...columns.slice(1).map(() => ''),
           ]}
           totals={balance.totals.map((total) => [
             t('{asset}, sum of balances', { asset: total.asset.symbol }),
-            '',
-            '',
-            '',
-            <Amount key="debits" value={total.debits} decimals={total.asset.decimals} slot={slot} />,
-            <Amount key="credits" value={total.credits} decimals={total.asset.decimals} slot={slot} />,
+            ...columns.slice(4).map(() => ''),
+            <Amount
+              key="debits"
+              value={total.debits}
+              decimals={total.asset.decimals}
+              slot={slot}
+            />,
+            <Amount
+              key="credits"
+              value={total.credits}
+              decimals={total.asset.decimals}
+              slot={slot}
+            />,
             <Asset key="asset" asset={total.asset} />,
           ])}
           empty={

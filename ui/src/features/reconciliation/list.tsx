@@ -20,7 +20,12 @@ function columnsOf(zone: string): Column<RunSummary>[] {
       head: t('Run'),
       track: '7rem',
       cell: (run) => (
-        <TextLink to="/reconciliation/$id" params={{ id: run.id }} className="font-semibold text-ink" tabIndex={-1}>
+        <TextLink
+          to="/reconciliation/$id"
+          params={{ id: run.id }}
+          className="font-semibold text-ink"
+          tabIndex={-1}
+        >
           {t('Run {number}', { number: run.number })}
         </TextLink>
       ),
@@ -32,17 +37,25 @@ function columnsOf(zone: string): Column<RunSummary>[] {
       track: 'minmax(13rem, 1fr)',
       cell: (run) => (
         <span>
-          {dateTime(run.completedAt, zone)} <span className="text-ink3">{zoneName(run.completedAt, zone)}</span>
+          {dateTime(run.completedAt, zone)}{' '}
+          <span className="text-ink3">{zoneName(run.completedAt, zone)}</span>
         </span>
       ),
     },
-    { id: 'by', head: t('Started by'), track: 'minmax(10rem, 14rem)', cell: (run) => run.startedBy },
+    {
+      id: 'by',
+      head: t('Started by'),
+      track: 'minmax(10rem, 14rem)',
+      cell: (run) => run.startedBy,
+    },
     {
       id: 'blocks',
       head: t('Blocks'),
       track: 'minmax(11rem, 14rem)',
       cell: (run) => (
-        <span className="text-ink2">{t('{from} to {to}', { from: countText(run.blocks[0]), to: countText(run.blocks[1]) })}</span>
+        <span className="text-ink2">
+          {t('{from} to {to}', { from: countText(run.blocks[0]), to: countText(run.blocks[1]) })}
+        </span>
       ),
     },
     {
@@ -53,7 +66,13 @@ function columnsOf(zone: string): Column<RunSummary>[] {
       cell: (run) => count(run.lines),
       compare: (a, b) => a.lines - b.lines,
     },
-    { id: 'matched', head: t('Agree'), track: '6rem', end: true, cell: (run) => count(run.matched) },
+    {
+      id: 'matched',
+      head: t('Agree'),
+      track: '6rem',
+      end: true,
+      cell: (run) => count(run.matched),
+    },
     {
       id: 'rate',
       head: t('Match rate'),
@@ -115,7 +134,9 @@ export function RunListScreen() {
         actions={<RunButton label={t('Run reconciliation')} />}
       />
       {runs.isPending ? <Waiting what={t('Reading runs')} /> : null}
-      {runs.isError && !runs.data ? <Failure error={runs.error} onRetry={() => void runs.refetch()} /> : null}
+      {runs.isError && !runs.data ? (
+        <Failure error={runs.error} onRetry={() => void runs.refetch()} />
+      ) : null}
       {runs.data ? (
         <Grid
           label={t('Reconciliation runs')}
@@ -125,7 +146,9 @@ export function RunListScreen() {
           onOpen={(run) => void navigate({ to: '/reconciliation/$id', params: { id: run.id } })}
           empty={
             <Notice shape="draft" title={t('Nothing is proven yet')}>
-              {t('A run reads the chain, compares every line with ledger and batch, and keeps what it found.')}
+              {t(
+                'A run reads the chain, compares every line with ledger and batch, and keeps what it found.',
+              )}
             </Notice>
           }
           className="flex-1"

@@ -52,7 +52,10 @@ function Bar(props: { groups: RunGroup[] }) {
 
 function Groups(props: { run: RunDetail; now: string; onGroup: (kind: string) => void }) {
   return (
-    <nav aria-label={t('Groups')} className="shrink-0 overflow-auto border-line2 p-3 max-@4xl:border-b @4xl:w-52 @4xl:border-r">
+    <nav
+      aria-label={t('Groups')}
+      className="shrink-0 overflow-auto border-line2 p-3 max-@4xl:border-b @4xl:w-52 @4xl:border-r"
+    >
       <div className="flex justify-between px-2 pb-1 text-small text-ink3">
         <span>{t('Groups')}</span>
         <span>{t('lines')}</span>
@@ -81,23 +84,30 @@ function Groups(props: { run: RunDetail; now: string; onGroup: (kind: string) =>
                 ? null
                 : group.money.map((money) => (
                     <span key={money.asset.symbol} className="block text-small text-ink3">
-                      <Amount value={money.amount} decimals={money.asset.decimals} cut={4} /> {money.asset.symbol}
+                      <Amount value={money.amount} decimals={money.asset.decimals} cut={4} />{' '}
+                      {money.asset.symbol}
                     </span>
                   ))}
             </span>
           </button>
         );
       })}
-      <p className="px-2 pt-3 text-small text-ink3">{t('The bar above is not to scale: open groups are widened to be seen.')}</p>
+      <p className="px-2 pt-3 text-small text-ink3">
+        {t('The bar above is not to scale: open groups are widened to be seen.')}
+      </p>
     </nav>
   );
 }
 
 function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<DiscrepancyView>[] {
-  const amount = (id: string, head: string, of: (row: DiscrepancyView) => string | null): Column<DiscrepancyView> => ({
+  const amount = (
+    id: string,
+    head: string,
+    of: (row: DiscrepancyView) => string | null,
+  ): Column<DiscrepancyView> => ({
     id,
     head,
-    track: 'minmax(8rem, max-content)',
+    track: 'max-content',
     end: true,
     cell: (row) => {
       const value = of(row);
@@ -110,9 +120,15 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
     compare: (a, b) => compareDecimals(of(a) ?? '0', of(b) ?? '0'),
   });
   const names = new Set(rows.map((row) => `${row.leftName}|${row.rightName}`));
-  const [left, right] = names.size === 1 ? ([...names][0] ?? '').split('|') : [t('One side'), t('Other side')];
+  const [left, right] =
+    names.size === 1 ? ([...names][0] ?? '').split('|') : [t('One side'), t('Other side')];
   return [
-    { id: 'number', head: t('Number'), track: '5rem', cell: (row) => <span className="font-mono text-small">D-{row.number}</span> },
+    {
+      id: 'number',
+      head: t('Number'),
+      track: '5rem',
+      cell: (row) => <span className="font-mono text-small">D-{row.number}</span>,
+    },
     {
       id: 'subject',
       head: t('Line'),
@@ -128,7 +144,7 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
     {
       id: 'difference',
       head: t('Difference'),
-      track: 'minmax(8rem, max-content)',
+      track: 'max-content',
       end: true,
       cell: (row) => (
         <strong className="font-semibold">
@@ -141,23 +157,30 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
   ];
 }
 
-function Discrepancies(props: { rows: DiscrepancyView[]; item: DiscrepancyView | undefined; onItem: (number: number) => void }) {
+function Discrepancies(props: {
+  rows: DiscrepancyView[];
+  item: DiscrepancyView | undefined;
+  onItem: (number: number) => void;
+}) {
   const { rows, item } = props;
   const sums = sumByAsset(rows.map((row) => ({ asset: row.asset, amount: row.difference })));
-  const slot = widestFraction(
-    [
-      ...rows.flatMap((row) =>
-        [row.leftAmount, row.rightAmount, row.difference].map((amount) => ({ amount: amount ?? '0', decimals: row.asset.decimals })),
-      ),
-      ...sums.map((sum) => ({ amount: sum.amount, decimals: sum.asset.decimals })),
-    ],
-  );
+  const slot = widestFraction([
+    ...rows.flatMap((row) =>
+      [row.leftAmount, row.rightAmount, row.difference].map((amount) => ({
+        amount: amount ?? '0',
+        decimals: row.asset.decimals,
+      })),
+    ),
+    ...sums.map((sum) => ({ amount: sum.amount, decimals: sum.asset.decimals })),
+  ]);
   return (
     <div className="flex flex-col gap-2 overflow-auto px-4 pb-4">
       <div
         className="max-h-80 shrink-0 overflow-auto"
         onClickCapture={(event) => {
-          const row = (event.target as HTMLElement).closest<HTMLElement>('[role="row"][data-index]');
+          const row = (event.target as HTMLElement).closest<HTMLElement>(
+            '[role="row"][data-index]',
+          );
           if (row) row.focus();
         }}
       >
@@ -172,11 +195,19 @@ function Discrepancies(props: { rows: DiscrepancyView[]; item: DiscrepancyView |
           totals={sums.map((sum, index) => [
             '',
             index === 0
-              ? t('{rows, plural, one {# discrepancy} other {# discrepancies}}', { rows: rows.length })
+              ? t('{rows, plural, one {# discrepancy} other {# discrepancies}}', {
+                  rows: rows.length,
+                })
               : '',
             '',
             '',
-            <Amount key="sum" value={sum.amount} decimals={sum.asset.decimals} slot={slot} signed />,
+            <Amount
+              key="sum"
+              value={sum.amount}
+              decimals={sum.asset.decimals}
+              slot={slot}
+              signed
+            />,
             <Asset key="asset" asset={sum.asset} />,
           ])}
         />
@@ -199,16 +230,28 @@ function matchColumns(slot: number): Column<MatchView>[] {
       ),
       compare: (a, b) => a.batch - b.batch || a.line - b.line,
     },
-    { id: 'recipient', head: t('Recipient'), track: 'minmax(25.5rem, 1fr)', cell: (match) => <Address address={match.recipient} /> },
+    {
+      id: 'recipient',
+      head: t('Recipient'),
+      track: 'minmax(22.5rem, 1fr)',
+      cell: (match) => <Address address={match.recipient} />,
+    },
     {
       id: 'amount',
       head: t('Amount'),
-      track: 'minmax(13rem, max-content)',
+      track: 'max-content',
       end: true,
-      cell: (match) => <Amount value={match.money.amount} decimals={match.money.asset.decimals} slot={slot} />,
+      cell: (match) => (
+        <Amount value={match.money.amount} decimals={match.money.asset.decimals} slot={slot} />
+      ),
       compare: (a, b) => compareDecimals(a.money.amount, b.money.amount),
     },
-    { id: 'asset', head: t('Asset'), track: '4rem', cell: (match) => <Asset asset={match.money.asset} /> },
+    {
+      id: 'asset',
+      head: t('Asset'),
+      track: '4rem',
+      cell: (match) => <Asset asset={match.money.asset} />,
+    },
     { id: 'rule', head: t('Rule'), track: 'minmax(8rem, 12rem)', cell: (match) => match.rule },
     {
       id: 'evidence',
@@ -226,7 +269,10 @@ function matchColumns(slot: number): Column<MatchView>[] {
 
 function Matches(props: { matches: MatchView[]; number: number }) {
   const slot = widestFraction(
-    props.matches.map((match) => ({ amount: match.money.amount, decimals: match.money.asset.decimals })),
+    props.matches.map((match) => ({
+      amount: match.money.amount,
+      decimals: match.money.asset.decimals,
+    })),
   );
   const columns = useMemo(() => matchColumns(slot), [slot]);
   return (
@@ -236,13 +282,21 @@ function Matches(props: { matches: MatchView[]; number: number }) {
       columns={columns}
       keyOf={(match) => `${match.batch} ${match.line}`}
       className="flex-1"
-      empty={<Notice shape="note" title={t('No line matched')}>{t('The discrepancies say why.')}</Notice>}
+      empty={
+        <Notice shape="note" title={t('No line matched')}>
+          {t('The discrepancies say why.')}
+        </Notice>
+      }
     />
   );
 }
 
 /** One run: its groups, the discrepancies of a group, and both sides of one. */
-export function RunScreen(props: { id: string; search: RunSearch; onSearch: (search: RunSearch) => void }) {
+export function RunScreen(props: {
+  id: string;
+  search: RunSearch;
+  onSearch: (search: RunSearch) => void;
+}) {
   const session = useSession();
   const zone = session.program.timeZone;
   const query = useRead('reconciliation_get', { id: props.id });
@@ -258,7 +312,13 @@ export function RunScreen(props: { id: string; search: RunSearch; onSearch: (sea
     ...(label ? [{ label }] : []),
   ]);
   if (query.isError && !run) {
-    return <Failure error={query.error} title={t('This run could not be read')} onRetry={() => void query.refetch()} />;
+    return (
+      <Failure
+        error={query.error}
+        title={t('This run could not be read')}
+        onRetry={() => void query.refetch()}
+      />
+    );
   }
   if (!run) return <Waiting what={t('Reading the run')} />;
   const { summary } = run;
@@ -277,20 +337,32 @@ export function RunScreen(props: { id: string; search: RunSearch; onSearch: (sea
           below={
             <>
               <span>
-                {t('Blocks {from} to {to}', { from: countText(summary.blocks[0]), to: countText(summary.blocks[1]) })}
+                {t('Blocks {from} to {to}', {
+                  from: countText(summary.blocks[0]),
+                  to: countText(summary.blocks[1]),
+                })}
               </span>
               <span>
-                {t('Finished {at}', { at: dateTime(summary.completedAt, zone) })} {zoneName(summary.completedAt, zone)},{' '}
-                {t('started {at} by {person}', { at: clock(summary.startedAt, zone), person: summary.startedBy })}
+                {t('Finished {at}', { at: dateTime(summary.completedAt, zone) })}{' '}
+                {zoneName(summary.completedAt, zone)},{' '}
+                {t('started {at} by {person}', {
+                  at: clock(summary.startedAt, zone),
+                  person: summary.startedBy,
+                })}
               </span>
             </>
           }
           actions={
             <>
               <p className="pr-2 text-right">
-                <span className="block text-title leading-6 font-semibold">{summary.matchRate} %</span>
+                <span className="block text-title leading-6 font-semibold">
+                  {summary.matchRate} %
+                </span>
                 <span className="block text-small text-ink3">
-                  {t('{matched} of {lines} lines agree', { matched: count(summary.matched), lines: count(summary.lines) })}
+                  {t('{matched} of {lines} lines agree', {
+                    matched: count(summary.matched),
+                    lines: count(summary.lines),
+                  })}
                 </span>
               </p>
               <RunButton label={t('Run again')} />
@@ -309,7 +381,11 @@ export function RunScreen(props: { id: string; search: RunSearch; onSearch: (sea
           ) : rows.length === 0 ? (
             <Notice shape="executed" title={t('No line is in this group')} />
           ) : (
-            <Discrepancies rows={rows} item={item} onItem={(number) => props.onSearch({ group, item: number })} />
+            <Discrepancies
+              rows={rows}
+              item={item}
+              onItem={(number) => props.onSearch({ group, item: number })}
+            />
           )}
         </div>
       </div>

@@ -18,14 +18,27 @@ function Side(props: { field: SideField; side: 'left' | 'right'; item: Discrepan
   if (field.kind === 'amount') {
     const marks = other !== null && field.differs ? differingDigits(mine, other).left : undefined;
     return (
-      <span className={`inline-flex items-baseline gap-1.5 ${field.differs ? 'text-window font-semibold' : ''}`}>
-        <Amount value={mine} decimals={item.asset.decimals} strong {...(marks ? { marked: marks } : {})} />
+      <span
+        className={`inline-flex items-baseline gap-1.5 ${field.differs ? 'text-window font-semibold' : ''}`}
+      >
+        <Amount
+          value={mine}
+          decimals={item.asset.decimals}
+          strong
+          {...(marks ? { marked: marks } : {})}
+        />
         <Asset asset={item.asset} />
       </span>
     );
   }
   if (field.kind === 'address') {
-    return <Address address={mine} two marked={other !== null && field.differs ? differingGroups(mine, other) : []} />;
+    return (
+      <Address
+        address={mine}
+        two
+        marked={other !== null && field.differs ? differingGroups(mine, other) : []}
+      />
+    );
   }
   if (field.kind === 'hash') return <PlainHash hash={mine} />;
   return <span className="break-words">{mine}</span>;
@@ -64,18 +77,27 @@ export function TwoSides(props: { item: DiscrepancyView }) {
           <thead>
             <tr className="bg-sunk">
               <td className="w-24 px-3 py-1.5" />
-              <th scope="col" className="px-3 py-1.5 text-left font-semibold">{item.leftName}</th>
+              <th scope="col" className="px-3 py-1.5 text-left font-semibold">
+                {item.leftName}
+              </th>
               <td className="w-10" />
-              <th scope="col" className="px-3 py-1.5 text-left font-semibold">{item.rightName}</th>
+              <th scope="col" className="px-3 py-1.5 text-left font-semibold">
+                {item.rightName}
+              </th>
             </tr>
           </thead>
           <tbody>
             {item.fields.map((field) => (
               <tr
                 key={field.label}
-                className={field.differs ? 'border-y border-warn bg-warn-soft' : 'border-b border-line'}
+                className={
+                  field.differs ? 'border-y border-warn bg-warn-soft' : 'border-b border-line'
+                }
               >
-                <th scope="row" className={`px-3 py-2 text-left align-top font-normal ${field.differs ? 'font-semibold text-warn' : 'text-ink3'}`}>
+                <th
+                  scope="row"
+                  className={`px-3 py-2 text-left align-top font-normal ${field.differs ? 'font-semibold text-warn' : 'text-ink3'}`}
+                >
                   {field.label}
                 </th>
                 <td className="px-3 py-2 align-top">

@@ -120,7 +120,7 @@ export function LoginScreen() {
             <Notice shape="note" title={t('This is a demo')}>
               <p>
                 {t('People and money are made up. The passphrase of every key is')}{' '}
-                <span className="font-mono font-semibold text-ink select-all">{demo}</span>
+                <span className="block font-mono font-semibold text-ink select-all">{demo}</span>
               </p>
             </Notice>
           </div>
@@ -130,14 +130,16 @@ export function LoginScreen() {
             <InlineFailure error={error} />
           </div>
         ) : null}
-        <div className="min-h-90 border border-line2 bg-surface">
+        <div className="border border-line2 bg-surface">
           {profiles.isPending ? <Waiting what={t('Reading who works here')} /> : null}
           {profiles.isError ? (
             <Failure error={profiles.error} onRetry={() => void profiles.refetch()} />
           ) : null}
           {profiles.data?.profiles.length === 0 ? (
             <Notice shape="note" title={t('Nobody is set up on this machine')}>
-              {t('An administrator of the database makes a login for you; then add it to the connection settings.')}
+              {t(
+                'An administrator of the database makes a login for you; then add it to the connection settings.',
+              )}
             </Notice>
           ) : null}
           {profiles.data && profiles.data.profiles.length > 0 ? (
@@ -160,7 +162,9 @@ export function LoginScreen() {
           ) : null}
         </div>
         <p className="text-small text-ink3">
-          {t('Each person works with their own database login. What one person prepared, others approve and sign.')}
+          {t(
+            'Each person works with their own database login. What one person prepared, others approve and sign.',
+          )}
         </p>
       </div>
     </main>
