@@ -78,7 +78,8 @@ impl Worker {
                 let mut sign = serde_json::json!({});
                 for id in self.chains.ids() {
                     let round = worker::watch::run_once(&self.db, &self.chains, id).await?;
-                    sign = serde_json::json!({ "chain": format!("chain {id}"), "block": round.block });
+                    let endpoint = self.chains.rpc(id).await?.host().to_owned();
+                    sign = serde_json::json!({ "chain_id": id, "block": round.block, "endpoint": endpoint });
                     seen.push(round);
                 }
                 ("watch", serde_json::to_value(seen)?, sign)
