@@ -79,18 +79,20 @@ impl Worker {
                 for id in self.chains.ids() {
                     let round = worker::watch::run_once(&self.db, &self.chains, id).await?;
                     let endpoint = self.chains.rpc(id).await?.host().to_owned();
-                    sign = serde_json::json!({ "chain_id": id, "block": round.block, "endpoint": endpoint });
+                    sign = serde_json::json!({ "chain_id": id, "block": round.block, "endpoint": endpoint, "problems": round.problems });
                     seen.push(round);
                 }
                 ("watch", serde_json::to_value(seen)?, sign)
             }
             Job::Execute => {
                 let executor = self.executor.as_ref().context("executing needs --executor-keystore")?;
-                let mut sent = Vec::new();
+                let (mut rounds, mut problems) = (Vec::new(), Vec::new());
                 for id in self.chains.ids() {
-                    sent.extend(worker::execute::run_once(&self.db, &self.chains, id, executor).await?);
+                    let round = worker::execute::run_once(&self.db, &self.chains, id, executor).await?;
+                    problems.extend(round.problems.clone());
+                    rounds.push(round);
                 }
-                ("execute", serde_json::to_value(sent)?, serde_json::json!({}))
+                ("execute", serde_json::to_value(rounds)?, serde_json::json!({ "problems": problems }))
             }
         };
         self.db.heartbeat(job, &name, &sign).await?;
