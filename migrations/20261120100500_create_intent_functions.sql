@@ -5,6 +5,9 @@ CREATE FUNCTION core.intent_key(p_program uuid, p_kind text, p_payload jsonb) RE
 DECLARE
   field_name text;
 BEGIN
+  IF jsonb_typeof(p_payload) IS DISTINCT FROM 'object' OR octet_length(p_payload::text) > 8192 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of an intent is a JSON object of at most 8,192 bytes';
+  END IF;
   FOREACH field_name IN ARRAY CASE p_kind
     WHEN 'REGISTER' THEN ARRAY['wallet', 'at']
     WHEN 'COMMERCE' THEN ARRAY['charge', 'wallet', 'chain_id', 'amount', 'at', 'rail']
@@ -13,8 +16,18 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('The payload of a %s intent lacks %L', p_kind, field_name);
     END IF;
   END LOOP;
+  -- PostgreSQL also reads now, tomorrow and infinity as times: what is stored must mean the same for ever.
+  IF p_payload ->> 'at' !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a time: RFC 3339 is expected', p_payload ->> 'at');
+  END IF;
   PERFORM core.parse_address(p_payload ->> 'wallet'), (p_payload ->> 'at')::timestamptz;
   IF p_kind <> 'REGISTER' THEN
+    IF p_payload ->> 'chain_id' !~ '^[1-9][0-9]{0,17}$' THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a chain id', p_payload ->> 'chain_id');
+    END IF;
+    IF length(coalesce(p_payload ->> 'charge', p_payload ->> 'claim')) NOT BETWEEN 1 AND 200 OR length(p_payload ->> 'rail') NOT BETWEEN 1 AND 40 THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A charge or claim has 1 to 200 characters and a rail 1 to 40';
+    END IF;
     IF core.parse_amount(p_payload ->> 'amount') = 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The amount of an intent is above zero';
     END IF;
@@ -44,6 +57,9 @@ DECLARE
 BEGIN
   IF p_kind IS NULL OR p_kind NOT IN ('REGISTER', 'COMMERCE', 'CLAIM') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('A platform writes REGISTER, COMMERCE and CLAIM intents, not %L', p_kind);
+  END IF;
+  IF jsonb_typeof(p_payloads) IS DISTINCT FROM 'array' OR jsonb_array_length(p_payloads) > 10000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Intents are sent as a list of at most 10,000 payloads';
   END IF;
   SELECT * INTO program FROM core.programs p WHERE p.id = platform.program_id FOR SHARE;
   IF program.status <> 'ACTIVE' THEN
@@ -92,10 +108,20 @@ CREATE FUNCTION api.claim_intents(p_max integer, p_lease interval) RETURNS TABLE
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('worker');
+  IF (p_max BETWEEN 1 AND 10000 AND p_lease BETWEEN interval '1 second' AND interval '1 hour') IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A worker claims 1 to 10,000 intents for one second to one hour';
+  END IF;
   token := nextval('core.fencing_tokens');
-  UPDATE core.intents i SET state = 'PENDING', lease_expires_at = NULL, fencing_token = NULL
-  WHERE i.state = 'LOCKED' AND i.lease_expires_at < clock_timestamp();
-  UPDATE core.intents i SET state = 'PENDING' WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp();
+  -- Rows that another worker holds are left to it: nobody waits, and no two workers wait for each other.
+  WITH ended AS (
+    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'LOCKED' AND i.lease_expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
+  UPDATE core.intents i SET state = CASE WHEN i.attempts < 6 THEN 'PENDING' ELSE 'FAILED' END, lease_expires_at = NULL, fencing_token = NULL,
+    error = CASE WHEN i.attempts < 6 THEN i.error ELSE 'Six workers claimed this and none came back' END
+  FROM ended e WHERE i.program_id = e.program_id AND i.id = e.id;
+  UPDATE core.intents i SET state = 'DEAD' WHERE i.state = 'FAILED' AND i.attempts >= 6;
+  WITH due AS (
+    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
+  UPDATE core.intents i SET state = 'PENDING' FROM due d WHERE i.program_id = d.program_id AND i.id = d.id;
   WITH next AS (
     SELECT i.program_id, i.id FROM core.intents i
     WHERE i.state = 'PENDING' AND i.kind <> 'PAYOUT' AND i.next_attempt_at <= clock_timestamp()
@@ -127,41 +153,63 @@ CREATE FUNCTION core.intent_obstacle(p_program uuid, p_kind text, p_payload json
   END
 $$;
 
--- Effects and completion of everything that this token still holds, in one transaction: users, settlements, DIRECT and
--- OVERRIDE commissions, transfers. What cannot be settled becomes FAILED with its reason and is tried again later.
+-- Effects and completion of everything that this token still holds, in one transaction. What cannot be settled becomes
+-- FAILED with its reason and is tried again later; one intent that breaks the set fails alone.
 CREATE FUNCTION api.process_intents(p_token bigint) RETURNS TABLE (completed integer, failed integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   held uuid[];
+  programs uuid[];
+  one record;
 BEGIN
   PERFORM core.require_machine('worker');
-  SELECT array_agg(h.id) INTO held FROM (
-    SELECT i.id FROM core.intents i WHERE i.state = 'LOCKED' AND i.fencing_token = p_token AND i.lease_expires_at > clock_timestamp()
+  SELECT array_agg(h.id), array_agg(DISTINCT h.program_id) INTO held, programs FROM (
+    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'LOCKED' AND i.fencing_token = p_token AND i.lease_expires_at > clock_timestamp()
     ORDER BY i.program_id, i.id FOR UPDATE) h;
-
-  INSERT INTO core.users (program_id, wallet, affiliate_id, registered_at)
-  SELECT i.program_id, core.parse_address(i.payload ->> 'wallet'), a.id, (i.payload ->> 'at')::timestamptz
-  FROM core.intents i LEFT JOIN core.affiliates a ON a.program_id = i.program_id AND a.referral_code = i.payload ->> 'referral_code'
-  WHERE i.id = ANY (held) AND i.kind = 'REGISTER' AND core.intent_obstacle(i.program_id, i.kind, i.payload) IS NULL
-  ON CONFLICT (program_id, wallet) DO NOTHING;
-
-  UPDATE core.intents i SET state = 'FAILED', error = o.obstacle,
-    next_attempt_at = clock_timestamp() + (ARRAY[interval '0', '1 min', '5 min', '20 min', '1 h', '6 h'])[least(i.attempts, 6)]
-  FROM (SELECT x.program_id, x.id, core.intent_obstacle(x.program_id, x.kind, x.payload) AS obstacle FROM core.intents x WHERE x.id = ANY (held)) o
-  WHERE i.program_id = o.program_id AND i.id = o.id AND o.obstacle IS NOT NULL;
-  GET DIAGNOSTICS failed = ROW_COUNT;
-  UPDATE core.intents i SET state = 'DEAD' WHERE i.id = ANY (held) AND i.state = 'FAILED' AND i.attempts >= 6;
-
-  PERFORM core.settle(held);
-
-  UPDATE core.intents i SET state = 'COMPLETED', completed_at = clock_timestamp(), lease_expires_at = NULL, error = NULL
-  WHERE i.id = ANY (held) AND i.state = 'LOCKED';
-  GET DIAGNOSTICS completed = ROW_COUNT;
+  BEGIN
+    PERFORM core.settle_set(programs, held);
+  EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'CS409' OR SQLSTATE 'CS422' THEN
+    FOR one IN SELECT i.program_id, i.id FROM core.intents i WHERE i.program_id = ANY (programs) AND i.id = ANY (held)
+               ORDER BY (i.kind <> 'REGISTER'), i.program_id, i.id LOOP
+      BEGIN
+        PERFORM core.settle_set(ARRAY[one.program_id], ARRAY[one.id]);
+      EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'CS409' OR SQLSTATE 'CS422' THEN
+        UPDATE core.intents i SET state = 'FAILED', error = SQLERRM, next_attempt_at = core.next_attempt(i.attempts)
+        WHERE i.program_id = one.program_id AND i.id = one.id;
+      END;
+    END LOOP;
+  END;
+  SELECT count(*) FILTER (WHERE i.state = 'COMPLETED'), count(*) FILTER (WHERE i.state = 'FAILED') INTO completed, failed
+  FROM core.intents i WHERE i.program_id = ANY (programs) AND i.id = ANY (held);
+  UPDATE core.intents i SET state = 'DEAD' WHERE i.program_id = ANY (programs) AND i.id = ANY (held) AND i.state = 'FAILED' AND i.attempts >= 6;
   RETURN NEXT;
 END $$;
 
+CREATE FUNCTION core.next_attempt(p_attempts integer) RETURNS timestamptz LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS
+$$ SELECT clock_timestamp() + (ARRAY[interval '0', '1 min', '5 min', '20 min', '1 h', '6 h'])[least(greatest(p_attempts, 1), 6)] $$;
+
+-- Users, then everything that money does, then completion, for the locked intents among p_held.
+CREATE FUNCTION core.settle_set(p_programs uuid[], p_held uuid[]) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO core.users (program_id, wallet, affiliate_id, registered_at)
+  SELECT i.program_id, core.parse_address(i.payload ->> 'wallet'), a.id, (i.payload ->> 'at')::timestamptz
+  FROM core.intents i LEFT JOIN core.affiliates a ON a.program_id = i.program_id AND a.referral_code = i.payload ->> 'referral_code'
+  WHERE i.program_id = ANY (p_programs) AND i.id = ANY (p_held) AND i.kind = 'REGISTER' AND core.intent_obstacle(i.program_id, i.kind, i.payload) IS NULL
+  ON CONFLICT (program_id, wallet) DO NOTHING;
+
+  UPDATE core.intents i SET state = 'FAILED', error = o.obstacle, next_attempt_at = core.next_attempt(i.attempts)
+  FROM (SELECT x.program_id, x.id, core.intent_obstacle(x.program_id, x.kind, x.payload) AS obstacle FROM core.intents x
+        WHERE x.program_id = ANY (p_programs) AND x.id = ANY (p_held)) o
+  WHERE i.program_id = o.program_id AND i.id = o.id AND o.obstacle IS NOT NULL;
+
+  PERFORM core.settle(p_programs, p_held);
+
+  UPDATE core.intents i SET state = 'COMPLETED', completed_at = clock_timestamp(), lease_expires_at = NULL, error = NULL
+  WHERE i.program_id = ANY (p_programs) AND i.id = ANY (p_held) AND i.state = 'LOCKED';
+END $$;
+
 -- Settlements, commissions and transfers of the locked intents among p_held.
-CREATE FUNCTION core.settle(p_held uuid[]) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.settle(p_programs uuid[], p_held uuid[]) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO core.settlements (program_id, intent_id, user_id, asset_id, amount, rail, tx_hash, occurred_at)
   SELECT i.program_id, i.id, u.id, a.id, core.parse_amount(i.payload ->> 'amount'), i.payload ->> 'rail',
@@ -170,7 +218,7 @@ BEGIN
   JOIN core.users u ON u.program_id = i.program_id AND u.wallet = core.parse_address(i.payload ->> 'wallet')
   JOIN core.assets a ON a.program_id = i.program_id AND a.chain_id = (i.payload ->> 'chain_id')::bigint
     AND a.token IS NOT DISTINCT FROM CASE WHEN i.payload ->> 'token' IS NOT NULL THEN core.parse_address(i.payload ->> 'token') END
-  WHERE i.id = ANY (p_held) AND i.state = 'LOCKED' AND i.kind IN ('COMMERCE', 'CLAIM');
+  WHERE i.program_id = ANY (p_programs) AND i.id = ANY (p_held) AND i.state = 'LOCKED' AND i.kind IN ('COMMERCE', 'CLAIM');
 
   -- The rule in force when the sale happened; a tier's rate replaces the base rate; each part rounds half to even at the
   -- asset's base unit and the program keeps the rest.
@@ -185,7 +233,7 @@ BEGIN
                       ORDER BY r.effective_from DESC LIMIT 1) r
   LEFT JOIN core.commission_rule_tiers t ON t.program_id = r.program_id AND t.rule_id = r.id AND t.tier = f.tier
   CROSS JOIN LATERAL (VALUES ('DIRECT', f.id, coalesce(t.rate, r.base_rate)), ('OVERRIDE', f.parent_id, r.override_rate)) AS c(kind, affiliate_id, rate)
-  WHERE s.intent_id = ANY (p_held) AND i.state = 'LOCKED' AND c.affiliate_id IS NOT NULL AND core.share_half_even(s.amount, c.rate) > 0;
+  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED' AND c.affiliate_id IS NOT NULL AND core.share_half_even(s.amount, c.rate) > 0;
 
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
   SELECT s.program_id, a.settlements, a.revenue, s.asset_id, s.amount, 'settlement', s.id, i.kind || ' ' || coalesce(i.payload ->> 'charge', i.payload ->> 'claim'), s.occurred_at
@@ -193,9 +241,9 @@ BEGIN
   JOIN core.intents i ON i.program_id = s.program_id AND i.id = s.intent_id
   JOIN (SELECT p.program_id, p.asset_id, core.program_account(p.program_id, 'settlements', p.asset_id) AS settlements,
                core.program_account(p.program_id, 'revenue', p.asset_id) AS revenue
-        FROM (SELECT DISTINCT program_id, asset_id FROM core.settlements WHERE intent_id = ANY (p_held)) p) a
+        FROM (SELECT DISTINCT program_id, asset_id FROM core.settlements WHERE program_id = ANY (p_programs) AND intent_id = ANY (p_held)) p) a
     ON a.program_id = s.program_id AND a.asset_id = s.asset_id
-  WHERE s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
+  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
 
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
   SELECT c.program_id, a.expense, a.liability, c.asset_id, c.amount, 'accrual', c.id, c.kind || ' commission of ' || coalesce(i.payload ->> 'charge', ''), s.occurred_at
@@ -205,9 +253,9 @@ BEGIN
   JOIN (SELECT p.program_id, p.asset_id, p.affiliate_id, core.program_account(p.program_id, 'expense', p.asset_id) AS expense,
                core.affiliate_account(p.program_id, p.affiliate_id, p.asset_id) AS liability
         FROM (SELECT DISTINCT x.program_id, x.asset_id, x.affiliate_id FROM core.commissions x
-              JOIN core.settlements y ON y.program_id = x.program_id AND y.id = x.settlement_id WHERE y.intent_id = ANY (p_held)) p) a
+              JOIN core.settlements y ON y.program_id = x.program_id AND y.id = x.settlement_id WHERE y.program_id = ANY (p_programs) AND y.intent_id = ANY (p_held)) p) a
     ON a.program_id = c.program_id AND a.asset_id = c.asset_id AND a.affiliate_id = c.affiliate_id
-  WHERE s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
+  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
 END $$;
 
 CREATE FUNCTION core.affiliate_account(p_program uuid, p_affiliate uuid, p_asset uuid) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

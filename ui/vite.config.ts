@@ -17,8 +17,37 @@ function fakeEntry(): Plugin {
   };
 }
 
+/** Serves the made-up backend over HTTP, so that the browser specs can be written without a core. */
+function fakeServer(): Plugin {
+  return {
+    name: 'fake-server',
+    configureServer(server) {
+      let fake: Promise<Record<string, unknown>> | null = null;
+      server.middlewares.use('/rpc', async (request, response) => {
+        fake ??= server.ssrLoadModule('/src/backend/fake/fake.ts').then((made) => made.makeFake());
+        const backend = (await fake) as { call(name: string, request: unknown): Promise<unknown> };
+        let body = '';
+        for await (const part of request) body += part;
+        response.setHeader('content-type', 'application/json');
+        try {
+          const answer = await backend.call((request.url ?? '/').slice(1), JSON.parse(body));
+          response.end(JSON.stringify(answer));
+        } catch (error) {
+          response.statusCode = 400;
+          response.end(JSON.stringify(error));
+        }
+      });
+    },
+  };
+}
+
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), tailwindcss(), ...(mode === 'fake' ? [fakeEntry()] : [])],
+  plugins: [
+    react(),
+    tailwindcss(),
+    ...(mode === 'fake' ? [fakeEntry()] : []),
+    ...(mode === 'fake-server' ? [fakeServer()] : []),
+  ],
   clearScreen: false,
   server: {
     port: 1420,

@@ -8,7 +8,7 @@ export function PageHead(props: {
   actions?: ReactNode;
 }) {
   return (
-    <header className="flex items-start justify-between gap-x-6 gap-y-2 border-b border-line2 px-4 py-2.5 max-@4xl:flex-wrap">
+    <header className="flex items-start justify-between gap-x-6 gap-y-2 border-b border-line2 px-4 py-2.5 @max-4xl:flex-wrap">
       <div className="min-w-0 @4xl:flex-1">
         <div className="flex flex-wrap items-center gap-x-3">
           <h1 className="text-title font-semibold">{props.title}</h1>
@@ -71,13 +71,25 @@ export function Facts(props: {
 }
 
 /** A screen's body: what it is about, and a column beside it that moves below when space is short. */
-export function WithSide(props: { children: ReactNode; side: ReactNode; label: string }) {
+export function WithSide(props: {
+  children: ReactNode;
+  side: ReactNode;
+  label: string;
+  /** The body is a table that scrolls by itself; it keeps a height of its own when stacked. */
+  table?: boolean;
+}) {
   return (
-    <div className="flex min-h-0 flex-1 flex-col @5xl:flex-row">
-      <div className="flex min-h-0 min-w-0 flex-1 flex-col">{props.children}</div>
+    <div className="flex flex-1 flex-col @max-5xl:min-h-96 @max-5xl:overflow-auto @5xl:min-h-0 @5xl:flex-row">
+      <div
+        className={`flex min-w-0 flex-col @max-5xl:shrink-0 @5xl:min-h-0 @5xl:flex-1 ${
+          props.table ? '@max-5xl:h-[85%] @max-5xl:min-h-80' : ''
+        }`}
+      >
+        {props.children}
+      </div>
       <aside
         aria-label={props.label}
-        className="min-h-0 shrink-0 overflow-auto border-line2 max-@5xl:max-h-[40%] max-@5xl:border-t @5xl:w-76 @5xl:border-l"
+        className="shrink-0 border-line2 @max-5xl:border-t @5xl:min-h-0 @5xl:w-76 @5xl:overflow-auto @5xl:border-l"
       >
         {props.side}
       </aside>

@@ -37,12 +37,12 @@ function RailLink(props: { place: Place; count: number }) {
       to={place.to}
       activeOptions={{ exact: place.to === '/', includeSearch: false }}
       title={place.label}
-      className="flex min-h-8 items-center gap-3 rounded-ctl border border-transparent px-2 text-ink2 -outline-offset-2 hover:bg-line/60 max-@4xl/window:justify-center data-[status=active]:border-line2 data-[status=active]:bg-surface data-[status=active]:font-semibold data-[status=active]:text-ink data-[status=active]:shadow-[inset_3px_0_0_var(--accent)]"
+      className="flex min-h-8 items-center gap-3 rounded-ctl border border-transparent px-2 text-ink2 -outline-offset-2 hover:bg-line/60 @max-[68rem]/window:justify-center data-[status=active]:border-line2 data-[status=active]:bg-surface data-[status=active]:font-semibold data-[status=active]:text-ink data-[status=active]:shadow-[inset_3px_0_0_var(--accent)]"
     >
       <Icon size="1rem" aria-hidden="true" className="shrink-0" />
-      <span className="flex-1 max-@4xl/window:sr-only">{place.label}</span>
+      <span className="flex-1 @max-[68rem]/window:sr-only">{place.label}</span>
       {props.count > 0 ? (
-        <span className="text-small font-normal text-ink3 max-@4xl/window:sr-only">
+        <span className="text-small font-normal text-ink3 @max-[68rem]/window:sr-only">
           {props.count}
           <span className="sr-only"> {t('waiting')}</span>
         </span>
@@ -67,11 +67,11 @@ export function Rail() {
   return (
     <nav
       aria-label={t('Main')}
-      className="flex w-50 shrink-0 flex-col overflow-y-auto border-r border-line2 bg-canvas px-2 py-2.5 max-@4xl/window:w-14"
+      className="flex w-50 shrink-0 flex-col overflow-y-auto border-r border-line2 bg-canvas px-2 py-2.5 @max-[68rem]/window:w-14"
     >
       <div className="flex items-center gap-2.5 px-1.5 pb-3">
         <Mark />
-        <div className="min-w-0 max-@4xl/window:sr-only">
+        <div className="min-w-0 @max-[68rem]/window:sr-only">
           <p className="truncate font-semibold" title={program.name}>
             {program.name}
           </p>
@@ -83,7 +83,9 @@ export function Rail() {
       {placeGroups().map((group) => (
         <div key={group.label ?? 'top'} className="mb-3">
           {group.label ? (
-            <p className="px-2 pb-1 text-small text-ink3 max-@4xl/window:sr-only">{group.label}</p>
+            <p className="px-2 pb-1 text-small text-ink3 @max-[68rem]/window:sr-only">
+              {group.label}
+            </p>
           ) : null}
           {group.places.map((place) => (
             <RailLink
@@ -94,29 +96,26 @@ export function Rail() {
           ))}
         </div>
       ))}
-      <div className="mt-auto flex items-center gap-1 border-t border-line2 pt-2 max-@4xl/window:flex-col">
+      <div className="mt-auto flex items-center gap-1 border-t border-line2 pt-2 @max-[68rem]/window:flex-col">
         <Link
           to="/login"
-          aria-label={t('{person}, {roles}. Switch person', {
-            person: session.person,
-            roles: session.roles.join(', '),
-          })}
           className="flex min-w-0 flex-1 items-center gap-2.5 rounded-ctl px-1.5 py-1 hover:bg-line/60"
           title={t('Switch person')}
         >
           <span
             aria-hidden="true"
-            className="flex size-7 shrink-0 items-center justify-center rounded-ctl bg-line text-small font-semibold text-ink2"
+            className="flex size-7 shrink-0 items-center justify-center rounded-ctl border border-line2 bg-sunk text-small font-semibold text-ink2"
           >
             {initials(session.person)}
           </span>
-          <span className="min-w-0 max-@4xl/window:sr-only">
+          <span className="min-w-0 @max-[68rem]/window:sr-only">
             <span className="block truncate font-semibold">{session.person}</span>
             <span className="block truncate text-small text-ink3">
               {session.roles.join(', ')}
               {session.ownerAddress ? ` · ${t('owner key')}` : ''}
             </span>
           </span>
+          <span className="sr-only">{t('Switch person')}</span>
         </Link>
         <ThemeToggle />
       </div>

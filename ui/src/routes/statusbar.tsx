@@ -6,7 +6,8 @@ import { StatusIcon, levelShape, levelWord } from '../kit/status';
 import { clock, dateTime, zoneName } from '../kit/time';
 import { useChosen } from '../table/selection';
 
-const ITEM = 'flex items-center gap-2 whitespace-nowrap border-r border-line2 pr-4 last:border-r-0';
+const ITEM =
+  'flex h-7 items-center gap-2 whitespace-nowrap border-r border-line2 pr-4 last:border-r-0';
 
 /** Health at the left, what is chosen and the time at the right. */
 export function StatusBar() {
@@ -20,7 +21,7 @@ export function StatusBar() {
       aria-label={t('Status')}
       className="flex h-7 shrink-0 items-center gap-4 overflow-hidden border-t border-line2 bg-canvas px-4 text-small text-ink2"
     >
-      <div className="flex min-w-0 flex-1 items-center gap-4 overflow-hidden">
+      <div className="flex h-7 min-w-0 flex-1 flex-wrap items-center gap-x-4 overflow-hidden">
         {health.isError ? (
           <span className={`${ITEM} text-warn`}>
             <StatusIcon shape="unknown" />

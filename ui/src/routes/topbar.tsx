@@ -45,7 +45,7 @@ export function TopBar(props: {
             return (
               <li
                 key={`${crumb.label} ${index}`}
-                className={`flex items-center gap-2 ${last ? 'min-w-0' : 'max-@3xl/window:hidden'}`}
+                className={`flex items-center gap-2 ${last ? 'min-w-0' : '@max-3xl/window:hidden'}`}
               >
                 {last || !crumb.to ? (
                   <span
@@ -72,13 +72,13 @@ export function TopBar(props: {
       <AriaButton
         onPress={props.onPalette}
         aria-keyshortcuts="Control+K"
-        className="flex h-7 w-66 min-w-8 shrink items-center gap-2 rounded-ctl border border-ctl bg-surface px-2.5 text-left text-ink3 hover:bg-sunk"
+        className="flex h-7 w-66 min-w-8 shrink items-center @max-3xl/window:w-auto gap-2 rounded-ctl border border-ctl bg-surface px-2.5 text-left text-ink3 hover:bg-sunk"
       >
         <MagnifyingGlassIcon size="1rem" aria-hidden="true" className="shrink-0" />
-        <span className="min-w-0 flex-1 truncate max-@3xl/window:sr-only">
+        <span className="min-w-0 flex-1 truncate @max-3xl/window:sr-only">
           {t('Search or run a command')}
         </span>
-        <kbd className="shrink-0 rounded-pill border border-line2 px-1 font-mono text-cap max-@3xl/window:hidden">
+        <kbd className="shrink-0 rounded-pill border border-line2 px-1 font-mono text-cap @max-3xl/window:hidden">
           Ctrl K
         </kbd>
       </AriaButton>

@@ -56,6 +56,7 @@ class Fake {
   private readonly runs: RunDetail[] = [];
   private readonly exports: ExportView[] = [];
   private frozen: string | null = null;
+  private imported: FakeBatch | null = null;
 
   constructor(private readonly options: FakeOptions) {
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
@@ -145,8 +146,14 @@ class Fake {
             { fileLine: 21, field: 'amount', message: '19 decimals; COW has 18. Nothing was cut.' },
           ]
         : [],
-      already:
-        kind === 'again'
+      already: this.imported
+        ? {
+            batchId: this.imported.detail.summary.id,
+            number: this.imported.detail.summary.number,
+            state: this.imported.detail.summary.state,
+            period: this.imported.detail.file?.period ?? '',
+          }
+        : kind === 'again'
           ? {
               batchId: '0193b000-0000-7000-8000-000000000147',
               number: 147,
@@ -303,7 +310,8 @@ class Fake {
     batch_import: ({ title, period }) => {
       const number = 148 + this.batches.length;
       const id = `0193b000-0000-7000-8000-000000000${number}`;
-      this.batches.unshift(makeBatch(id, number, title, this.me(), period));
+      this.imported = makeBatch(id, number, title, this.me(), period);
+      this.batches.unshift(this.imported);
       return { id };
     },
     batch_from_commissions: ({ title }) => {

@@ -10,17 +10,9 @@ const STAGE: Record<string, readonly ActionName[]> = {
   EXECUTING: [],
 };
 
-const ORDER: readonly ActionName[] = [
-  'CANCEL',
-  'REJECT',
-  'RETURN',
-  'SUBMIT',
-  'EXECUTE',
-  'SIGN',
-  'APPROVE',
-];
+const ORDER: readonly ActionName[] = ['REJECT', 'RETURN', 'SUBMIT', 'EXECUTE', 'SIGN', 'APPROVE'];
 
-/** The actions to draw, in the order of their buttons. */
+/** The actions of the head, in the order of their buttons; cancelling stands apart. */
 export function shownActions(batch: BatchDetail): Action[] {
   const stage = STAGE[batch.summary.state] ?? [];
   return ORDER.flatMap((name) => {

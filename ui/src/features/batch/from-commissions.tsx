@@ -109,7 +109,7 @@ export function NewFromCommissionsScreen() {
         <Failure error={payable.error} onRetry={() => void payable.refetch()} />
       ) : null}
       {payable.data ? (
-        <WithSide label={t('Make the batch')} side={<MakeForm rows={payable.data.length} />}>
+        <WithSide table label={t('Make the batch')} side={<MakeForm rows={payable.data.length} />}>
           <PayableGrid rows={payable.data} />
         </WithSide>
       ) : null}

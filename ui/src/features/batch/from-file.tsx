@@ -345,6 +345,7 @@ export function NewFromFileScreen() {
       {bad && preview ? <FileErrors preview={preview} /> : null}
       {preview && !bad ? (
         <WithSide
+          table
           label={t('Make the batch')}
           side={
             <ImportForm

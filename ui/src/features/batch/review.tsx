@@ -184,8 +184,16 @@ export function BatchReviewScreen(props: { id: string }) {
       ) : null}
       {summary.state === 'EXECUTING' ? <Progress batch={batch} /> : null}
       <WithSide
+        table
         label={t('Approvals, legs and checks')}
-        side={<BatchSide batch={batch} zone={session.program.timeZone} legsToSign={legsToSign} />}
+        side={
+          <BatchSide
+            batch={batch}
+            zone={session.program.timeZone}
+            legsToSign={legsToSign}
+            onCancel={() => setAction('CANCEL')}
+          />
+        }
       >
         <Lines batch={batch} moving={moving} />
       </WithSide>

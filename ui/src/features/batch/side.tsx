@@ -247,10 +247,12 @@ export function BatchSide(props: {
   batch: BatchDetail;
   zone: string;
   legsToSign: readonly number[];
+  onCancel: () => void;
 }) {
   const { batch } = props;
   const [fields, setFields] = useState(false);
   const [given, needed] = batch.approvals;
+  const cancel = batch.allowed.find((one) => one.name === 'CANCEL');
   return (
     <div className="flex flex-col gap-2 px-4 py-2">
       <section>
@@ -259,6 +261,11 @@ export function BatchSide(props: {
         </SectionHead>
         <p className="text-small text-ink3">{batch.policy}</p>
         <People people={batch.people} />
+        {cancel?.enabled ? (
+          <Button look="quiet" className="-ml-1.5" onPress={props.onCancel}>
+            {t('Cancel batch…')}
+          </Button>
+        ) : null}
       </section>
       <section>
         <SectionHead title={t('Legs')}>

@@ -212,7 +212,7 @@ export function Hashes(props: { review: LegReview }) {
     );
   }
   return (
-    <div className="grid gap-x-8 gap-y-4 border-b border-line pb-3 @3xl:grid-cols-[1fr_1fr_minmax(14rem,1fr)]">
+    <div className="grid gap-x-8 gap-y-4 border-b border-line pb-3 @lg:grid-cols-2 @3xl:grid-cols-[1fr_1fr_minmax(14rem,1fr)]">
       <section>
         <h2 className="mb-1.5 font-semibold">
           {t('Domain hash')}{' '}
@@ -244,6 +244,9 @@ export function LegLines(props: { lines: PayoutLine[] }) {
   const slot = widestFraction(
     props.lines.map((line) => ({ amount: line.money.amount, decimals: line.money.asset.decimals })),
   );
+  const mixed = new Set(props.lines.map((line) => line.money.asset.symbol)).size > 1;
+  // Two columns only where every amount fits beside its address in half the width.
+  const narrow = slot <= 13 && !mixed;
   return (
     <section>
       <SectionHead
@@ -253,23 +256,28 @@ export function LegLines(props: { lines: PayoutLine[] }) {
       >
         {t('All of them; the total is the amount at the left')}
       </SectionHead>
-      <ol className="border-t border-line2 @4xl:columns-2 @4xl:gap-8">
+      <ol className={`border-t border-line2 ${narrow ? '@4xl:columns-2 @4xl:gap-6' : ''}`}>
         {props.lines.map((line) => (
           <li
             key={line.id}
-            className="flex min-h-10 break-inside-avoid items-center gap-3 border-b border-line py-0.5"
+            className="flex min-h-10 break-inside-avoid items-center gap-2 border-b border-line py-0.5"
           >
-            <span className="w-6 shrink-0 text-right text-ink3">{line.line}</span>
+            <span className="w-5 shrink-0 text-right text-ink3">{line.line}</span>
             <span className="min-w-0 flex-1">
               <span className="block truncate font-medium">
                 {line.payee ?? (
                   <span className="font-normal text-ink3">{t('Not in the address book')}</span>
                 )}
               </span>
-              <Address address={line.recipient} className="text-cap" />
+              <Address address={line.recipient} className="addr-tight text-cap" />
             </span>
-            <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />
-            <Asset asset={line.money.asset} />
+            <Amount
+              value={line.money.amount}
+              decimals={line.money.asset.decimals}
+              slot={slot}
+              className={narrow ? 'text-small' : ''}
+            />
+            {mixed ? <Asset asset={line.money.asset} /> : null}
           </li>
         ))}
       </ol>

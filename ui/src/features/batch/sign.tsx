@@ -187,7 +187,7 @@ function SignBar(props: {
       onSubmit={submit}
       className="flex shrink-0 flex-wrap items-start justify-between gap-x-6 gap-y-2 border-t border-line2 bg-canvas px-6 py-3"
     >
-      <p className="max-w-lg pt-5 text-ink2">
+      <p className="min-w-60 flex-1 text-ink2 @4xl:max-w-lg @4xl:pt-5">
         <strong className="font-semibold text-ink">{t('Signing sends nothing.')}</strong>{' '}
         {t(
           'Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.',

@@ -20,7 +20,7 @@ function Spark(props: { runs: RunSummary[] }) {
   return (
     <svg
       viewBox="0 0 280 40"
-      className="my-1 w-full text-ink2"
+      className="my-1 w-full max-w-76 text-ink2"
       role="img"
       aria-label={t('Match rate of the last {runs} runs; the numbers are under Reconciliation', {
         runs: rates.length,

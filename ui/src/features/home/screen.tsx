@@ -28,7 +28,7 @@ function WaitingRow(props: { item: WaitingItem; zone: string; now: number; first
         </span>
       </span>
       <TotalsCell totals={item.totals} />
-      <span className="max-@3xl:hidden">
+      <span className="@max-3xl:hidden">
         <span className="block">
           {t('for {time}', { time: span(props.now - Date.parse(item.since)) })}
         </span>

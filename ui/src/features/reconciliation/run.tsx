@@ -54,7 +54,7 @@ function Groups(props: { run: RunDetail; now: string; onGroup: (kind: string) =>
   return (
     <nav
       aria-label={t('Groups')}
-      className="shrink-0 overflow-auto border-line2 p-3 max-@4xl:border-b @4xl:w-52 @4xl:border-r"
+      className="shrink-0 overflow-auto border-line2 p-3 @max-4xl:border-b @4xl:w-52 @4xl:border-r"
     >
       <div className="flex justify-between px-2 pb-1 text-small text-ink3">
         <span>{t('Groups')}</span>

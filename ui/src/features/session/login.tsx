@@ -32,7 +32,7 @@ function ProfileRow(props: {
       >
         <span
           aria-hidden="true"
-          className="flex size-8 shrink-0 items-center justify-center rounded-ctl bg-line text-small font-semibold text-ink2"
+          className="flex size-8 shrink-0 items-center justify-center rounded-ctl border border-line2 bg-sunk text-small font-semibold text-ink2"
         >
           {initials(profile.person)}
         </span>
@@ -120,7 +120,12 @@ export function LoginScreen() {
             <Notice shape="note" title={t('This is a demo')}>
               <p>
                 {t('People and money are made up. The passphrase of every key is')}{' '}
-                <span className="block font-mono font-semibold text-ink select-all">{demo}</span>
+                <output
+                  aria-label={t('Passphrase of the demo')}
+                  className="block font-mono font-semibold text-ink select-all"
+                >
+                  {demo}
+                </output>
               </p>
             </Notice>
           </div>
