@@ -37,7 +37,7 @@ export interface GridProps<R> {
 
 /** Rows beyond which only those in sight are in the page. */
 const VIRTUAL_FROM = 200;
-const CHECK_TRACK = '2.5rem';
+const CHECK_TRACK = '2.25rem';
 
 const CELL = 'flex min-w-0 items-center px-2 first:pl-4 last:pr-4';
 
@@ -118,7 +118,7 @@ function CheckBox(props: {
           if (element) element.indeterminate = props.mixed ?? false;
         }}
         onChange={props.onChange}
-        className="size-3.5 accent-accent"
+        className="check"
       />
     </label>
   );
