@@ -1,5 +1,6 @@
 /** Commands as queries and mutations. */
 import {
+  QueryCache,
   QueryClient,
   QueryClientProvider,
   useMutation,
@@ -20,7 +21,19 @@ const BackendContext = createContext<Backend | null>(null);
 
 /** One cache per window. A late answer to an old key never replaces a newer one: keys differ. */
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  const client = new QueryClient({
+    queryCache: new QueryCache({
+      // A session that has ended is noticed by whichever screen asks first.
+      onError: (error, query) => {
+        if (
+          isApiError(error) &&
+          error.code === 'NOT_SIGNED_IN' &&
+          query.queryKey[0] !== 'session_get'
+        ) {
+          void client.invalidateQueries({ queryKey: ['session_get'] });
+        }
+      },
+    }),
     defaultOptions: {
       queries: {
         retry: (failures, error) =>
@@ -32,6 +45,7 @@ export function makeQueryClient(): QueryClient {
       mutations: { retry: false, networkMode: 'always' },
     },
   });
+  return client;
 }
 
 export function BackendProvider(props: {

@@ -6,18 +6,18 @@ import { StatusIcon } from './status';
 export type Look = 'default' | 'primary' | 'danger' | 'quiet' | 'hazard';
 
 const BASE =
-  'inline-flex items-center justify-center gap-2 min-h-7 px-3 rounded-ctl border font-medium whitespace-nowrap select-none outline-offset-2';
+  'inline-flex items-center justify-center gap-2 min-h-7 rounded-ctl border font-medium whitespace-nowrap select-none outline-offset-2';
 
 const LOOKS: Record<Look, string> = {
-  default: 'border-ctl bg-surface text-ink hover:bg-sunk data-[pressed]:bg-line',
-  primary: 'border-accent bg-accent text-on-accent hover:opacity-90',
-  danger: 'border-danger bg-surface text-danger hover:bg-danger-soft',
+  default: 'px-3 border-ctl bg-surface text-ink hover:bg-sunk data-[pressed]:bg-line',
+  primary: 'px-3 border-accent bg-accent text-on-accent hover:opacity-90',
+  danger: 'px-3 border-danger bg-surface text-danger hover:bg-danger-soft',
   quiet: 'border-transparent bg-transparent text-accent px-1.5 hover:underline',
   hazard: 'border-ink bg-ink text-surface pl-6 pr-3.5 relative overflow-hidden hover:opacity-90',
 };
 
 /** A button that cannot act stays reachable by keyboard, so that its reason is too. */
-const OFF = 'border border-dashed border-ctl bg-transparent text-ink3 cursor-not-allowed';
+const OFF = 'px-3 border border-dashed border-ctl bg-transparent text-ink3 cursor-not-allowed';
 
 export interface ButtonProps
   extends Omit<AriaButtonProps, 'isDisabled' | 'children' | 'className'> {
@@ -69,12 +69,12 @@ export function Button({
   );
   if (!off) return button;
   return (
-    <span className="inline-flex flex-col items-stretch gap-0.5">
+    <span
+      className="inline-flex flex-col items-stretch gap-0.5"
+      title={hideReason ? (off ?? '') : undefined}
+    >
       {button}
-      <span
-        id={reason}
-        className={hideReason ? 'sr-only' : 'max-w-52 text-right text-small text-ink3'}
-      >
+      <span id={reason} className={hideReason ? 'sr-only' : 'max-w-52 text-small text-ink3'}>
         {off}
       </span>
     </span>

@@ -46,7 +46,9 @@ export function DialogFoot(props: { note?: ReactNode; children: ReactNode }) {
   return (
     <div className="mt-2 grid grid-cols-[minmax(0,1fr)_auto] items-start gap-4">
       <p className="max-w-44 text-small text-ink3">{props.note}</p>
-      <div className="flex flex-wrap items-start justify-end gap-2">{props.children}</div>
+      <div className="flex flex-wrap items-start justify-end gap-2 text-right">
+        {props.children}
+      </div>
     </div>
   );
 }

@@ -60,13 +60,13 @@ export function PlainHash(props: { hash: string; className?: string }) {
 }
 
 /** The beginning of a hash in groups of four, for a line that only names it. */
-export function ShortHash(props: { hash: string }) {
+export function ShortHash(props: { hash: string; groups?: number }) {
   const body = props.hash.replace(/^0x/, '');
   return (
     <span className="font-mono text-small" data-exact={props.hash} title={props.hash}>
       {`${
         body
-          .slice(0, 16)
+          .slice(0, 4 * (props.groups ?? 4))
           .match(/.{1,4}/g)
           ?.join(' ') ?? body
       } …`}

@@ -21,7 +21,9 @@ export function PageHead(props: {
         ) : null}
       </div>
       {props.actions ? (
-        <div className="flex shrink-0 flex-wrap items-start justify-end gap-2">{props.actions}</div>
+        <div className="flex shrink-0 flex-wrap items-start justify-end gap-2 text-right">
+          {props.actions}
+        </div>
       ) : null}
     </header>
   );

@@ -21,7 +21,7 @@ export function Notice(props: {
       <span className="pt-0.5">
         <StatusIcon shape={props.shape} size={18} />
       </span>
-      <div className="flex min-w-0 max-w-prose flex-col gap-1">
+      <div className="flex min-w-0 max-w-3xl flex-col gap-1">
         <p className="font-semibold">{props.title}</p>
         {props.children ? <div className="text-ink2">{props.children}</div> : null}
         {props.actions ? <div className="mt-1.5 flex flex-wrap gap-2">{props.actions}</div> : null}

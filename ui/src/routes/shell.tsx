@@ -1,5 +1,5 @@
-import { Navigate, Outlet, useRouter } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { Navigate, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
 import { useRead } from '../backend/use';
 import { FreezeDialog } from '../features/freeze/dialog';
 import { SessionProvider } from '../features/session/session';
@@ -16,7 +16,7 @@ import { TopBar } from './topbar';
 export function Signed() {
   const session = useRead('session_get', null);
   if (session.isError && session.error.code === 'NOT_SIGNED_IN') return <Navigate to="/login" />;
-  if (session.isError) {
+  if (session.isError && !session.data) {
     return (
       <Failure
         error={session.error}
@@ -81,9 +81,25 @@ export function Shell() {
   const session = useRead('session_get', null);
   const { freeze: target } = useScreenInfo();
   useKeys(() => setPalette(true));
+  const content = useRef<HTMLElement>(null);
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const before = useRef(path);
+  // Whoever works by keyboard goes on where the new screen begins, not where a gone link was.
+  useEffect(() => {
+    if (before.current === path) return;
+    before.current = path;
+    if (document.activeElement === document.body) content.current?.focus({ preventScroll: true });
+  }, [path]);
   const may = session.data?.permissions.includes('operate') ?? false;
   return (
     <div className="@container/window flex h-full flex-col">
+      <button
+        type="button"
+        onClick={() => content.current?.focus()}
+        className="sr-only z-50 bg-surface px-3 py-1 text-accent focus:not-sr-only focus:absolute"
+      >
+        {t('To the content')}
+      </button>
       <div className="flex min-h-0 flex-1">
         <Rail />
         <div className="flex min-w-0 flex-1 flex-col">
@@ -92,7 +108,12 @@ export function Shell() {
             onFreeze={() => setFreeze(true)}
             freezeOff={may ? null : t('Freezing needs the permission "operate"')}
           />
-          <main className="@container flex min-h-0 flex-1 flex-col overflow-auto bg-surface">
+          <main
+            id="content"
+            ref={content}
+            tabIndex={-1}
+            className="outline-none @container flex min-h-0 flex-1 flex-col overflow-auto bg-surface"
+          >
             <Outlet />
           </main>
         </div>

@@ -1,7 +1,7 @@
 import { ArrowDownIcon, ArrowUpIcon } from '@phosphor-icons/react';
 import type { RowSelectionState } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, memo, useEffect, useRef, useState } from 'react';
 import { t } from '../kit/say';
 import { usePrefs } from '../kit/prefs';
 import { type Column, type GridModel, type Item, useGridModel } from './model';
@@ -37,7 +37,9 @@ export interface GridProps<R> {
 
 /** Rows beyond which only those in sight are in the page. */
 const VIRTUAL_FROM = 200;
-const CHECK_TRACK = '2.5rem';
+/** Nothing chosen, always the same object. */
+const NONE: RowSelectionState = {};
+const CHECK_TRACK = '2.25rem';
 
 const CELL = 'flex min-w-0 items-center px-2 first:pl-4 last:pr-4';
 
@@ -118,7 +120,7 @@ function CheckBox(props: {
           if (element) element.indeterminate = props.mixed ?? false;
         }}
         onChange={props.onChange}
-        className="size-3.5 accent-accent"
+        className="check"
       />
     </label>
   );
@@ -133,7 +135,7 @@ interface RowProps<R> {
   onActive: (index: number) => void;
 }
 
-function GroupRow<R>({ grid, item, index, active, onActive }: RowProps<R>) {
+function GroupRowDrawn<R>({ grid, item, index, active, onActive }: RowProps<R>) {
   const cells = item.kind === 'group' ? (grid.groupCells?.(item.rows) ?? []) : [];
   return (
     <div
@@ -158,7 +160,7 @@ function GroupRow<R>({ grid, item, index, active, onActive }: RowProps<R>) {
   );
 }
 
-function DataRow<R>({ grid, model, item, index, active, onActive }: RowProps<R>) {
+function DataRowDrawn<R>({ grid, model, item, index, active, onActive }: RowProps<R>) {
   if (item.kind === 'group') return null;
   const { row, key } = item;
   const chosen = Boolean(model.selected[key]);
@@ -220,6 +222,10 @@ function DataRow<R>({ grid, model, item, index, active, onActive }: RowProps<R>)
   );
 }
 
+// A row is drawn again only when something about it changes, not with every step of a scroll.
+const GroupRow = memo(GroupRowDrawn) as typeof GroupRowDrawn;
+const DataRow = memo(DataRowDrawn) as typeof DataRowDrawn;
+
 function Totals<R>({ grid }: { grid: GridProps<R> }) {
   if (!grid.totals?.length) return null;
   return (
@@ -266,7 +272,7 @@ export function Grid<R extends object>(props: GridProps<R>) {
     columns,
     keyOf,
     groupOf,
-    selected: props.selection?.selected ?? {},
+    selected: props.selection?.selected ?? NONE,
   });
   const { items } = model;
   const virtual = items.length > VIRTUAL_FROM;

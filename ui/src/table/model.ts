@@ -93,15 +93,19 @@ export function useGridModel<R extends object>(options: ModelOptions<R>): GridMo
     state: { sorting, rowSelection: selected },
     onSortingChange: setSorting,
   });
-  const sorted = table.getRowModel().rows.map((row) => row.original);
-  const items = groupOf
-    ? grouped(sorted, keyOf, groupOf, rows)
-    : sorted.map((row) => ({ kind: 'row' as const, key: keyOf(row), row }));
-  const sortBy = (id: string) =>
-    setSorting((now) => {
-      const found = now.find((sort) => sort.id === id);
-      if (!found) return [{ id, desc: false }];
-      return found.desc ? [] : [{ id, desc: true }];
-    });
-  return { items, sorting, sortBy, selected, rows: sorted };
+  const model = table.getRowModel();
+  // Scrolling draws again and again; the order and the groups change only with the data.
+  return useMemo(() => {
+    const sorted = model.rows.map((row) => row.original);
+    const items = groupOf
+      ? grouped(sorted, keyOf, groupOf, rows)
+      : sorted.map((row) => ({ kind: 'row' as const, key: keyOf(row), row }));
+    const sortBy = (id: string) =>
+      setSorting((now) => {
+        const found = now.find((sort) => sort.id === id);
+        if (!found) return [{ id, desc: false }];
+        return found.desc ? [] : [{ id, desc: true }];
+      });
+    return { items, sorting, sortBy, selected, rows: sorted };
+  }, [model, rows, keyOf, groupOf, sorting, selected]);
 }

@@ -151,8 +151,11 @@ export function makeBatch(
   title: string,
   by: Session,
   period: string,
+  times = 1,
 ): FakeBatch {
-  const lines = payoutLines('PENDING');
+  const lines = Array.from({ length: times }, () => payoutLines('PENDING'))
+    .flat()
+    .map((line, index) => ({ ...line, id: `line ${index + 1}`, line: index + 1 }));
   return {
     approvedBy: [],
     rejectedBy: null,

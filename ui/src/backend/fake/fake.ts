@@ -38,6 +38,8 @@ export interface FakeOptions {
   file?: 'good' | 'bad' | 'again' | 'none';
   /** How signing ends. */
   signing?: 'stored' | 'cancelled' | 'incident';
+  /** Repeats the payout so often, to look at long batches. */
+  times?: number;
   /** Milliseconds before each answer. */
   delay?: number;
   /** Commands that fail, with what they say. */
@@ -86,6 +88,7 @@ class Fake {
       'Solver rewards, week 46',
       by,
       '2023-02-07 to 2023-02-14',
+      this.options.times ?? 1,
     );
     submit(open);
     open.approvedBy.push('Tomas Wieczorek');

@@ -281,7 +281,7 @@ function Already(props: { preview: FilePreview }) {
         }
       >
         {t(
-          'Its state is {state}, its period {period}. Importing it again would pay twice, so the core refuses it.',
+          'It is in the state "{state}", for the period {period}. Importing it again would pay twice, so the core refuses it.',
           {
             state: stateLook(already.state).word,
             period: already.period,

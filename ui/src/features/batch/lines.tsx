@@ -80,7 +80,7 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
     {
       id: 'payee',
       head: t('Payee, reference, address'),
-      track: 'minmax(22.5rem, 1fr)',
+      track: 'minmax(22rem, 1fr)',
       cell: (line) => (
         <span className="min-w-0">
           <span className="flex items-baseline gap-2">
@@ -117,7 +117,7 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
     {
       id: 'asset',
       head: t('Asset'),
-      track: '3.75rem',
+      track: '3.25rem',
       cell: (line) => <Asset asset={line.money.asset} />,
     },
   ];

@@ -36,7 +36,7 @@ function LegProgress(props: { batch: BatchDetail; leg: LegView }) {
         aria-valuemin={0}
         aria-valuemax={leg.transfers}
         aria-valuenow={settled}
-        className="h-1.5 bg-line"
+        className="h-1.5 bg-line2"
       >
         <span
           className="block h-full bg-accent forced-colors:bg-[Highlight]"

@@ -20,10 +20,21 @@ const STEP: Record<string, { shape: Shape; word: () => string }> = {
   SENT: { shape: 'executing', word: () => t('Sent') },
 };
 
+/** One entry per person and step: who signed four legs stands there once. */
+export function mergeSteps(people: readonly PersonStep[]): PersonStep[] {
+  const merged: PersonStep[] = [];
+  for (const one of people) {
+    const known = merged.find((other) => other.step === one.step && other.person === one.person);
+    if (known) known.detail = `${known.detail}; ${one.detail}`;
+    else merged.push({ ...one });
+  }
+  return merged;
+}
+
 function People(props: { people: PersonStep[] }) {
   return (
     <ul>
-      {props.people.map((person, index) => {
+      {mergeSteps(props.people).map((person, index) => {
         const step = STEP[person.step] ?? { shape: 'unknown' as const, word: () => person.step };
         return (
           <li

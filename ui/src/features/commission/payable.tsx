@@ -45,7 +45,7 @@ function columnsOf(slot: number): Column<PayableRow>[] {
     {
       id: 'period',
       head: t('Settled'),
-      track: '8rem',
+      track: '6.75rem',
       cell: (row) => (
         <span className="text-small text-ink2">
           {row.period[0]}
@@ -57,8 +57,8 @@ function columnsOf(slot: number): Column<PayableRow>[] {
     },
     {
       id: 'commissions',
-      head: t('Commissions'),
-      track: '7rem',
+      head: t('Count'),
+      track: '4.5rem',
       end: true,
       cell: (row) => row.commissions,
       compare: (a, b) => a.commissions - b.commissions,
@@ -69,7 +69,7 @@ function columnsOf(slot: number): Column<PayableRow>[] {
     {
       id: 'asset',
       head: t('Asset'),
-      track: '4rem',
+      track: '3.75rem',
       cell: (row) => <Asset asset={row.total.asset} />,
     },
   ];

@@ -47,7 +47,7 @@ export function Balances(props: { balances: Balance[] }) {
         {t('Available is the smaller of chain and ledger, less committed')}
       </SectionHead>
       {balances.length === 0 ? (
-        <Notice shape="note" title={t('No Safe holds anything here')}>
+        <Notice shape="note" title={t('No Safe holds anything here')} className="!px-0">
           {t('An administrator adds Safes and assets to the program.')}
         </Notice>
       ) : (

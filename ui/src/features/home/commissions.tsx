@@ -126,7 +126,7 @@ export function CommissionChart(props: { totals: CommissionTotals[] }) {
         />
       </SectionHead>
       {props.totals.length === 0 ? (
-        <Notice shape="note" title={t('No commission has accrued yet')}>
+        <Notice shape="note" title={t('No commission has accrued yet')} className="!px-0">
           {t('Commissions come from confirmed settlements of referred users.')}
         </Notice>
       ) : view === 'chart' ? (

@@ -222,7 +222,7 @@ function matchColumns(slot: number): Column<MatchView>[] {
     {
       id: 'line',
       head: t('Batch, line'),
-      track: '9rem',
+      track: '8.5rem',
       cell: (match) => (
         <TextLink to="/batches/$id" params={{ id: match.batchId }} tabIndex={-1}>
           {t('Batch {batch}, line {line}', { batch: match.batch, line: match.line })}
@@ -252,14 +252,14 @@ function matchColumns(slot: number): Column<MatchView>[] {
       track: '4rem',
       cell: (match) => <Asset asset={match.money.asset} />,
     },
-    { id: 'rule', head: t('Rule'), track: 'minmax(8rem, 12rem)', cell: (match) => match.rule },
+    { id: 'rule', head: t('Rule'), track: 'minmax(5rem, 9rem)', cell: (match) => match.rule },
     {
       id: 'evidence',
       head: t('Evidence'),
-      track: 'minmax(16rem, max-content)',
+      track: 'max-content',
       cell: (match) => (
         <span className="flex items-baseline gap-2">
-          <ShortHash hash={match.txHash} />
+          <ShortHash hash={match.txHash} groups={2} />
           <span className="text-small text-ink3">{match.position}</span>
         </span>
       ),
