@@ -1,5 +1,6 @@
 //! One furnished database, and how people and machines reach it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::id::{ChangeId, ProgramId, StaffId};
@@ -10,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::{Change, Db, StoreError, WatchedSafe};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::server::{Place, Server, run};
@@ -21,6 +23,8 @@ pub struct House {
     place: Place,
     database: String,
     pub(crate) world: World,
+    // One pool per login: a password is proved with 4,096 rounds of hashing, each time.
+    pools: Mutex<HashMap<String, Db>>,
     // Keeps the server running as long as the house stands.
     _server: Option<Arc<Server>>,
 }
@@ -30,11 +34,11 @@ impl House {
     pub async fn new() -> Self {
         let server = Server::shared().await;
         let database = server.furnished().await;
-        Self { place: server.place(), database, world: server.world.clone(), _server: Some(server) }
+        Self { place: server.place(), database, world: server.world.clone(), pools: Mutex::default(), _server: Some(server) }
     }
 
     pub(crate) fn unfurnished(server: &Server, database: &str) -> Self {
-        Self { place: server.place(), database: database.to_owned(), world: World::default(), _server: None }
+        Self { place: server.place(), database: database.to_owned(), world: World::default(), pools: Mutex::default(), _server: None }
     }
 
     /// The program in which most people work.
@@ -70,7 +74,13 @@ impl House {
 
     /// The store under a login.
     pub async fn db(&self, login: &str) -> Db {
-        Db::connect(&self.settings(login).connections_max(2)).await.expect("a connection")
+        let mut pools = self.pools.lock().await;
+        if let Some(db) = pools.get(login) {
+            return db.clone();
+        }
+        let db = Db::connect(&self.settings(login).connections_max(2)).await.expect("a connection");
+        pools.insert(login.to_owned(), db.clone());
+        db
     }
 
     /// A plain connection under a login, as `psql` would make it.

@@ -56,7 +56,7 @@ async fn what_a_session_can_set_changes_nobody() {
     let batch = house.approved("settings.csv", 5).await;
     let program = house.acme().id;
     let shadow = format!(
-        "SET search_path = pg_temp, public; SET ROLE countersign_staff; SET countersign.user = 'ada';
+        "SET search_path = pg_temp, public; SET ROLE countersign_staff; SET countersign.login = 'ada';
          SET request.jwt.claims = '{{\"role\":\"admin\"}}'; SELECT api.approve_batch('{program}', '{batch}', NULL, {})",
         signature()
     );
