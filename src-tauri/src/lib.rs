@@ -1,1 +1,116 @@
-//! The desktop shell.
+//! The desktop shell: the window, its capabilities, and one command per entry of the contract.
+//!
+//! The page in the window can call those commands and do nothing else: it has no network, no files and no dialogs
+//! of its own. Files are chosen, and money and signatures confirmed, in dialogs that this program opens.
+
+mod dialogs;
+pub mod ipc;
+mod window;
+
+use std::sync::Arc;
+
+use app::{AppError, Console, MachineSettings};
+use tauri::{Manager, Runtime};
+use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
+
+use dialogs::Dialogs;
+
+/// Exit code for what stops the console before its window is there.
+pub const EXIT_CANNOT_START: i32 = 2;
+
+/// The configuration, icons and, with the feature `custom-protocol`, the user interface.
+///
+/// It stands here once because each expansion embeds all of it.
+#[must_use]
+pub fn context<R: Runtime>() -> tauri::Context<R> {
+    tauri::generate_context!()
+}
+
+/// Registers the commands of the contract.
+#[must_use]
+pub fn with_commands<R: Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R> {
+    builder.invoke_handler(tauri::generate_handler![
+        ipc::session::session_profiles,
+        ipc::session::session_open,
+        ipc::session::session_close,
+        ipc::session::session_get,
+        ipc::health::health_get,
+        ipc::home::home_get,
+        ipc::freeze::freeze_create,
+        ipc::safe::safe_list,
+        ipc::commission::commission_payable,
+        ipc::batch::batch_list,
+        ipc::batch::batch_get,
+        ipc::batch::batch_choose_file,
+        ipc::batch::batch_import,
+        ipc::batch::batch_from_commissions,
+        ipc::batch::batch_submit,
+        ipc::batch::batch_approve,
+        ipc::batch::batch_return,
+        ipc::batch::batch_reject,
+        ipc::batch::batch_cancel,
+        ipc::batch::batch_execute,
+        ipc::leg::leg_review,
+        ipc::leg::leg_sign,
+        ipc::ledger::ledger_trial_balance,
+        ipc::reconciliation::reconciliation_list,
+        ipc::reconciliation::reconciliation_run,
+        ipc::reconciliation::reconciliation_get,
+        ipc::export::export_preview,
+        ipc::export::export_journal,
+        ipc::export::export_list,
+    ])
+}
+
+/// Opens the window and runs until it is closed, then ends the process.
+///
+/// What stops the console before its window is there goes to standard error, into a dialog where there is a
+/// display, and ends the process with [`EXIT_CANNOT_START`].
+pub fn run(settings: Result<MachineSettings, AppError>) -> ! {
+    if let Err(problem) = &settings {
+        tell(problem);
+    }
+    if !window::has_display() {
+        tell(&"There is no display for the window: start it in a desktop session, or use the command countersign");
+        std::process::exit(EXIT_CANNOT_START);
+    }
+    let built = with_commands(tauri::Builder::default())
+        .plugin(tauri_plugin_dialog::init())
+        .setup(move |app| {
+            let handle = app.handle().clone();
+            let problem = match settings {
+                Err(problem) => problem.to_string(),
+                Ok(settings) => match open(&handle, settings) {
+                    Ok(()) => return Ok(()),
+                    Err(problem) => {
+                        tell(&problem);
+                        problem.to_string()
+                    }
+                },
+            };
+            let message =
+                app.dialog().message(problem).title("Countersign cannot start").kind(MessageDialogKind::Error);
+            message.show(move |_| handle.exit(EXIT_CANNOT_START));
+            Ok(())
+        })
+        .build(context());
+    match built {
+        Ok(app) => app.run(|_, _| ()),
+        Err(problem) => {
+            tell(&problem);
+            std::process::exit(EXIT_CANNOT_START);
+        }
+    }
+    std::process::exit(0)
+}
+
+/// Sets the console up and opens its window.
+fn open(app: &tauri::AppHandle, settings: MachineSettings) -> Result<(), Box<dyn std::error::Error>> {
+    app.manage(Console::new(settings, Arc::new(Dialogs::new(app.clone())))?);
+    window::open(app)?;
+    Ok(())
+}
+
+fn tell(problem: &dyn std::fmt::Display) {
+    eprintln!("countersign-console: {problem}");
+}

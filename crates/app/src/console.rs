@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use contract::*;
+use contract::{
+    ApiError, BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchReason, BatchSummary, ById, Created,
+    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview,
+    LegRef, LegReview, LegSign, LegSigned, PayableRow, Period, Profile, Profiles, RunDetail, RunSummary, SafeView,
+    SessionOpen, TrialBalance,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +17,7 @@ use store::Settings;
 use tokio::sync::{Mutex, RwLock};
 
 use crate::batch::create::ChosenFile;
-use crate::session::blocking;
+use crate::session::{blocking, new_id};
 use crate::settings::ProfileSettings;
 use crate::use_cases as cases;
 use crate::view::parse_id;
@@ -213,7 +218,7 @@ impl Console {
         let session = self.session().await?;
         let host = Arc::clone(&self.host);
         let Some(path) = blocking(move || host.choose_file()).await? else { return Ok(None) };
-        let token = uuid::Uuid::now_v7().to_string();
+        let token = new_id().to_string();
         let (preview, chosen) = cases::choose(&session, &path, &token).await?;
         if let Some(chosen) = chosen {
             self.files.lock().await.insert(token, Arc::new(chosen));

@@ -75,7 +75,7 @@ impl AppError {
         if code != ErrorCode::Internal {
             return ApiError::new(code, self.to_string());
         }
-        let reference = uuid::Uuid::now_v7().simple().to_string().split_off(20);
+        let reference = crate::session::new_id().simple().to_string().split_off(20);
         tracing::error!(%reference, error = %self, "a use case failed");
         ApiError {
             code,

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{Health, Level};
-use store::Heartbeat;
+use serde_json::Value;
+use store::{Heartbeat, SafeRow};
 
 use crate::view::{check, count, time};
 use crate::{AppError, Session};
@@ -13,15 +14,16 @@ const SILENT_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Database, workers, chain, ledger, audit and freezes.
 pub async fn health(session: &Session) -> Result<Health, AppError> {
     let program = session.program_id();
-    let (row, beats, freezes, counts) = tokio::try_join!(
+    let (row, beats, freezes, counts, safes) = tokio::try_join!(
         session.db.health(program),
         session.db.heartbeats(),
         session.db.freezes(program),
         session.db.intent_counts(program),
+        session.db.safes(program),
     )?;
     let mut checks = vec![check(Level::Ok, "Database", "connected")];
     checks.push(workers(&beats, row.now, counts.open));
-    checks.push(chain(&beats, row.now));
+    checks.push(chain(&beats, row.now, &safes));
     checks.push(if row.unbalanced_assets == 0 {
         check(Level::Ok, "Ledger", "balanced")
     } else {
@@ -57,12 +59,16 @@ fn workers(beats: &[Heartbeat], now: DateTime<Utc>, open: i64) -> contract::Chec
     check(Level::Check, "Workers", format!("no sign of life: {}", silent.join(", ")))
 }
 
-fn chain(beats: &[Heartbeat], now: DateTime<Utc>) -> contract::Check {
+/// The chain by its name, its newest block, and who said so: an endpoint is never asked without being named.
+fn chain(beats: &[Heartbeat], now: DateTime<Utc>, safes: &[SafeRow]) -> contract::Check {
     let Some(beat) = alive(beats, now, "watch") else {
         return check(Level::Unknown, "Chain", "not read");
     };
-    match (beat.detail.get("chain").and_then(|c| c.as_str()), beat.detail.get("block").and_then(|b| b.as_u64())) {
-        (Some(chain), Some(block)) => check(Level::Ok, "Chain", format!("{chain} {block}")),
-        _ => check(Level::Check, "Chain", "an endpoint does not answer"),
-    }
+    let number = |name| beat.detail.get(name).and_then(Value::as_u64);
+    let (Some(id), Some(block)) = (number("chain_id"), number("block")) else {
+        return check(Level::Check, "Chain", "an endpoint does not answer");
+    };
+    let name = safes.iter().find(|s| s.chain_id == id).map_or_else(|| format!("Chain {id}"), |s| s.chain.clone());
+    let endpoint = beat.detail.get("endpoint").and_then(Value::as_str).unwrap_or("an unnamed endpoint");
+    check(Level::Ok, &name, format!("block {block}, by {endpoint}"))
 }

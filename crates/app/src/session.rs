@@ -151,6 +151,12 @@ impl Assets {
     }
 }
 
+/// A new UUIDv7, which sorts by its time.
+#[expect(clippy::disallowed_methods, reason = "the one place of this crate where ids are made")]
+pub(crate) fn new_id() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
+}
+
 /// Runs what blocks (dialogs, key derivation, files) off the async threads.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| AppError::Internal(e.to_string()))

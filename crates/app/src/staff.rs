@@ -8,6 +8,7 @@ use store::{Change, Db};
 use uuid::Uuid;
 
 use crate::AppError;
+use crate::session::new_id;
 
 /// A person who proposes or confirms, with the identity key once it is registered.
 pub struct Person<'a> {
@@ -29,7 +30,7 @@ pub async fn change(
     kind: &str,
     payload: &Value,
 ) -> Result<Option<Uuid>, AppError> {
-    let change = Change { id: ChangeId::new(Uuid::now_v7()), program, kind: kind.into(), payload: payload.to_string() };
+    let change = Change { id: ChangeId::new(new_id()), program, kind: kind.into(), payload: payload.to_string() };
     let hash = change.payload_hash();
     // Changes of the whole database are stated about the nil program.
     let stated = program.unwrap_or_else(|| ProgramId::new(Uuid::nil()));

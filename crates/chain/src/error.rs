@@ -13,9 +13,7 @@ use crate::abi::IERC20;
 #[derive(Debug, Error)]
 pub enum ChainError {
     /// The endpoint's address is not one.
-    #[error(
-        "The RPC endpoint \"{0}\" is not an http or https address; write it like https://host/path."
-    )]
+    #[error("The RPC endpoint \"{0}\" is not an http or https address; write it like https://host/path.")]
     BadUrl(String),
     /// No answer came: refused, timed out, cut. For a broadcast the outcome is unknown, not failed.
     #[error("The RPC endpoint {host} did not answer {what}: {reason}.")]
@@ -103,9 +101,7 @@ pub enum ChainError {
         cap_wei: U256,
     },
     /// The executor cannot pay the fee.
-    #[error(
-        "The executor {executor} holds {balance_wei} wei but the fee could be {cost_wei}; send it native coin."
-    )]
+    #[error("The executor {executor} holds {balance_wei} wei but the fee could be {cost_wei}; send it native coin.")]
     ExecutorBalance {
         /// Who sends the transaction.
         executor: Address,
@@ -162,9 +158,7 @@ pub enum ChainError {
         reason: String,
     },
     /// A deployed contract is not the published one.
-    #[error(
-        "The contract {name} at {address} has code hash {found}, not the published {expected}."
-    )]
+    #[error("The contract {name} at {address} has code hash {found}, not the published {expected}.")]
     OtherCode {
         /// Which contract.
         name: String,
@@ -198,34 +192,17 @@ impl ChainError {
             RpcError::ErrorResp(payload) => match payload.as_revert_data() {
                 Some(data) => Self::reverted(what, data),
                 None if payload.message.contains("revert") => Self::reverted(what, Bytes::new()),
-                None => Self::Refused {
-                    host,
-                    what,
-                    code: payload.code,
-                    message: payload.message.to_string(),
-                },
+                None => Self::Refused { host, what, code: payload.code, message: payload.message.to_string() },
             },
-            RpcError::Transport(reason) => Self::Unreachable {
-                host,
-                what,
-                reason: without_url(&deepest(reason)),
-            },
-            other => Self::BadAnswer {
-                host,
-                what,
-                reason: without_url(&other.to_string()),
-            },
+            RpcError::Transport(reason) => Self::Unreachable { host, what, reason: without_url(&deepest(reason)) },
+            other => Self::BadAnswer { host, what, reason: without_url(&other.to_string()) },
         }
     }
 
     /// A revert, with its reason in words where the data has one.
     pub(crate) fn reverted(what: impl Into<String>, data: Bytes) -> Self {
         let reason = revert_reason(&data);
-        Self::Reverted {
-            what: what.into(),
-            reason,
-            data,
-        }
+        Self::Reverted { what: what.into(), reason, data }
     }
 }
 
@@ -239,10 +216,7 @@ fn revert_reason(data: &Bytes) -> String {
         return revert.reason;
     }
     if let Ok(short) = IERC20::ERC20InsufficientBalance::abi_decode(data) {
-        return format!(
-            "{} holds {} base units of the {} needed",
-            short.sender, short.balance, short.needed
-        );
+        return format!("{} holds {} base units of the {} needed", short.sender, short.balance, short.needed);
     }
     Panic::abi_decode(data).map_or_else(|_| data.to_string(), |panic| panic.to_string())
 }
@@ -260,13 +234,7 @@ fn deepest(error: &dyn std::error::Error) -> String {
 fn without_url(message: &str) -> String {
     message
         .split_whitespace()
-        .map(|word| {
-            if word.contains("://") {
-                "(address)"
-            } else {
-                word
-            }
-        })
+        .map(|word| if word.contains("://") { "(address)" } else { word })
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -277,8 +245,7 @@ mod tests {
 
     #[test]
     fn access_keys_do_not_reach_messages() {
-        let text =
-            without_url("error sending request for url (https://node.example/v3/SECRET): refused");
+        let text = without_url("error sending request for url (https://node.example/v3/SECRET): refused");
         assert!(!text.contains("SECRET"), "{text}");
     }
 
@@ -288,15 +255,8 @@ mod tests {
         let data: Bytes = "0x08c379a0000000000000000000000000000000000000000000000000000000000000002000000000000000000000000000000000000000000000000000000000000000054753303236000000000000000000000000000000000000000000000000000000"
             .parse()
             .expect("hex");
-        assert!(
-            revert_reason(&data).contains("GS026"),
-            "{}",
-            revert_reason(&data)
-        );
+        assert!(revert_reason(&data).contains("GS026"), "{}", revert_reason(&data));
         assert_eq!(revert_reason(&Bytes::new()), "it gives no reason");
-        assert_eq!(
-            revert_reason(&Bytes::from_static(&[1, 2, 3, 4])),
-            "0x01020304"
-        );
+        assert_eq!(revert_reason(&Bytes::from_static(&[1, 2, 3, 4])), "0x01020304");
     }
 }

@@ -4,9 +4,7 @@ use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::rpc::client::Waiter;
 use alloy::rpc::types::Block;
-use safe::account::{
-    FALLBACK_HANDLER_SLOT, GUARD_SLOT, MODULE_GUARD_SLOT, ObservedSafe, SENTINEL, SINGLETON_SLOT,
-};
+use safe::account::{FALLBACK_HANDLER_SLOT, GUARD_SLOT, MODULE_GUARD_SLOT, ObservedSafe, SENTINEL, SINGLETON_SLOT};
 use safe::{SafeTx, SafeVersion};
 
 use crate::abi::ISafe;
@@ -51,19 +49,14 @@ impl Rpc {
         let mut batch = self.batch();
         let questions = ask_everything(&mut batch, safe, singleton, at)?;
         batch.send().await?;
-        self.read_observation(safe, singleton, block, questions)
-            .await
+        self.read_observation(safe, singleton, block, questions).await
     }
 
-    async fn newest_block_and_singleton(
-        &self,
-        safe: Address,
-    ) -> Result<(BlockRef, Address), ChainError> {
+    async fn newest_block_and_singleton(&self, safe: Address) -> Result<(BlockRef, Address), ChainError> {
         let mut batch = self.batch();
         let block = batch.ask::<_, Option<Block>>("eth_getBlockByNumber", &("latest", false))?;
         let slot = U256::from_be_bytes(SINGLETON_SLOT.0);
-        let singleton =
-            batch.ask::<_, U256>("eth_getStorageAt", &(safe, slot, BlockId::latest()))?;
+        let singleton = batch.ask::<_, U256>("eth_getStorageAt", &(safe, slot, BlockId::latest()))?;
         batch.send().await?;
         let block = self.answer("eth_getBlockByNumber", block).await?;
         let block = block.ok_or_else(|| self.bad_answer("the newest block", "it is missing"))?;
@@ -79,10 +72,7 @@ impl Rpc {
         questions: Questions,
     ) -> Result<Observation, ChainError> {
         let at = BlockId::from(block.hash);
-        let not_a_safe = |reason: &str| ChainError::NotASafe {
-            account: safe,
-            reason: reason.to_owned(),
-        };
+        let not_a_safe = |reason: &str| ChainError::NotASafe { account: safe, reason: reason.to_owned() };
         let code = self.answer("eth_getCode", questions.account_code).await?;
         let account_code_hash = hash_of_code(&code).ok_or(ChainError::NoContract(safe))?;
 
@@ -100,23 +90,17 @@ impl Rpc {
             // The singleton changed between the two round trips.
             self.code_hash(singleton, at).await?
         };
-        let singleton_code_hash = singleton_code_hash
-            .ok_or_else(|| not_a_safe("there is no code at the singleton in its slot 0"))?;
+        let singleton_code_hash =
+            singleton_code_hash.ok_or_else(|| not_a_safe("there is no code at the singleton in its slot 0"))?;
 
         let version = self.view(safe, questions.version).await?;
         let version = self.decode::<ISafe::VERSIONCall>(&version)?;
-        let version: SafeVersion = version
-            .parse()
-            .map_err(|error| not_a_safe(&format!("{error}")))?;
-        let owners =
-            self.decode::<ISafe::getOwnersCall>(&self.view(safe, questions.owners).await?)?;
-        let threshold =
-            self.decode::<ISafe::getThresholdCall>(&self.view(safe, questions.threshold).await?)?;
-        let threshold = u32::try_from(threshold)
-            .map_err(|_| not_a_safe("its threshold has no sensible size"))?;
+        let version: SafeVersion = version.parse().map_err(|error| not_a_safe(&format!("{error}")))?;
+        let owners = self.decode::<ISafe::getOwnersCall>(&self.view(safe, questions.owners).await?)?;
+        let threshold = self.decode::<ISafe::getThresholdCall>(&self.view(safe, questions.threshold).await?)?;
+        let threshold = u32::try_from(threshold).map_err(|_| not_a_safe("its threshold has no sensible size"))?;
         let nonce = self.decode::<ISafe::nonceCall>(&self.view(safe, questions.nonce).await?)?;
-        let page = self
-            .decode::<ISafe::getModulesPaginatedCall>(&self.view(safe, questions.modules).await?)?;
+        let page = self.decode::<ISafe::getModulesPaginatedCall>(&self.view(safe, questions.modules).await?)?;
         let modules = self.further_modules(safe, page, at).await?;
         Ok(Observation {
             block,
@@ -158,18 +142,12 @@ impl Rpc {
         while next != SENTINEL && next != Address::ZERO {
             if modules.len() >= MODULES_MAX {
                 let reason = format!("it lists more than {MODULES_MAX} modules");
-                return Err(ChainError::NotASafe {
-                    account: safe,
-                    reason,
-                });
+                return Err(ChainError::NotASafe { account: safe, reason });
             }
             // 1.1.1 to 1.3.0 give as `next` the first module of the next page, which that page then leaves
             // out; 1.4.1 and later give the last of this page. Asking from the last one suits both.
             let start = modules.last().copied().unwrap_or(next);
-            let page = ISafe::getModulesPaginatedCall {
-                start,
-                pageSize: U256::from(MODULES_PER_PAGE),
-            };
+            let page = ISafe::getModulesPaginatedCall { start, pageSize: U256::from(MODULES_PER_PAGE) };
             let page = self.call(safe, &page, at).await?;
             modules.extend(page.modules);
             next = page.next;
@@ -183,12 +161,7 @@ impl Rpc {
     }
 
     /// The hash of a Safe transaction as the Safe computes it (`getTransactionHash`), to be equal to ours.
-    pub async fn safe_tx_hash_on_chain(
-        &self,
-        safe: Address,
-        tx: &SafeTx,
-        at: BlockId,
-    ) -> Result<B256, ChainError> {
+    pub async fn safe_tx_hash_on_chain(&self, safe: Address, tx: &SafeTx, at: BlockId) -> Result<B256, ChainError> {
         let call = ISafe::getTransactionHashCall {
             to: tx.to,
             value: tx.value,
@@ -211,16 +184,8 @@ fn ask_everything(
     singleton: Address,
     at: BlockId,
 ) -> Result<Questions, ChainError> {
-    let slots = [
-        SINGLETON_SLOT,
-        GUARD_SLOT,
-        MODULE_GUARD_SLOT,
-        FALLBACK_HANDLER_SLOT,
-    ];
-    let modules = ISafe::getModulesPaginatedCall {
-        start: SENTINEL,
-        pageSize: U256::from(MODULES_PER_PAGE),
-    };
+    let slots = [SINGLETON_SLOT, GUARD_SLOT, MODULE_GUARD_SLOT, FALLBACK_HANDLER_SLOT];
+    let modules = ISafe::getModulesPaginatedCall { start: SENTINEL, pageSize: U256::from(MODULES_PER_PAGE) };
     Ok(Questions {
         account_code: batch.ask("eth_getCode", &(safe, at))?,
         singleton_code: batch.ask("eth_getCode", &(singleton, at))?,

@@ -34,11 +34,7 @@ impl Quorum {
         let connected = try_join_all(urls.iter().map(|url| Rpc::connect_to(chain_id, url))).await?;
         let mut endpoints = connected.into_iter();
         let first = endpoints.next().ok_or(ChainError::NoEndpoint(chain_id))?;
-        Ok(Self {
-            chain_id,
-            first,
-            others: endpoints.collect(),
-        })
+        Ok(Self { chain_id, first, others: endpoints.collect() })
     }
 
     /// The chain.
@@ -62,14 +58,9 @@ impl Quorum {
         // Two addresses of one host are one opinion.
         let hosts: BTreeSet<&str> = self.endpoints().map(Rpc::host).collect();
         if hosts.len() < 2 && !is_test_chain(self.chain_id) {
-            return Err(ChainError::TooFewEndpoints {
-                chain_id: self.chain_id,
-                configured: hosts.len(),
-            });
+            return Err(ChainError::TooFewEndpoints { chain_id: self.chain_id, configured: hosts.len() });
         }
-        Ok(Finality {
-            endpoints: self.endpoints().collect(),
-        })
+        Ok(Finality { endpoints: self.endpoints().collect() })
     }
 }
 
@@ -96,11 +87,7 @@ impl Finality<'_> {
     ///
     /// `None` while any endpoint does not have it, has it in another block, or has too few blocks above it.
     /// Two endpoints that tell different contents of the same block are an error: one of them lies.
-    pub async fn confirmed_receipt(
-        &self,
-        tx_hash: B256,
-        depth: u64,
-    ) -> Result<Option<Receipt>, ChainError> {
+    pub async fn confirmed_receipt(&self, tx_hash: B256, depth: u64) -> Result<Option<Receipt>, ChainError> {
         let receipts = try_join_all(self.endpoints.iter().map(|rpc| rpc.receipt(tx_hash))).await?;
         let Some(receipts) = receipts.into_iter().collect::<Option<Vec<Receipt>>>() else {
             return Ok(None);
@@ -113,74 +100,41 @@ impl Finality<'_> {
                 return Ok(None);
             }
             if *other != receipt {
-                return Err(
-                    self.disagreement(rpc, &format!("the receipt of transaction {tx_hash}"))
-                );
+                return Err(self.disagreement(rpc, &format!("the receipt of transaction {tx_hash}")));
             }
         }
         // Asked after the receipts: a receipt from a block that was replaced meanwhile shows here.
-        let deep = try_join_all(
-            self.endpoints
-                .iter()
-                .map(|rpc| is_deep(rpc, &receipt, depth)),
-        )
-        .await?;
+        let deep = try_join_all(self.endpoints.iter().map(|rpc| is_deep(rpc, &receipt, depth))).await?;
         Ok(deep.into_iter().all(|deep| deep).then_some(receipt))
     }
 
     /// The Safe's nonce in the final block: every nonce below it has been consumed for good.
-    pub async fn final_safe_nonce(
-        &self,
-        safe: Address,
-        depth: u64,
-    ) -> Result<Option<U256>, ChainError> {
+    pub async fn final_safe_nonce(&self, safe: Address, depth: u64) -> Result<Option<U256>, ChainError> {
         let Some(block) = self.final_block(depth).await? else {
             return Ok(None);
         };
         let at = BlockId::from(block.hash);
-        let nonces = try_join_all(
-            self.endpoints
-                .iter()
-                .map(|rpc| rpc.call(safe, &ISafe::nonceCall {}, at)),
-        )
-        .await?;
+        let nonces = try_join_all(self.endpoints.iter().map(|rpc| rpc.call(safe, &ISafe::nonceCall {}, at))).await?;
         match agreed(&nonces) {
             Some(nonce) => Ok(Some(*nonce)),
             None => {
-                let other = self
-                    .endpoints
-                    .iter()
-                    .zip(&nonces)
-                    .find(|(_, nonce)| Some(*nonce) != nonces.first());
+                let other = self.endpoints.iter().zip(&nonces).find(|(_, nonce)| Some(*nonce) != nonces.first());
                 let rpc = other.map_or(self.endpoints[0], |(rpc, _)| *rpc);
-                Err(self.disagreement(
-                    rpc,
-                    &format!("the nonce of Safe {safe} in block {}", block.number),
-                ))
+                Err(self.disagreement(rpc, &format!("the nonce of Safe {safe} in block {}", block.number)))
             }
         }
     }
 
     fn disagreement(&self, rpc: &Rpc, what: &str) -> ChainError {
-        let first = self
-            .endpoints
-            .first()
-            .map_or_else(String::new, |rpc| rpc.host().to_owned());
-        ChainError::Disagreement {
-            first,
-            second: rpc.host().to_owned(),
-            what: what.to_owned(),
-        }
+        let first = self.endpoints.first().map_or_else(String::new, |rpc| rpc.host().to_owned());
+        ChainError::Disagreement { first, second: rpc.host().to_owned(), what: what.to_owned() }
     }
 }
 
 async fn is_deep(rpc: &Rpc, receipt: &Receipt, depth: u64) -> Result<bool, ChainError> {
     let head = rpc.block_number().await?;
     let needed = receipt.block_number.saturating_add(depth.saturating_sub(1));
-    Ok(head >= needed
-        && rpc
-            .is_canonical(receipt.block_number, receipt.block_hash)
-            .await?)
+    Ok(head >= needed && rpc.is_canonical(receipt.block_number, receipt.block_hash).await?)
 }
 
 /// The one value that all have.

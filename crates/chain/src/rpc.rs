@@ -70,11 +70,7 @@ impl Rpc {
             (name, None) => name.to_owned(),
         };
         let client = RpcClient::new(Http::with_client(http_client(&host)?, url), false);
-        let mut rpc = Self {
-            client,
-            host,
-            chain_id: 0,
-        };
+        let mut rpc = Self { client, host, chain_id: 0 };
         rpc.chain_id = rpc.ask::<_, U64>("eth_chainId", ()).await?.to();
         Ok(rpc)
     }
@@ -83,11 +79,7 @@ impl Rpc {
     pub async fn connect_to(chain_id: u64, url: &str) -> Result<Self, ChainError> {
         let rpc = Self::connect(url).await?;
         if rpc.chain_id != chain_id {
-            return Err(ChainError::OtherChain {
-                host: rpc.host,
-                expected: chain_id,
-                found: rpc.chain_id,
-            });
+            return Err(ChainError::OtherChain { host: rpc.host, expected: chain_id, found: rpc.chain_id });
         }
         Ok(rpc)
     }
@@ -110,16 +102,12 @@ impl Rpc {
     /// The newest block.
     pub async fn latest_block(&self) -> Result<BlockRef, ChainError> {
         let block: Option<Block> = self.ask("eth_getBlockByNumber", ("latest", false)).await?;
-        block
-            .map(|block| block_ref(&block))
-            .ok_or_else(|| self.bad_answer("the newest block", "it is missing"))
+        block.map(|block| block_ref(&block)).ok_or_else(|| self.bad_answer("the newest block", "it is missing"))
     }
 
     /// The canonical block of a height; `None` when the chain is not that long.
     pub async fn block_at(&self, number: u64) -> Result<Option<BlockRef>, ChainError> {
-        let block: Option<Block> = self
-            .ask("eth_getBlockByNumber", (U64::from(number), false))
-            .await?;
+        let block: Option<Block> = self.ask("eth_getBlockByNumber", (U64::from(number), false)).await?;
         Ok(block.map(|block| block_ref(&block)))
     }
 
@@ -129,23 +117,12 @@ impl Rpc {
     }
 
     /// An account's holding of a token, in base units.
-    pub async fn token_balance(
-        &self,
-        token: Address,
-        account: Address,
-        at: BlockId,
-    ) -> Result<U256, ChainError> {
-        self.call(token, &IERC20::balanceOfCall { owner: account }, at)
-            .await
+    pub async fn token_balance(&self, token: Address, account: Address, at: BlockId) -> Result<U256, ChainError> {
+        self.call(token, &IERC20::balanceOfCall { owner: account }, at).await
     }
 
     /// Native coin and several tokens of an account at one block: one round trip.
-    pub async fn balances(
-        &self,
-        account: Address,
-        tokens: &[Address],
-        at: BlockId,
-    ) -> Result<Balances, ChainError> {
+    pub async fn balances(&self, account: Address, tokens: &[Address], at: BlockId) -> Result<Balances, ChainError> {
         let mut batch = self.batch();
         let native = batch.ask::<_, U256>("eth_getBalance", &(account, at))?;
         let held = tokens
@@ -156,9 +133,7 @@ impl Rpc {
         let native_wei = self.answer("eth_getBalance", native).await?;
         let mut tokens = Vec::with_capacity(held.len());
         for waiter in held {
-            tokens.push(
-                self.decode::<IERC20::balanceOfCall>(&self.answer("balanceOf", waiter).await?)?,
-            );
+            tokens.push(self.decode::<IERC20::balanceOfCall>(&self.answer("balanceOf", waiter).await?)?);
         }
         Ok(Balances { native_wei, tokens })
     }
@@ -177,37 +152,25 @@ impl Rpc {
             return Err(ChainError::NoContract(token));
         }
         let symbol = self.answer("symbol()", symbol).await?;
-        Ok(TokenFacts {
-            decimals: self.decode::<IERC20::decimalsCall>(&decimals)?,
-            symbol: self.symbol(&symbol)?,
-        })
+        Ok(TokenFacts { decimals: self.decode::<IERC20::decimalsCall>(&decimals)?, symbol: self.symbol(&symbol)? })
     }
 
     fn symbol(&self, data: &Bytes) -> Result<String, ChainError> {
         if data.len() == 32 {
             let end = data.iter().position(|byte| *byte == 0).unwrap_or(32);
-            return String::from_utf8(data[..end].to_vec())
-                .map_err(|_| self.bad_answer("symbol()", "it is not text"));
+            return String::from_utf8(data[..end].to_vec()).map_err(|_| self.bad_answer("symbol()", "it is not text"));
         }
         self.decode::<IERC20::symbolCall>(data)
     }
 
     /// Keccak-256 of the code at an address; `None` when there is none.
-    pub async fn code_hash(
-        &self,
-        address: Address,
-        at: BlockId,
-    ) -> Result<Option<B256>, ChainError> {
+    pub async fn code_hash(&self, address: Address, at: BlockId) -> Result<Option<B256>, ChainError> {
         let code: Bytes = self.ask("eth_getCode", (address, at)).await?;
         Ok(hash_of_code(&code))
     }
 
     /// One request by name.
-    pub(crate) async fn ask<P: RpcSend, R: RpcRecv>(
-        &self,
-        method: &'static str,
-        params: P,
-    ) -> Result<R, ChainError> {
+    pub(crate) async fn ask<P: RpcSend, R: RpcRecv>(&self, method: &'static str, params: P) -> Result<R, ChainError> {
         self.client
             .request(method, params)
             .await
@@ -215,12 +178,7 @@ impl Rpc {
     }
 
     /// A view function of a contract.
-    pub(crate) async fn call<C: SolCall>(
-        &self,
-        to: Address,
-        call: &C,
-        at: BlockId,
-    ) -> Result<C::Return, ChainError> {
+    pub(crate) async fn call<C: SolCall>(&self, to: Address, call: &C, at: BlockId) -> Result<C::Return, ChainError> {
         let request = call_request(to, call);
         let data: Bytes = self
             .client
@@ -235,34 +193,20 @@ impl Rpc {
 
     /// Several requests in one round trip.
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch {
-            requests: self.client.new_batch(),
-            host: &self.host,
-        }
+        Batch { requests: self.client.new_batch(), host: &self.host }
     }
 
     /// The answer to one request of a batch that was sent.
-    pub(crate) async fn answer<R: RpcRecv>(
-        &self,
-        what: &str,
-        waiter: Waiter<R>,
-    ) -> Result<R, ChainError> {
-        waiter
-            .await
-            .map_err(|error| ChainError::from_transport(&self.host, what, &error))
+    pub(crate) async fn answer<R: RpcRecv>(&self, what: &str, waiter: Waiter<R>) -> Result<R, ChainError> {
+        waiter.await.map_err(|error| ChainError::from_transport(&self.host, what, &error))
     }
 
     pub(crate) fn decode<C: SolCall>(&self, data: &[u8]) -> Result<C::Return, ChainError> {
-        C::abi_decode_returns_validate(data)
-            .map_err(|error| self.bad_answer(C::SIGNATURE, &error.to_string()))
+        C::abi_decode_returns_validate(data).map_err(|error| self.bad_answer(C::SIGNATURE, &error.to_string()))
     }
 
     pub(crate) fn bad_answer(&self, what: &str, reason: &str) -> ChainError {
-        ChainError::BadAnswer {
-            host: self.host.clone(),
-            what: what.to_owned(),
-            reason: reason.to_owned(),
-        }
+        ChainError::BadAnswer { host: self.host.clone(), what: what.to_owned(), reason: reason.to_owned() }
     }
 }
 
@@ -278,34 +222,22 @@ impl Batch<'_> {
         method: &'static str,
         params: &P,
     ) -> Result<Waiter<R>, ChainError> {
-        self.requests
-            .add_call(method, params)
-            .map_err(|error| ChainError::from_transport(self.host, method, &error))
+        self.requests.add_call(method, params).map_err(|error| ChainError::from_transport(self.host, method, &error))
     }
 
     /// A view function; the answer is decoded by [`Rpc::decode`].
-    pub(crate) fn call<C: SolCall>(
-        &mut self,
-        to: Address,
-        call: &C,
-        at: BlockId,
-    ) -> Result<Waiter<Bytes>, ChainError> {
+    pub(crate) fn call<C: SolCall>(&mut self, to: Address, call: &C, at: BlockId) -> Result<Waiter<Bytes>, ChainError> {
         self.ask("eth_call", &(call_request(to, call), at))
     }
 
     pub(crate) async fn send(self) -> Result<(), ChainError> {
         let host = self.host;
-        self.requests
-            .send()
-            .await
-            .map_err(|error| ChainError::from_transport(host, "a batch of requests", &error))
+        self.requests.send().await.map_err(|error| ChainError::from_transport(host, "a batch of requests", &error))
     }
 }
 
 pub(crate) fn call_request<C: SolCall>(to: Address, call: &C) -> TransactionRequest {
-    TransactionRequest::default()
-        .with_to(to)
-        .with_input(call.abi_encode())
+    TransactionRequest::default().with_to(to).with_input(call.abi_encode())
 }
 
 pub(crate) fn hash_of_code(code: &[u8]) -> Option<B256> {
@@ -325,13 +257,8 @@ fn http_client(host: &str) -> Result<reqwest::Client, ChainError> {
     // reqwest is built without a default provider, so that there is one TLS library in the house; that the
     // provider is set already, by main or by an earlier connection, is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .timeout(REQUEST_TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT);
-    if ["127.0.0.1", "localhost", "[::1]"]
-        .iter()
-        .any(|local| host.starts_with(local))
-    {
+    let mut builder = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+    if ["127.0.0.1", "localhost", "[::1]"].iter().any(|local| host.starts_with(local)) {
         // A proxy of the environment cannot reach this machine's own chain.
         builder = builder.no_proxy();
     }

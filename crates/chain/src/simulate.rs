@@ -67,12 +67,7 @@ pub struct FailingCall {
 ///
 /// The Safe's storage is overridden for the call alone: an owner that signs by being the caller, threshold
 /// 1, and the nonce of `tx`. Guards run as they would.
-pub async fn simulate_leg(
-    rpc: &Rpc,
-    safe: Address,
-    tx: &SafeTx,
-    at: BlockId,
-) -> Result<Simulation, ChainError> {
+pub async fn simulate_leg(rpc: &Rpc, safe: Address, tx: &SafeTx, at: BlockId) -> Result<Simulation, ChainError> {
     let calldata = exec_transaction(tx, &OwnerSignature::prevalidated(SIMULATED_OWNER).bytes);
     let request = TransactionRequest::default()
         .with_from(SIMULATED_OWNER)
@@ -86,37 +81,22 @@ pub async fn simulate_leg(
     let mut batch = rpc.batch();
     let plain = batch.ask::<_, Bytes>("eth_call", &(&request, at, &with_guard))?;
     let unguarded = batch.ask::<_, Bytes>("eth_call", &(&request, at, &bare))?;
-    let guard = batch.ask::<_, U256>(
-        "eth_getStorageAt",
-        &(safe, U256::from_be_bytes(GUARD_SLOT.0), at),
-    )?;
-    let block =
-        json!({ "blockStateCalls": [{ "stateOverrides": &with_guard, "calls": [&request] }] });
+    let guard = batch.ask::<_, U256>("eth_getStorageAt", &(safe, U256::from_be_bytes(GUARD_SLOT.0), at))?;
+    let block = json!({ "blockStateCalls": [{ "stateOverrides": &with_guard, "calls": [&request] }] });
     let traced = batch.ask::<_, Value>("eth_simulateV1", &(block, at))?;
     batch.send().await?;
 
     let outcome = outcome(rpc, rpc.answer("the simulation", plain).await)?;
     let unguarded = rpc.answer("the simulation", unguarded).await;
     let has_guard = !rpc.answer("eth_getStorageAt", guard).await?.is_zero();
-    let without_guard = if has_guard {
-        Some(self::outcome(rpc, unguarded)?)
-    } else {
-        None
-    };
+    let without_guard = if has_guard { Some(self::outcome(rpc, unguarded)?) } else { None };
     let (logs, gas_used) = match rpc.answer("eth_simulateV1", traced).await {
         Ok(answer) => traced_call(&answer),
         // Not every node knows the method; the outcome above does not depend on it.
-        Err(
-            ChainError::Refused { .. } | ChainError::Reverted { .. } | ChainError::BadAnswer { .. },
-        ) => (None, None),
+        Err(ChainError::Refused { .. } | ChainError::Reverted { .. } | ChainError::BadAnswer { .. }) => (None, None),
         Err(other) => return Err(other),
     };
-    Ok(Simulation {
-        outcome,
-        without_guard,
-        logs,
-        gas_used,
-    })
+    Ok(Simulation { outcome, without_guard, logs, gas_used })
 }
 
 /// Names the calls of a leg that fail when the Safe makes each of them alone: one round trip.
@@ -145,19 +125,11 @@ pub async fn failing_calls(
         match rpc.answer("the call", waiter).await {
             // A token may say "no" by returning false instead of reverting.
             Ok(answer) if !call.data.is_empty() && bool::abi_decode(&answer) == Ok(false) => {
-                failing.push(FailingCall {
-                    position,
-                    reason: "the token returns false".to_owned(),
-                });
+                failing.push(FailingCall { position, reason: "the token returns false".to_owned() });
             }
             Ok(_) => {}
-            Err(ChainError::Reverted { reason, .. }) => {
-                failing.push(FailingCall { position, reason })
-            }
-            Err(ChainError::Refused { message, .. }) => failing.push(FailingCall {
-                position,
-                reason: message,
-            }),
+            Err(ChainError::Reverted { reason, .. }) => failing.push(FailingCall { position, reason }),
+            Err(ChainError::Refused { message, .. }) => failing.push(FailingCall { position, reason: message }),
             Err(other) => return Err(other),
         }
     }
@@ -212,15 +184,11 @@ fn word(value: U256) -> B256 {
 
 fn outcome(rpc: &Rpc, answer: Result<Bytes, ChainError>) -> Result<SimulatedOutcome, ChainError> {
     match answer {
-        Ok(data) if rpc.decode::<ISafe::execTransactionCall>(&data)? => {
-            Ok(SimulatedOutcome::Succeeds)
-        }
+        Ok(data) if rpc.decode::<ISafe::execTransactionCall>(&data)? => Ok(SimulatedOutcome::Succeeds),
         Ok(_) => Ok(SimulatedOutcome::FailsInside),
         Err(ChainError::Reverted { reason, .. }) => Ok(SimulatedOutcome::Reverts { reason }),
         // Out of gas and the like come as plain errors.
-        Err(ChainError::Refused { message, .. }) => {
-            Ok(SimulatedOutcome::Reverts { reason: message })
-        }
+        Err(ChainError::Refused { message, .. }) => Ok(SimulatedOutcome::Reverts { reason: message }),
         Err(other) => Err(other),
     }
 }
@@ -228,23 +196,15 @@ fn outcome(rpc: &Rpc, answer: Result<Bytes, ChainError>) -> Result<SimulatedOutc
 /// Logs and gas of the one call in an answer to `eth_simulateV1`; neither when its shape is unknown.
 fn traced_call(answer: &Value) -> (Option<Vec<ReceiptLog>>, Option<u64>) {
     let call = &answer[0]["calls"][0];
-    let gas_used = call["gasUsed"]
-        .as_str()
-        .and_then(|hex| u64::from_str_radix(hex.trim_start_matches("0x"), 16).ok());
+    let gas_used = call["gasUsed"].as_str().and_then(|hex| u64::from_str_radix(hex.trim_start_matches("0x"), 16).ok());
     let log = |(index, log): (usize, &Value)| -> Option<ReceiptLog> {
         Some(ReceiptLog {
             address: log["address"].as_str()?.parse().ok()?,
-            topics: log["topics"]
-                .as_array()?
-                .iter()
-                .map(|t| t.as_str()?.parse().ok())
-                .collect::<Option<_>>()?,
+            topics: log["topics"].as_array()?.iter().map(|t| t.as_str()?.parse().ok()).collect::<Option<_>>()?,
             data: log["data"].as_str()?.parse().ok()?,
             log_index: u64::try_from(index).ok()?,
         })
     };
-    let logs = call["logs"]
-        .as_array()
-        .and_then(|logs| logs.iter().enumerate().map(log).collect());
+    let logs = call["logs"].as_array().and_then(|logs| logs.iter().enumerate().map(log).collect());
     (logs, gas_used)
 }

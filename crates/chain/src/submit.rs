@@ -60,10 +60,7 @@ pub async fn prepare_execution(
     fee_cap_wei: U256,
 ) -> Result<Prepared, ChainError> {
     let sender = executor.address();
-    let request = TransactionRequest::default()
-        .with_from(sender)
-        .with_to(safe)
-        .with_input(calldata.clone());
+    let request = TransactionRequest::default().with_from(sender).with_to(safe).with_input(calldata.clone());
     let mut batch = rpc.batch();
     let gas = batch.ask::<_, U64>("eth_estimateGas", &(request, "latest"))?;
     let nonce = batch.ask::<_, U64>("eth_getTransactionCount", &(sender, "pending"))?;
@@ -75,14 +72,9 @@ pub async fn prepare_execution(
     let gas: u64 = rpc.answer("the estimate of the execution", gas).await?.to();
     let executor_nonce: u64 = rpc.answer("eth_getTransactionCount", nonce).await?.to();
     let block = rpc.answer("eth_getBlockByNumber", block).await?;
-    let base_fee = block
-        .and_then(|block| block_ref(&block).base_fee_wei)
-        .ok_or_else(|| {
-            rpc.bad_answer(
-                "the newest block",
-                "it has no base fee, and older fee rules are not supported",
-            )
-        })?;
+    let base_fee = block.and_then(|block| block_ref(&block).base_fee_wei).ok_or_else(|| {
+        rpc.bad_answer("the newest block", "it has no base fee, and older fee rules are not supported")
+    })?;
     let tip: u128 = rpc.answer("eth_maxPriorityFeePerGas", tip).await?.to();
     let balance_wei = rpc.answer("eth_getBalance", balance).await?;
 
@@ -91,17 +83,10 @@ pub async fn prepare_execution(
     let max_fee = u128::from(base_fee).saturating_mul(2).saturating_add(tip);
     let cost_wei = U256::from(gas_limit).saturating_mul(U256::from(max_fee));
     if cost_wei > fee_cap_wei {
-        return Err(ChainError::FeeCap {
-            cost_wei,
-            cap_wei: fee_cap_wei,
-        });
+        return Err(ChainError::FeeCap { cost_wei, cap_wei: fee_cap_wei });
     }
     if balance_wei < cost_wei {
-        return Err(ChainError::ExecutorBalance {
-            executor: sender,
-            balance_wei,
-            cost_wei,
-        });
+        return Err(ChainError::ExecutorBalance { executor: sender, balance_wei, cost_wei });
     }
     let transaction = TxEip1559 {
         chain_id: rpc.chain_id(),
@@ -118,10 +103,7 @@ pub async fn prepare_execution(
 }
 
 /// Signs a transaction as `executor`.
-pub(crate) fn sign(
-    executor: &PrivateKeySigner,
-    transaction: TxEip1559,
-) -> Result<Prepared, ChainError> {
+pub(crate) fn sign(executor: &PrivateKeySigner, transaction: TxEip1559) -> Result<Prepared, ChainError> {
     let signature = executor.sign_hash_sync(&transaction.signature_hash())?;
     let prepared = |raw: Bytes, tx: &TxEip1559| Prepared {
         tx_hash: keccak256(&raw),
@@ -153,10 +135,7 @@ pub async fn broadcast(rpc: &Rpc, raw: &Bytes) -> Result<Broadcast, ChainError> 
     let refusal = match rpc.ask::<_, B256>("eth_sendRawTransaction", (raw,)).await {
         Ok(hash) if hash == tx_hash => return Ok(Broadcast::Accepted),
         Ok(hash) => {
-            return Err(rpc.bad_answer(
-                "eth_sendRawTransaction",
-                &format!("it names {hash}, not {tx_hash}"),
-            ));
+            return Err(rpc.bad_answer("eth_sendRawTransaction", &format!("it names {hash}, not {tx_hash}")));
         }
         Err(refusal @ (ChainError::Refused { .. } | ChainError::Reverted { .. })) => refusal,
         Err(other) => return Err(other),
@@ -183,9 +162,6 @@ mod tests {
     fn gas_gets_a_fifth_more_but_never_passes_the_cap() {
         assert_eq!(limit_gas(100_000, TX_GAS_CAP).expect("fits"), 120_000);
         assert_eq!(limit_gas(16_000_000, TX_GAS_CAP).expect("fits"), TX_GAS_CAP);
-        assert!(matches!(
-            limit_gas(TX_GAS_CAP + 1, TX_GAS_CAP),
-            Err(ChainError::GasCap { .. })
-        ));
+        assert!(matches!(limit_gas(TX_GAS_CAP + 1, TX_GAS_CAP), Err(ChainError::GasCap { .. })));
     }
 }

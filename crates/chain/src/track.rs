@@ -7,9 +7,7 @@ use alloy::consensus::Transaction as _;
 use alloy::primitives::{Address, B256, Bytes, U64, U256};
 use alloy::rpc::types::{Block, Filter, Log, Topic, Transaction, TransactionReceipt};
 use alloy::sol_types::SolEvent;
-use safe::evidence::{
-    EXECUTION_FAILED_1_0_0, EXECUTION_FAILURE, EXECUTION_SUCCESS, ReceiptLog, TRANSFER,
-};
+use safe::evidence::{EXECUTION_FAILED_1_0_0, EXECUTION_FAILURE, EXECUTION_SUCCESS, ReceiptLog, TRANSFER};
 use safe::execution::decode_exec_transaction;
 use safe::{PayoutCall, SafeTx};
 use serde::{Deserialize, Serialize};
@@ -110,20 +108,13 @@ pub struct ExecutedCalls {
 impl Rpc {
     /// The receipt of a transaction; `None` while it is not mined.
     pub async fn receipt(&self, tx_hash: B256) -> Result<Option<Receipt>, ChainError> {
-        let receipt: Option<TransactionReceipt> =
-            self.ask("eth_getTransactionReceipt", (tx_hash,)).await?;
-        receipt
-            .map(|receipt| self.read_receipt(&receipt))
-            .transpose()
+        let receipt: Option<TransactionReceipt> = self.ask("eth_getTransactionReceipt", (tx_hash,)).await?;
+        receipt.map(|receipt| self.read_receipt(&receipt)).transpose()
     }
 
     /// The receipt of a transaction once it is mined; `None` when it is not within `patience`, which says
     /// nothing about what becomes of it later.
-    pub async fn wait_for_receipt(
-        &self,
-        tx_hash: B256,
-        patience: Duration,
-    ) -> Result<Option<Receipt>, ChainError> {
+    pub async fn wait_for_receipt(&self, tx_hash: B256, patience: Duration) -> Result<Option<Receipt>, ChainError> {
         let deadline = Instant::now() + patience;
         let mut pause = FIRST_POLL;
         loop {
@@ -144,35 +135,20 @@ impl Rpc {
         let mut batch = self.batch();
         let waiters = tx_hashes
             .iter()
-            .map(|hash| {
-                batch.ask::<_, Option<TransactionReceipt>>("eth_getTransactionReceipt", &(hash,))
-            })
+            .map(|hash| batch.ask::<_, Option<TransactionReceipt>>("eth_getTransactionReceipt", &(hash,)))
             .collect::<Result<Vec<_>, _>>()?;
         batch.send().await?;
         let mut receipts = Vec::with_capacity(waiters.len());
         for waiter in waiters {
             let receipt = self.answer("eth_getTransactionReceipt", waiter).await?;
-            receipts.push(
-                receipt
-                    .map(|receipt| self.read_receipt(&receipt))
-                    .transpose()?,
-            );
+            receipts.push(receipt.map(|receipt| self.read_receipt(&receipt)).transpose()?);
         }
         Ok(receipts)
     }
 
     fn read_receipt(&self, receipt: &TransactionReceipt) -> Result<Receipt, ChainError> {
-        let missing = || {
-            self.bad_answer(
-                "eth_getTransactionReceipt",
-                "a mined transaction names no block",
-            )
-        };
-        let logs = receipt
-            .logs()
-            .iter()
-            .map(|log| self.read_log(log))
-            .collect::<Result<_, _>>()?;
+        let missing = || self.bad_answer("eth_getTransactionReceipt", "a mined transaction names no block");
+        let logs = receipt.logs().iter().map(|log| self.read_log(log)).collect::<Result<_, _>>()?;
         Ok(Receipt {
             tx_hash: receipt.transaction_hash,
             is_status_success: receipt.status(),
@@ -187,28 +163,14 @@ impl Rpc {
     }
 
     fn read_log(&self, log: &Log) -> Result<ReceiptLog, ChainError> {
-        let log_index = log
-            .log_index
-            .ok_or_else(|| self.bad_answer("a log", "it has no index"))?;
+        let log_index = log.log_index.ok_or_else(|| self.bad_answer("a log", "it has no index"))?;
         let topics = log.topics().to_vec();
-        Ok(ReceiptLog {
-            address: log.address(),
-            topics,
-            data: log.data().data.clone(),
-            log_index,
-        })
+        Ok(ReceiptLog { address: log.address(), topics, data: log.data().data.clone(), log_index })
     }
 
     /// Whether the block of this height still has this hash.
-    pub async fn is_canonical(
-        &self,
-        block_number: u64,
-        block_hash: B256,
-    ) -> Result<bool, ChainError> {
-        Ok(self
-            .block_at(block_number)
-            .await?
-            .is_some_and(|block| block.hash == block_hash))
+    pub async fn is_canonical(&self, block_number: u64, block_hash: B256) -> Result<bool, ChainError> {
+        Ok(self.block_at(block_number).await?.is_some_and(|block| block.hash == block_hash))
     }
 
     /// Transfers of these tokens out of the Safe, in chain order, both ends of the range included.
@@ -221,13 +183,7 @@ impl Rpc {
         from_block: u64,
         to_block: u64,
     ) -> Result<Vec<LoggedTransfer>, ChainError> {
-        self.transfers(
-            tokens,
-            |filter| filter.topic1(safe.into_word()),
-            from_block,
-            to_block,
-        )
-        .await
+        self.transfers(tokens, |filter| filter.topic1(safe.into_word()), from_block, to_block).await
     }
 
     /// Transfers of these tokens into the Safe and native coin that it logged receiving, in chain order.
@@ -241,28 +197,13 @@ impl Rpc {
         from_block: u64,
         to_block: u64,
     ) -> Result<Vec<LoggedTransfer>, ChainError> {
-        let mut found = self
-            .transfers(
-                tokens,
-                |filter| filter.topic2(safe.into_word()),
-                from_block,
-                to_block,
-            )
-            .await?;
-        let received = Filter::new()
-            .address(safe)
-            .event_signature(ISafe::SafeReceived::SIGNATURE_HASH);
+        let mut found = self.transfers(tokens, |filter| filter.topic2(safe.into_word()), from_block, to_block).await?;
+        let received = Filter::new().address(safe).event_signature(ISafe::SafeReceived::SIGNATURE_HASH);
         for log in self.logs(&received, from_block, to_block).await? {
             let event = ISafe::SafeReceived::decode_log_data(log.data())
                 .map_err(|error| self.bad_answer("SafeReceived", &error.to_string()))?;
             let (token, from, to, amount) = (None, event.sender, safe, event.value);
-            found.push(LoggedTransfer {
-                token,
-                from,
-                to,
-                amount,
-                place: self.place(&log)?,
-            });
+            found.push(LoggedTransfer { token, from, to, amount, place: self.place(&log)? });
         }
         found.sort_by_key(|transfer| (transfer.place.block_number, transfer.place.log_index));
         Ok(found)
@@ -277,11 +218,7 @@ impl Rpc {
     ) -> Result<Vec<LoggedTransfer>, ChainError> {
         let mut found = Vec::new();
         for tokens in tokens.chunks(TOKENS_PER_FILTER) {
-            let filter = narrow(
-                Filter::new()
-                    .address(tokens.to_vec())
-                    .event_signature(TRANSFER),
-            );
+            let filter = narrow(Filter::new().address(tokens.to_vec()).event_signature(TRANSFER));
             for log in self.logs(&filter, from_block, to_block).await? {
                 // Others log with the same topic 0: NFTs have a fourth topic and no data.
                 let ([_, from, to], data) = (log.topics(), &log.data().data) else {
@@ -310,11 +247,7 @@ impl Rpc {
         from_block: u64,
         to_block: u64,
     ) -> Result<Vec<ExecutedSafeTx>, ChainError> {
-        let outcomes = Topic::from(vec![
-            EXECUTION_SUCCESS,
-            EXECUTION_FAILURE,
-            EXECUTION_FAILED_1_0_0,
-        ]);
+        let outcomes = Topic::from(vec![EXECUTION_SUCCESS, EXECUTION_FAILURE, EXECUTION_FAILED_1_0_0]);
         let filter = Filter::new().address(safe).event_signature(outcomes);
         let mut found = Vec::new();
         for log in self.logs(&filter, from_block, to_block).await? {
@@ -324,11 +257,7 @@ impl Rpc {
                 return Err(self.bad_answer("the Safe's logs", "an execution names no hash"));
             };
             let is_success = log.topics().first() == Some(&EXECUTION_SUCCESS);
-            found.push(ExecutedSafeTx {
-                safe_tx_hash,
-                is_success,
-                place: self.place(&log)?,
-            });
+            found.push(ExecutedSafeTx { safe_tx_hash, is_success, place: self.place(&log)? });
         }
         Ok(found)
     }
@@ -357,11 +286,8 @@ impl Rpc {
     }
 
     async fn input_to(&self, tx_hash: B256, to: Address) -> Result<Option<Bytes>, ChainError> {
-        let transaction: Option<Transaction> =
-            self.ask("eth_getTransactionByHash", (tx_hash,)).await?;
-        Ok(transaction
-            .filter(|tx| tx.to() == Some(to))
-            .map(|tx| tx.input().clone()))
+        let transaction: Option<Transaction> = self.ask("eth_getTransactionByHash", (tx_hash,)).await?;
+        Ok(transaction.filter(|tx| tx.to() == Some(to)).map(|tx| tx.input().clone()))
     }
 
     /// Times of many blocks in one round trip, by number; blocks beyond the head are left out.
@@ -372,9 +298,7 @@ impl Rpc {
         let mut batch = self.batch();
         let waiters = numbers
             .iter()
-            .map(|number| {
-                batch.ask::<_, Option<Block>>("eth_getBlockByNumber", &(U64::from(*number), false))
-            })
+            .map(|number| batch.ask::<_, Option<Block>>("eth_getBlockByNumber", &(U64::from(*number), false)))
             .collect::<Result<Vec<_>, _>>()?;
         batch.send().await?;
         let mut blocks = HashMap::new();
@@ -387,12 +311,7 @@ impl Rpc {
     }
 
     /// All logs of a filter in a range, page by page; pages shrink when the endpoint refuses their size.
-    async fn logs(
-        &self,
-        filter: &Filter,
-        from_block: u64,
-        to_block: u64,
-    ) -> Result<Vec<Log>, ChainError> {
+    async fn logs(&self, filter: &Filter, from_block: u64, to_block: u64) -> Result<Vec<Log>, ChainError> {
         let mut found = Vec::new();
         let (mut from, mut page) = (from_block, BLOCKS_PER_PAGE);
         while from <= to_block {
@@ -428,14 +347,8 @@ impl Rpc {
 fn payments(tx: &SafeTx) -> Option<Vec<PayoutCall>> {
     if tx.operation == safe::Operation::DelegateCall {
         let is_batch = safe::deployments::is_multi_send_call_only(tx.to);
-        return is_batch
-            .then(|| safe::multisend::decode_payouts(&tx.data).ok())
-            .flatten();
+        return is_batch.then(|| safe::multisend::decode_payouts(&tx.data).ok()).flatten();
     }
-    let call = safe::Call {
-        to: tx.to,
-        value: tx.value,
-        data: tx.data.clone(),
-    };
+    let call = safe::Call { to: tx.to, value: tx.value, data: tx.data.clone() };
     PayoutCall::from_call(&call).ok().map(|call| vec![call])
 }

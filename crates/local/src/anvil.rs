@@ -135,9 +135,7 @@ impl Anvil {
         let mut attempt = 1;
         loop {
             match Self::start_on(options, free_port(0)?) {
-                Err(AnvilError::Ended { tail, .. })
-                    if attempt < PORT_ATTEMPTS && tail.contains("already in use") =>
-                {
+                Err(AnvilError::Ended { tail, .. }) if attempt < PORT_ATTEMPTS && tail.contains("already in use") => {
                     attempt += 1;
                 }
                 other => return other,
@@ -148,20 +146,11 @@ impl Anvil {
     fn start_on(options: &Options, port: u16) -> Result<Self, AnvilError> {
         let own_log = options.log_file.is_none();
         let log = options.log_file.clone().unwrap_or_else(|| {
-            std::env::temp_dir().join(format!(
-                "countersign-chain-{}-{port}.log",
-                std::process::id()
-            ))
+            std::env::temp_dir().join(format!("countersign-chain-{}-{port}.log", std::process::id()))
         });
         let child = process::spawn(command(options, port, &log)?)
             .map_err(|source| file_error("run", &options.binary, source))?;
-        let mut anvil = Self {
-            child,
-            port,
-            chain_id: options.chain_id,
-            log,
-            own_log,
-        };
+        let mut anvil = Self { child, port, chain_id: options.chain_id, log, own_log };
         anvil.wait_until_it_answers()?;
         Ok(anvil)
     }
@@ -172,28 +161,17 @@ impl Anvil {
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 let tail = process::log_tail(&self.log);
-                return Err(AnvilError::Ended {
-                    status: status.to_string(),
-                    log: self.log.clone(),
-                    tail,
-                });
+                return Err(AnvilError::Ended { status: status.to_string(), log: self.log.clone(), tail });
             }
             match ask_chain_id(self.port) {
                 Ok(answer) if answer.contains(&expected) => return Ok(()),
                 Ok(answer) if !answer.is_empty() => {
-                    return Err(AnvilError::OtherChain {
-                        port: self.port,
-                        expected: self.chain_id,
-                        answer,
-                    });
+                    return Err(AnvilError::OtherChain { port: self.port, expected: self.chain_id, answer });
                 }
                 _ => std::thread::sleep(Duration::from_millis(5)),
             }
         }
-        Err(AnvilError::Silent {
-            port: self.port,
-            log: self.log.clone(),
-        })
+        Err(AnvilError::Silent { port: self.port, log: self.log.clone() })
     }
 
     /// Where it answers JSON-RPC, e.g. `http://127.0.0.1:8545`.
@@ -256,10 +234,7 @@ fn command(options: &Options, port: u16, log: &Path) -> Result<Command, AnvilErr
         command.args(["--mnemonic", phrase]);
     }
     if let Some(state) = &options.state_file {
-        command
-            .arg("--state")
-            .arg(state)
-            .args(["--state-interval", &STATE_INTERVAL_SECS.to_string()]);
+        command.arg("--state").arg(state).args(["--state-interval", &STATE_INTERVAL_SECS.to_string()]);
     }
     Ok(command)
 }
@@ -268,9 +243,7 @@ fn command(options: &Options, port: u16, log: &Path) -> Result<Command, AnvilErr
 fn free_port(wanted: u16) -> Result<u16, AnvilError> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Err(AnvilError::PortTaken(wanted))
-        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(AnvilError::PortTaken(wanted)),
         Err(error) => Err(error.into()),
     }
 }
@@ -292,9 +265,5 @@ fn ask_chain_id(port: u16) -> io::Result<String> {
 }
 
 fn file_error(what: &'static str, path: &Path, source: io::Error) -> AnvilError {
-    AnvilError::File {
-        what,
-        path: path.to_owned(),
-        source,
-    }
+    AnvilError::File { what, path: path.to_owned(), source }
 }

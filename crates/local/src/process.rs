@@ -34,9 +34,7 @@ pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
         .unwrap_or_else(PoisonError::into_inner)
         .send((command, reply))
         .map_err(|_| io::Error::other("the thread that starts programs has ended"))?;
-    answer
-        .recv()
-        .map_err(|_| io::Error::other("the thread that starts programs has ended"))?
+    answer.recv().map_err(|_| io::Error::other("the thread that starts programs has ended"))?
 }
 
 fn start_keeper() -> Sender<Order> {
@@ -51,10 +49,7 @@ fn start_keeper() -> Sender<Order> {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "the parent-death signal can only be set between fork and exec"
-)]
+#[expect(unsafe_code, reason = "the parent-death signal can only be set between fork and exec")]
 fn interrupt_with_parent(command: &mut Command) {
     let parent = nix::unistd::getpid();
     // SAFETY: the closure calls only prctl and getppid, which are async-signal-safe, and allocates nothing.
@@ -63,9 +58,7 @@ fn interrupt_with_parent(command: &mut Command) {
             nix::sys::prctl::set_pdeathsig(Signal::SIGINT)?;
             // The parent may have died before the line above took effect.
             if nix::unistd::getppid() != parent {
-                return Err(io::Error::from_raw_os_error(
-                    nix::errno::Errno::ESRCH as i32,
-                ));
+                return Err(io::Error::from_raw_os_error(nix::errno::Errno::ESRCH as i32));
             }
             Ok(())
         });
@@ -102,9 +95,7 @@ pub(crate) fn is_alive(process: u32) -> bool {
 }
 
 fn pid(process: u32) -> io::Result<Pid> {
-    i32::try_from(process)
-        .map(Pid::from_raw)
-        .map_err(io::Error::other)
+    i32::try_from(process).map(Pid::from_raw).map_err(io::Error::other)
 }
 
 /// The last lines of a log, for an error message; empty when it cannot be read.
@@ -119,9 +110,6 @@ pub(crate) fn log_tail(path: &Path) -> String {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(6)..].join("\n")
 }

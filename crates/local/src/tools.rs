@@ -9,9 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ToolsError {
     /// Neither the variable nor a home folder says where to look.
-    #[error(
-        "There is no home folder to keep the tools in; set COUNTERSIGN_TOOLS to a folder, then run `./dev setup`."
-    )]
+    #[error("There is no home folder to keep the tools in; set COUNTERSIGN_TOOLS to a folder, then run `./dev setup`.")]
     NoHome,
     /// The file of one part is absent.
     #[error("{part} is missing (looked for {}); run `./dev setup`.", path.display())]
@@ -43,18 +41,14 @@ impl Tools {
         set("COUNTERSIGN_TOOLS")
             .map(PathBuf::from)
             .or_else(|| set("XDG_CACHE_HOME").map(cache))
-            .or_else(|| {
-                set("HOME").map(|home| cache(PathBuf::from(home).join(".cache").into_os_string()))
-            })
+            .or_else(|| set("HOME").map(|home| cache(PathBuf::from(home).join(".cache").into_os_string())))
             .map(Self::at)
             .ok_or(ToolsError::NoHome)
     }
 
     /// Uses a folder that the caller chose.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        Self { folder: folder.into() }
     }
 
     /// The folder itself.
@@ -67,21 +61,11 @@ impl Tools {
     /// `COUNTERSIGN_ANVIL` names another one, for machines that the registry has no build for; there an
     /// `anvil` on the PATH serves too.
     pub fn anvil(&self) -> Result<PathBuf, ToolsError> {
-        if let Some(chosen) =
-            std::env::var_os("COUNTERSIGN_ANVIL").filter(|value| !value.is_empty())
-        {
+        if let Some(chosen) = std::env::var_os("COUNTERSIGN_ANVIL").filter(|value| !value.is_empty()) {
             return present("The local chain (anvil)", PathBuf::from(chosen));
         }
-        let system = if cfg!(target_os = "macos") {
-            "darwin"
-        } else {
-            "linux"
-        };
-        let processor = if cfg!(target_arch = "aarch64") {
-            "arm64"
-        } else {
-            "amd64"
-        };
+        let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+        let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let packaged = self.module(&format!("@foundry-rs/anvil-{system}-{processor}/bin/anvil"));
         if packaged.is_file() {
             return Ok(packaged);
@@ -100,29 +84,19 @@ impl Tools {
             _ => return Err(ToolsError::UnknownContract(name.to_owned())),
         };
         let contracts = self.module("@safe-global/safe-contracts/build/artifacts/contracts");
-        present(
-            &format!("The Safe contract {name}"),
-            contracts.join(format!("{folder}{name}.sol/{name}.json")),
-        )
+        present(&format!("The Safe contract {name}"), contracts.join(format!("{folder}{name}.sol/{name}.json")))
     }
 
     /// The published addresses and code hashes of one Safe 1.4.1 contract, e.g. `multi_send_call_only`.
     pub fn safe_deployment(&self, file_stem: &str) -> Result<PathBuf, ToolsError> {
         let file = format!("@safe-global/safe-deployments/dist/assets/v1.4.1/{file_stem}.json");
-        present(
-            &format!("The published deployment of {file_stem}"),
-            self.module(&file),
-        )
+        present(&format!("The published deployment of {file_stem}"), self.module(&file))
     }
 
     /// The pre-signed transaction that deploys the Safe singleton factory on a chain.
     pub fn singleton_factory(&self, chain_id: u64) -> Result<PathBuf, ToolsError> {
-        let file =
-            format!("@safe-global/safe-singleton-factory/artifacts/{chain_id}/deployment.json");
-        present(
-            &format!("The Safe singleton factory of chain {chain_id}"),
-            self.module(&file),
-        )
+        let file = format!("@safe-global/safe-singleton-factory/artifacts/{chain_id}/deployment.json");
+        present(&format!("The Safe singleton factory of chain {chain_id}"), self.module(&file))
     }
 
     fn module(&self, path: &str) -> PathBuf {
@@ -134,10 +108,7 @@ fn present(part: &str, path: PathBuf) -> Result<PathBuf, ToolsError> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(ToolsError::Missing {
-        part: part.to_owned(),
-        path,
-    })
+    Err(ToolsError::Missing { part: part.to_owned(), path })
 }
 
 /// The first file of this name in a folder of the PATH.

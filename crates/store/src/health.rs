@@ -64,6 +64,11 @@ impl Db {
         .await?)
     }
 
+    /// The server's time, the only one that rows carry.
+    pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&self.pool).await?)
+    }
+
     /// Heartbeats, newest first.
     pub async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
         Ok(sqlx::query_as!(

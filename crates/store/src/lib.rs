@@ -4,6 +4,7 @@
 //! security; nothing here can do what the same login could not do in `psql`. Every row is proved
 //! again on load: what the schema rules out and yet appears is a named [`StoreError::Inconsistent`].
 
+mod administer;
 mod asset;
 mod batch;
 mod change;
@@ -22,6 +23,7 @@ mod row;
 mod safe;
 mod staff;
 
+pub use administer::{Administrator, LoginGroup};
 pub use asset::AssetRow;
 pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayoutRow, PlanLeg};
 pub use change::Change;

@@ -12,6 +12,7 @@ use crate::batch::{load, warnings};
 use crate::rebuild::{Rebuilt, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, money, time};
+use crate::worker::Problem;
 use crate::{AppError, Session};
 
 /// A batch with what this machine rebuilt of it; also what later use cases start from.
@@ -58,16 +59,18 @@ impl Loaded {
 pub async fn get(session: &Session, id: BatchId) -> Result<BatchDetail, AppError> {
     let loaded = Loaded::load(session, id).await?;
     let program = session.program_id();
-    let (approvals, evidence, colleagues, balances) = tokio::try_join!(
+    let (approvals, evidence, colleagues, balances, beats) = tokio::try_join!(
         session.db.approvals(program, id),
         session.db.evidence(program, Some(id)),
         session.db.colleagues(program),
         session.db.balances(program),
+        session.db.heartbeats(),
     )?;
     let leg_states: Vec<_> = loaded.progress.legs.iter().map(|l| l.state).collect();
     let facts = loaded.progress.facts(session, &loaded.row, &loaded.safe, &leg_states);
     let mut checks = checks(&loaded);
     checks.extend(balance_checks(&loaded, &balances)?);
+    checks.extend(problem_checks(&loaded, &beats));
     let row = &loaded.row;
     Ok(BatchDetail {
         summary: summary(session, row, &loaded.safe, &loaded.assets, &loaded.progress)?,
@@ -142,6 +145,18 @@ fn balance_checks(loaded: &Loaded, balances: &[store::BalanceRow]) -> Result<Vec
             })
         })
         .collect()
+}
+
+/// What executors and watchers say of a batch that is on its way.
+fn problem_checks(loaded: &Loaded, beats: &[store::Heartbeat]) -> Vec<contract::Check> {
+    if loaded.row.state != BatchState::Executing {
+        return Vec::new();
+    }
+    let id = loaded.row.id.to_string();
+    let problems =
+        beats.iter().filter_map(|b| serde_json::from_value::<Vec<Problem>>(b.detail.get("problems")?.clone()).ok());
+    let own = problems.flatten().filter(|p| p.batch_id == id);
+    own.map(|p| check(Level::Check, &format!("Leg {}", p.leg), format!("{}; it is tried again", p.reason))).collect()
 }
 
 pub(crate) fn line_views(loaded: &Loaded, evidence: &[EvidenceRow]) -> Result<Vec<PayoutLine>, AppError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use alloy_primitives::U256;
 use chain::Rpc;
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use domain::asset::Asset;
 use domain::id::{PayoutId, RunId};
 use domain::reconciliation::{
@@ -37,7 +37,7 @@ pub async fn run_with_file(session: &Session, path: &Path) -> Result<RunId, AppE
 }
 
 async fn compare(session: &Session) -> Result<(RunId, Input, Outcome), AppError> {
-    let started_at = Utc::now();
+    let started_at = session.db.now().await?;
     let assets = session.assets().await?;
     let safes = session.db.safes(session.program_id()).await?;
     let batches = batch_lines(session, &assets, &safes).await?;

@@ -10,6 +10,7 @@ use safe::{OwnerSignature, SafeDomain, hashes, leg_transaction};
 use signing::LocalSigner;
 use store::{Db, LegWork};
 
+use crate::worker::Problem;
 use crate::worker::watch::calls;
 use crate::{AppError, Chains};
 
@@ -29,22 +30,30 @@ pub struct Sent {
     pub again: bool,
 }
 
-/// Sends whatever is due on a chain. One leg that cannot be sent does not stop the others; its reason is logged and it is
-/// tried again.
-pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64, executor: &LocalSigner) -> Result<Vec<Sent>, AppError> {
+/// What one round did.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Round {
+    /// Legs that were sent.
+    pub sent: Vec<Sent>,
+    /// Legs that could not be sent; they are tried again.
+    pub problems: Vec<Problem>,
+}
+
+/// Sends whatever is due on a chain. One leg that cannot be sent does not stop the others.
+pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64, executor: &LocalSigner) -> Result<Round, AppError> {
     let work = db.executor_work(chain_id).await?;
-    let mut sent = Vec::new();
+    let mut round = Round::default();
     if work.is_empty() {
-        return Ok(sent);
+        return Ok(round);
     }
     let rpc = chains.rpc(chain_id).await?;
     for leg in &work {
         match send(db, &rpc, executor, leg).await {
-            Ok(done) => sent.extend(done),
-            Err(error) => tracing::warn!(batch = %leg.batch_id, leg = leg.index, %error, "a leg was not sent"),
+            Ok(done) => round.sent.extend(done),
+            Err(error) => round.problems.push(Problem::of(leg, error)),
         }
     }
-    Ok(sent)
+    Ok(round)
 }
 
 async fn send(db: &Db, rpc: &Rpc, executor: &LocalSigner, leg: &LegWork) -> Result<Option<Sent>, AppError> {

@@ -10,6 +10,7 @@ use safe::PayoutCall;
 use safe::evidence::{EvidenceKind, LegOutcome, leg_outcome};
 use store::{Db, LegWork, NewEvidence};
 
+use crate::worker::Problem;
 use crate::{AppError, Chains};
 
 /// What one round saw.
@@ -27,6 +28,8 @@ pub struct Seen {
     pub failed: usize,
     /// Legs that a reorganisation sent back.
     pub unmined: usize,
+    /// Legs that stand still.
+    pub problems: Vec<Problem>,
 }
 
 /// One round over a chain.
@@ -35,7 +38,7 @@ pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64) -> Result<Seen, A
     let mut seen = Seen::default();
     for leg in db.watcher_work(chain_id).await? {
         if let Err(error) = follow(db, &quorum, &leg, &mut seen).await {
-            tracing::warn!(batch = %leg.batch_id, leg = leg.index, %error, "a leg could not be followed");
+            seen.problems.push(Problem::of(&leg, error));
         }
     }
     for watched in db.watched_safes(chain_id).await? {
@@ -133,12 +136,15 @@ async fn settle(db: &Db, quorum: &Quorum, leg: &LegWork, tx_hash: B256, seen: &m
                 .await?;
             seen.failed += 1;
         }
-        // A reverted transaction used no nonce: the signatures stay valid, so nothing is freed.
-        LegOutcome::NotFound => {
-            tracing::warn!(batch = %leg.batch_id, leg = leg.index, %tx_hash, "the Safe did not execute this leg in its transaction")
-        }
+        LegOutcome::NotFound => seen.problems.push(Problem::of(
+            leg,
+            format!(
+                "the Safe did not execute it in transaction {tx_hash}: its signatures stay valid, so nothing is freed"
+            ),
+        )),
         LegOutcome::Unproven { position, reason } => {
-            tracing::warn!(batch = %leg.batch_id, leg = leg.index, position, ?reason, "a line has no evidence of its own");
+            let line = leg.lines.get(position).map_or(0, |l| l.line_no);
+            seen.problems.push(Problem::of(leg, format!("line {line} has no evidence of its own ({reason:?})")));
         }
     }
     Ok(())

@@ -42,9 +42,7 @@ struct FactoryFile {
 impl Artifacts {
     /// Reads from this folder; a missing file is reported when it is needed.
     pub fn in_folder(tools: &Path) -> Self {
-        Self {
-            modules: tools.join("node_modules/@safe-global"),
-        }
+        Self { modules: tools.join("node_modules/@safe-global") }
     }
 
     /// The code that creates a contract.
@@ -52,15 +50,11 @@ impl Artifacts {
         let folder = match contract {
             Contract::SafeProxyFactory => "proxies/",
             Contract::CompatibilityFallbackHandler => "handler/",
-            Contract::MultiSend | Contract::MultiSendCallOnly | Contract::SignMessageLib => {
-                "libraries/"
-            }
+            Contract::MultiSend | Contract::MultiSendCallOnly | Contract::SignMessageLib => "libraries/",
             Contract::SimulateTxAccessor => "accessors/",
             _ => "",
         };
-        let file = format!(
-            "safe-contracts/build/artifacts/contracts/{folder}{contract:?}.sol/{contract:?}.json"
-        );
+        let file = format!("safe-contracts/build/artifacts/contracts/{folder}{contract:?}.sol/{contract:?}.json");
         Ok(self.read::<CompiledContract>(&file)?.bytecode)
     }
 
@@ -76,10 +70,7 @@ impl Artifacts {
 
     fn read<T: DeserializeOwned>(&self, file: &str) -> Result<T, ChainError> {
         let path = self.modules.join(file);
-        let failed = |reason: String| ChainError::Artifact {
-            path: path.display().to_string(),
-            reason,
-        };
+        let failed = |reason: String| ChainError::Artifact { path: path.display().to_string(), reason };
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
     }

@@ -85,10 +85,7 @@ impl Deployer {
 
     /// The published contracts of Safe 1.4.1 at their canonical addresses, each checked against its
     /// published code hash. Those that are there already are only checked.
-    pub async fn deploy_safe_contracts(
-        &self,
-        artifacts: &Artifacts,
-    ) -> Result<Vec<Deployment>, ChainError> {
+    pub async fn deploy_safe_contracts(&self, artifacts: &Artifacts) -> Result<Vec<Deployment>, ChainError> {
         self.deploy_singleton_factory(artifacts).await?;
         let mut deployed = Vec::with_capacity(CONTRACTS.len());
         for contract in CONTRACTS {
@@ -98,18 +95,9 @@ impl Deployer {
                 let code = artifacts.creation_code(contract)?;
                 // The factory takes the salt and the creation code, and deploys by CREATE2.
                 let input = [B256::ZERO.as_slice(), &code].concat();
-                self.send(
-                    &format!("to deploy {contract:?}"),
-                    TxKind::Call(SINGLETON_FACTORY),
-                    input.into(),
-                )
-                .await?;
+                self.send(&format!("to deploy {contract:?}"), TxKind::Call(SINGLETON_FACTORY), input.into()).await?;
             }
-            let found = self
-                .rpc
-                .code_hash(published.address, at)
-                .await?
-                .unwrap_or_default();
+            let found = self.rpc.code_hash(published.address, at).await?.unwrap_or_default();
             if found != published.code_hash {
                 return Err(ChainError::OtherCode {
                     name: format!("{contract:?} {VERSION}"),
@@ -125,33 +113,18 @@ impl Deployer {
 
     /// Sends the pre-signed transaction whose signer nobody holds the key of, after giving it its fee.
     async fn deploy_singleton_factory(&self, artifacts: &Artifacts) -> Result<(), ChainError> {
-        if self
-            .rpc
-            .code_hash(SINGLETON_FACTORY, BlockId::latest())
-            .await?
-            .is_some()
-        {
+        if self.rpc.code_hash(SINGLETON_FACTORY, BlockId::latest()).await?.is_some() {
             return Ok(());
         }
         let factory = artifacts.singleton_factory()?;
         self.set_balance(factory.signer, factory.fee_wei).await?;
         broadcast(&self.rpc, &factory.transaction).await?;
-        self.wait(
-            "to deploy the Safe singleton factory",
-            keccak256(&factory.transaction),
-        )
-        .await
-        .map(drop)
+        self.wait("to deploy the Safe singleton factory", keccak256(&factory.transaction)).await.map(drop)
     }
 
     /// Makes a Safe 1.4.1 with the official fallback handler; one that is there already is only named.
     pub async fn create_safe(&self, new: &NewSafe) -> Result<Address, ChainError> {
-        let singleton = published(if new.is_l2 {
-            Contract::SafeL2
-        } else {
-            Contract::Safe
-        })?
-        .address;
+        let singleton = published(if new.is_l2 { Contract::SafeL2 } else { Contract::Safe })?.address;
         let factory = published(Contract::SafeProxyFactory)?.address;
         let initializer = ISafe::setupCall {
             owners: new.owners.clone(),
@@ -166,18 +139,9 @@ impl Deployer {
         .abi_encode();
 
         let at = BlockId::latest();
-        let proxy_code = self
-            .rpc
-            .call(factory, &ISafeProxyFactory::proxyCreationCodeCall {}, at)
-            .await?;
+        let proxy_code = self.rpc.call(factory, &ISafeProxyFactory::proxyCreationCodeCall {}, at).await?;
         // SafeProxyFactory 1.4.1: the salt commits to the initializer, the code to the singleton.
-        let salt = keccak256(
-            [
-                keccak256(&initializer).as_slice(),
-                &new.salt_nonce.to_be_bytes::<32>(),
-            ]
-            .concat(),
-        );
+        let salt = keccak256([keccak256(&initializer).as_slice(), &new.salt_nonce.to_be_bytes::<32>()].concat());
         let creation = [proxy_code.as_ref(), &singleton.abi_encode()].concat();
         let safe = factory.create2_from_code(salt, creation);
         if self.rpc.code_hash(safe, at).await?.is_none() {
@@ -186,53 +150,32 @@ impl Deployer {
                 initializer: initializer.into(),
                 saltNonce: new.salt_nonce,
             };
-            self.send(
-                "to create the Safe",
-                TxKind::Call(factory),
-                call.abi_encode().into(),
-            )
-            .await?;
+            self.send("to create the Safe", TxKind::Call(factory), call.abi_encode().into()).await?;
         }
         if self.rpc.code_hash(safe, at).await?.is_none() {
             let reason = format!("the factory made no account at {safe}");
-            return Err(ChainError::Deployment {
-                what: "to create the Safe".to_owned(),
-                reason,
-            });
+            return Err(ChainError::Deployment { what: "to create the Safe".to_owned(), reason });
         }
         Ok(safe)
     }
 
     /// Gives an account this much native coin in all, in wei.
     pub async fn set_balance(&self, account: Address, wei: U256) -> Result<(), ChainError> {
-        self.rpc
-            .ask::<_, Option<serde_json::Value>>("anvil_setBalance", (account, wei))
-            .await
-            .map(drop)
+        self.rpc.ask::<_, Option<serde_json::Value>>("anvil_setBalance", (account, wei)).await.map(drop)
     }
 
     /// Sends native coin from the deployer, in wei, so that the receiver may log it.
     pub async fn send_native(&self, to: Address, wei: U256) -> Result<Receipt, ChainError> {
-        self.transact("to send native coin", TxKind::Call(to), wei, Bytes::new())
-            .await
+        self.transact("to send native coin", TxKind::Call(to), wei, Bytes::new()).await
     }
 
     async fn send(&self, what: &str, to: TxKind, input: Bytes) -> Result<Receipt, ChainError> {
         self.transact(what, to, U256::ZERO, input).await
     }
 
-    async fn transact(
-        &self,
-        what: &str,
-        to: TxKind,
-        value: U256,
-        input: Bytes,
-    ) -> Result<Receipt, ChainError> {
+    async fn transact(&self, what: &str, to: TxKind, value: U256, input: Bytes) -> Result<Receipt, ChainError> {
         let sender = self.address();
-        let mut request = TransactionRequest::default()
-            .with_from(sender)
-            .with_value(value)
-            .with_input(input.clone());
+        let mut request = TransactionRequest::default().with_from(sender).with_value(value).with_input(input.clone());
         request.to = Some(to);
         let mut batch = self.rpc.batch();
         let gas = batch.ask::<_, U64>("eth_estimateGas", &(request, "latest"))?;
@@ -241,11 +184,7 @@ impl Deployer {
         let gas: u64 = self.rpc.answer(what, gas).await?.to();
         let transaction = TxEip1559 {
             chain_id: LOCAL_CHAIN_ID,
-            nonce: self
-                .rpc
-                .answer("eth_getTransactionCount", nonce)
-                .await?
-                .to(),
+            nonce: self.rpc.answer("eth_getTransactionCount", nonce).await?.to(),
             gas_limit: (gas + gas / 5).min(TX_GAS_CAP),
             max_fee_per_gas: MAX_FEE_PER_GAS_WEI,
             max_priority_fee_per_gas: PRIORITY_FEE_PER_GAS_WEI,
@@ -260,10 +199,7 @@ impl Deployer {
     }
 
     async fn wait(&self, what: &str, tx_hash: B256) -> Result<Receipt, ChainError> {
-        let failed = |reason: &str| ChainError::Deployment {
-            what: what.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let failed = |reason: &str| ChainError::Deployment { what: what.to_owned(), reason: reason.to_owned() };
         match self.rpc.wait_for_receipt(tx_hash, MINING_PATIENCE).await? {
             Some(receipt) if receipt.is_status_success => Ok(receipt),
             Some(_) => Err(failed("it reverted")),

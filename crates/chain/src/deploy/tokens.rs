@@ -38,24 +38,13 @@ impl Deployer {
     pub async fn deploy_token(&self, token: &NewToken) -> Result<Address, ChainError> {
         if token.name.len() > TEXT_MAX_BYTES || token.symbol.len() > TEXT_MAX_BYTES {
             let reason = format!("name and symbol may have {TEXT_MAX_BYTES} bytes each");
-            return Err(ChainError::Deployment {
-                what: format!("to deploy {}", token.symbol),
-                reason,
-            });
+            return Err(ChainError::Deployment { what: format!("to deploy {}", token.symbol), reason });
         }
-        let settings = (
-            token.name.clone(),
-            token.symbol.clone(),
-            U256::from(token.decimals),
-        )
-            .abi_encode_params();
+        let settings = (token.name.clone(), token.symbol.clone(), U256::from(token.decimals)).abi_encode_params();
         let input = [compiled()?.bytecode.as_ref(), &settings].concat();
         let what = format!("to deploy the token {}", token.symbol);
         let receipt = self.send(&what, TxKind::Create, input.into()).await?;
-        let missing = || ChainError::Deployment {
-            what,
-            reason: "it created no contract".to_owned(),
-        };
+        let missing = || ChainError::Deployment { what, reason: "it created no contract".to_owned() };
         receipt.created.ok_or_else(missing)
     }
 
@@ -72,39 +61,23 @@ impl Deployer {
         let model = self.deploy_token(token).await?;
         let code = compiled()?.deployed_bytecode;
         for slot in SETTING_SLOTS.map(U256::from) {
-            let value: U256 = self
-                .rpc
-                .ask("eth_getStorageAt", (model, slot, "latest"))
-                .await?;
-            self.rpc
-                .ask::<_, Value>("anvil_setStorageAt", (at, slot, B256::from(value)))
-                .await?;
+            let value: U256 = self.rpc.ask("eth_getStorageAt", (model, slot, "latest")).await?;
+            self.rpc.ask::<_, Value>("anvil_setStorageAt", (at, slot, B256::from(value))).await?;
         }
         // Code last: whoever finds code here finds a whole token.
-        self.rpc
-            .ask::<_, Option<Value>>("anvil_setCode", (at, code))
-            .await
-            .map(drop)
+        self.rpc.ask::<_, Option<Value>>("anvil_setCode", (at, code)).await.map(drop)
     }
 
     /// Mints base units of a test token.
     pub async fn mint(&self, token: Address, to: Address, amount: U256) -> Result<(), ChainError> {
         let call = ITestToken::mintCall { to, value: amount };
-        self.send(
-            "to mint tokens",
-            TxKind::Call(token),
-            call.abi_encode().into(),
-        )
-        .await
-        .map(drop)
+        self.send("to mint tokens", TxKind::Call(token), call.abi_encode().into()).await.map(drop)
     }
 }
 
 fn compiled() -> Result<TestToken, ChainError> {
-    serde_json::from_str(include_str!("../../contracts/TestToken.json")).map_err(|error| {
-        ChainError::Artifact {
-            path: "contracts/TestToken.json".to_owned(),
-            reason: error.to_string(),
-        }
+    serde_json::from_str(include_str!("../../contracts/TestToken.json")).map_err(|error| ChainError::Artifact {
+        path: "contracts/TestToken.json".to_owned(),
+        reason: error.to_string(),
     })
 }

@@ -10,142 +10,56 @@ use crate::support::{World, anvil, tell};
 #[tokio::test]
 async fn a_receipt_counts_only_at_its_depth() {
     let world = World::new().await;
-    let call = PayoutCall::Native {
-        recipient: Address::repeat_byte(1),
-        amount: U256::from(5),
-    };
+    let call = PayoutCall::Native { recipient: Address::repeat_byte(1), amount: U256::from(5) };
     let receipt = world.execute(&world.leg(&[call, call], 0)).await;
-    let quorum = Quorum::connect(31337, &[world.anvil.url()])
-        .await
-        .expect("connect");
-    let finality = quorum
-        .for_finality()
-        .expect("one endpoint is enough on a test chain");
+    let quorum = Quorum::connect(31337, &[world.anvil.url()]).await.expect("connect");
+    let finality = quorum.for_finality().expect("one endpoint is enough on a test chain");
 
-    assert_eq!(
-        finality
-            .confirmed_receipt(receipt.tx_hash, 1)
-            .await
-            .expect("asked"),
-        Some(receipt.clone())
-    );
-    assert_eq!(
-        finality
-            .confirmed_receipt(receipt.tx_hash, 3)
-            .await
-            .expect("asked"),
-        None
-    );
+    assert_eq!(finality.confirmed_receipt(receipt.tx_hash, 1).await.expect("asked"), Some(receipt.clone()));
+    assert_eq!(finality.confirmed_receipt(receipt.tx_hash, 3).await.expect("asked"), None);
     tell(&world.anvil, "anvil_mine", json!(["0x2"])).await;
-    assert_eq!(
-        finality
-            .confirmed_receipt(receipt.tx_hash, 3)
-            .await
-            .expect("asked"),
-        Some(receipt.clone())
-    );
-    assert_eq!(
-        finality
-            .final_safe_nonce(world.safe, 3)
-            .await
-            .expect("asked"),
-        Some(U256::from(1))
-    );
-    let block = finality
-        .final_block(3)
-        .await
-        .expect("asked")
-        .expect("old enough");
-    assert_eq!(
-        (block.number, block.hash),
-        (receipt.block_number, receipt.block_hash)
-    );
+    assert_eq!(finality.confirmed_receipt(receipt.tx_hash, 3).await.expect("asked"), Some(receipt.clone()));
+    assert_eq!(finality.final_safe_nonce(world.safe, 3).await.expect("asked"), Some(U256::from(1)));
+    let block = finality.final_block(3).await.expect("asked").expect("old enough");
+    assert_eq!((block.number, block.hash), (receipt.block_number, receipt.block_hash));
 }
 
 #[tokio::test]
 async fn a_reorganisation_takes_the_receipt_away() {
     let world = World::new().await;
     let snapshot = tell(&world.anvil, "evm_snapshot", json!([])).await;
-    let call = PayoutCall::Native {
-        recipient: Address::repeat_byte(1),
-        amount: U256::from(5),
-    };
+    let call = PayoutCall::Native { recipient: Address::repeat_byte(1), amount: U256::from(5) };
     let receipt = world.execute(&world.leg(&[call, call], 0)).await;
-    assert!(
-        world
-            .rpc
-            .is_canonical(receipt.block_number, receipt.block_hash)
-            .await
-            .expect("asked")
-    );
+    assert!(world.rpc.is_canonical(receipt.block_number, receipt.block_hash).await.expect("asked"));
 
     tell(&world.anvil, "evm_revert", json!([snapshot])).await;
     tell(&world.anvil, "anvil_mine", json!(["0x5"])).await;
-    assert!(
-        !world
-            .rpc
-            .is_canonical(receipt.block_number, receipt.block_hash)
-            .await
-            .expect("asked")
-    );
-    let quorum = Quorum::connect(31337, &[world.anvil.url()])
-        .await
-        .expect("connect");
+    assert!(!world.rpc.is_canonical(receipt.block_number, receipt.block_hash).await.expect("asked"));
+    let quorum = Quorum::connect(31337, &[world.anvil.url()]).await.expect("connect");
     let finality = quorum.for_finality().expect("test chain");
-    assert_eq!(
-        finality
-            .confirmed_receipt(receipt.tx_hash, 1)
-            .await
-            .expect("asked"),
-        None
-    );
+    assert_eq!(finality.confirmed_receipt(receipt.tx_hash, 1).await.expect("asked"), None);
 }
 
 #[tokio::test]
 async fn a_real_chain_needs_two_endpoints_that_agree() {
     let (one, two) = (anvil(1), anvil(1));
     assert!(!is_test_chain(1));
-    let alone = Quorum::connect(1, &[one.url(), one.url()])
-        .await
-        .expect("connect");
-    let error = alone
-        .for_finality()
-        .expect_err("the same host twice is one opinion");
-    assert!(
-        matches!(
-            error,
-            ChainError::TooFewEndpoints {
-                chain_id: 1,
-                configured: 1
-            }
-        ),
-        "{error}"
-    );
+    let alone = Quorum::connect(1, &[one.url(), one.url()]).await.expect("connect");
+    let error = alone.for_finality().expect_err("the same host twice is one opinion");
+    assert!(matches!(error, ChainError::TooFewEndpoints { chain_id: 1, configured: 1 }), "{error}");
 
-    let both = Quorum::connect(1, &[one.url(), two.url()])
-        .await
-        .expect("connect");
+    let both = Quorum::connect(1, &[one.url(), two.url()]).await.expect("connect");
     let finality = both.for_finality().expect("two hosts");
     let sender = tell(&one, "eth_accounts", json!([])).await[0].clone();
     let pay = json!([{ "from": sender, "to": Address::repeat_byte(2), "value": "0x1" }]);
     let tx_hash = tell(&one, "eth_sendTransaction", pay).await;
     let tx_hash = serde_json::from_value(tx_hash).expect("a hash");
-    let mined = both
-        .first()
-        .wait_for_receipt(tx_hash, Duration::from_secs(10))
-        .await
-        .expect("asked");
+    let mined = both.first().wait_for_receipt(tx_hash, Duration::from_secs(10)).await.expect("asked");
     assert!(mined.is_some());
-    assert_eq!(
-        finality.confirmed_receipt(tx_hash, 1).await.expect("asked"),
-        None,
-        "only one has it"
-    );
+    assert_eq!(finality.confirmed_receipt(tx_hash, 1).await.expect("asked"), None, "only one has it");
 
     let error = Quorum::connect(1, &[]).await.expect_err("no endpoint");
     assert!(matches!(error, ChainError::NoEndpoint(1)), "{error}");
-    let error = Quorum::connect(31337, &[one.url()])
-        .await
-        .expect_err("another chain");
+    let error = Quorum::connect(31337, &[one.url()]).await.expect_err("another chain");
     assert!(matches!(error, ChainError::OtherChain { .. }), "{error}");
 }

@@ -42,29 +42,15 @@ pub fn tools() -> Tools {
 }
 
 pub fn anvil(chain_id: u64) -> Anvil {
-    let binary = tools()
-        .anvil()
-        .expect("anvil is installed; run ./dev setup");
-    Anvil::start(&Options {
-        chain_id,
-        ..Options::new(binary)
-    })
-    .expect("the local chain starts")
+    let binary = tools().anvil().expect("anvil is installed; run ./dev setup");
+    Anvil::start(&Options { chain_id, ..Options::new(binary) }).expect("the local chain starts")
 }
 
 /// Any JSON-RPC method, for what only a test does to a chain.
 pub async fn tell(anvil: &Anvil, method: &str, params: Value) -> Value {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("client");
-    let answer = client
-        .post(anvil.url())
-        .json(&body)
-        .send()
-        .await
-        .expect("sent");
+    let client = reqwest::Client::builder().no_proxy().build().expect("client");
+    let answer = client.post(anvil.url()).json(&body).send().await.expect("sent");
     let answer: Value = answer.json().await.expect("JSON");
     assert!(answer.get("error").is_none(), "{method}: {answer}");
     answer["result"].clone()
@@ -80,22 +66,13 @@ impl World {
     pub async fn on(anvil: Anvil) -> Self {
         let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
         let deployer = Deployer::new(rpc.clone(), key("deployer")).expect("local chain");
-        deployer
-            .set_balance(deployer.address(), ether(1_000_000))
-            .await
-            .expect("fund");
+        deployer.set_balance(deployer.address(), ether(1_000_000)).await.expect("fund");
         let artifacts = Artifacts::in_folder(tools().folder());
-        deployer
-            .deploy_safe_contracts(&artifacts)
-            .await
-            .expect("contracts");
+        deployer.deploy_safe_contracts(&artifacts).await.expect("contracts");
 
         let owners: Vec<_> = ["owner 1", "owner 2", "owner 3"].map(key).into();
         let executor = key("executor");
-        deployer
-            .set_balance(executor.address(), ether(100))
-            .await
-            .expect("fund");
+        deployer.set_balance(executor.address(), ether(100)).await.expect("fund");
         let new = NewSafe {
             owners: owners.iter().map(PrivateKeySigner::address).collect(),
             threshold: 2,
@@ -103,48 +80,18 @@ impl World {
             is_l2: false,
         };
         let safe = deployer.create_safe(&new).await.expect("Safe");
-        deployer
-            .send_native(safe, ether(1_000))
-            .await
-            .expect("fund");
-        let token = |name: &str, symbol: &str, decimals| NewToken {
-            name: name.into(),
-            symbol: symbol.into(),
-            decimals,
-        };
-        let usdc = deployer
-            .deploy_token(&token("Demo USD Coin", "USDC", 6))
-            .await
-            .expect("token");
-        deployer
-            .mint(usdc, safe, U256::from(1_000_000_000_000_u64))
-            .await
-            .expect("mint");
-        deployer
-            .place_token(COW, &token("Demo CoW Protocol Token", "COW", 18))
-            .await
-            .expect("token");
-        deployer
-            .mint(COW, safe, ether(500_000))
-            .await
-            .expect("mint");
-        Self {
-            anvil,
-            rpc,
-            deployer,
-            owners,
-            executor,
-            safe,
-            usdc,
-        }
+        deployer.send_native(safe, ether(1_000)).await.expect("fund");
+        let token =
+            |name: &str, symbol: &str, decimals| NewToken { name: name.into(), symbol: symbol.into(), decimals };
+        let usdc = deployer.deploy_token(&token("Demo USD Coin", "USDC", 6)).await.expect("token");
+        deployer.mint(usdc, safe, U256::from(1_000_000_000_000_u64)).await.expect("mint");
+        deployer.place_token(COW, &token("Demo CoW Protocol Token", "COW", 18)).await.expect("token");
+        deployer.mint(COW, safe, ether(500_000)).await.expect("mint");
+        Self { anvil, rpc, deployer, owners, executor, safe, usdc }
     }
 
     pub fn domain(&self) -> SafeDomain {
-        SafeDomain {
-            version: VERSION,
-            chain_id: self.rpc.chain_id(),
-            safe: self.safe,
-        }
+        SafeDomain { version: VERSION, chain_id: self.rpc.chain_id(), safe: self.safe }
     }
 
     /// The leg that pays these lines with the Safe's nonce.
@@ -168,15 +115,7 @@ impl World {
 
     pub async fn prepare(&self, tx: &SafeTx, signers: usize) -> Result<Prepared, ChainError> {
         let calldata = exec_transaction(tx, &self.signatures(tx, signers));
-        prepare_execution(
-            &self.rpc,
-            &self.executor,
-            self.safe,
-            calldata,
-            TX_GAS_CAP,
-            ether(1),
-        )
-        .await
+        prepare_execution(&self.rpc, &self.executor, self.safe, calldata, TX_GAS_CAP, ether(1)).await
     }
 
     /// Signs with two owners, sends, and returns the receipt.
@@ -187,10 +126,7 @@ impl World {
     }
 
     pub async fn receipt(&self, tx_hash: B256) -> Receipt {
-        let receipt = self
-            .rpc
-            .wait_for_receipt(tx_hash, Duration::from_secs(10))
-            .await;
+        let receipt = self.rpc.wait_for_receipt(tx_hash, Duration::from_secs(10)).await;
         receipt.expect("answer").expect("mined at once")
     }
 }

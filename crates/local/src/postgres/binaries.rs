@@ -21,8 +21,7 @@ impl Binaries {
     /// The first installation of the major version that made `data`: another one cannot read it.
     pub fn of_version(data: &Path) -> Result<Self, ClusterError> {
         let file = data.join("PG_VERSION");
-        let wanted =
-            std::fs::read_to_string(&file).map_err(|e| ClusterError::file("read", &file, e))?;
+        let wanted = std::fs::read_to_string(&file).map_err(|e| ClusterError::file("read", &file, e))?;
         let wanted = wanted.trim().to_owned();
         let mut found = Vec::new();
         for binaries in all() {
@@ -37,20 +36,14 @@ impl Binaries {
         if found.is_empty() {
             return Err(ClusterError::NoBinaries);
         }
-        Err(ClusterError::OtherVersion {
-            data: data.to_owned(),
-            wanted,
-            found,
-        })
+        Err(ClusterError::OtherVersion { data: data.to_owned(), wanted, found })
     }
 
     /// E.g. `15`; empty when the program does not say.
     fn major_version(&self) -> String {
         // Says e.g. "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)" or "17beta1".
         let output = clean_command(&self.postgres).arg("--version").output();
-        let text = output
-            .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
-            .unwrap_or_default();
+        let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
         let version = text.split_whitespace().nth(2).unwrap_or_default();
         version.chars().take_while(char::is_ascii_digit).collect()
     }
@@ -58,9 +51,7 @@ impl Binaries {
 
 fn all() -> Vec<Binaries> {
     // Links are followed first: Debian and Homebrew link single programs into folders without the other.
-    let on_path = on_path("initdb")
-        .and_then(|p| p.canonicalize().ok())
-        .and_then(|p| p.parent().map(Path::to_owned));
+    let on_path = on_path("initdb").and_then(|p| p.canonicalize().ok()).and_then(|p| p.parent().map(Path::to_owned));
     let installed = [
         numbered("/usr/lib/postgresql", "", "/bin"),
         numbered("/usr", "pgsql-", "/bin"),
@@ -71,10 +62,7 @@ fn all() -> Vec<Binaries> {
     on_path
         .into_iter()
         .chain(installed.into_iter().flatten())
-        .map(|folder| Binaries {
-            initdb: folder.join("initdb"),
-            postgres: folder.join("postgres"),
-        })
+        .map(|folder| Binaries { initdb: folder.join("initdb"), postgres: folder.join("postgres") })
         .filter(|binaries| binaries.initdb.is_file() && binaries.postgres.is_file())
         .collect()
 }

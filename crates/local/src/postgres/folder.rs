@@ -34,11 +34,7 @@ impl Account {
         }
         for name in ["postgres", "nobody"] {
             if let Ok(Some(user)) = User::from_name(name) {
-                return Ok(Some(Self {
-                    name: user.name,
-                    uid: user.uid,
-                    gid: user.gid,
-                }));
+                return Ok(Some(Self { name: user.name, uid: user.uid, gid: user.gid }));
             }
         }
         Err(ClusterError::NoAccount)
@@ -75,9 +71,7 @@ impl Folder {
             .mode(mode)
             .create(dir)
             .map_err(|e| ClusterError::file("make the folder", dir, e))?;
-        let root = dir
-            .canonicalize()
-            .map_err(|e| ClusterError::file("find", dir, e))?;
+        let root = dir.canonicalize().map_err(|e| ClusterError::file("find", dir, e))?;
         if let Some(account) = &account {
             check_reachable(&root, account)?;
         }
@@ -119,10 +113,7 @@ impl Folder {
             }
             _ => {}
         }
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&draft)
-            .map_err(|e| ClusterError::file("make", &draft, e))?;
+        DirBuilder::new().mode(0o700).create(&draft).map_err(|e| ClusterError::file("make", &draft, e))?;
         self.give_to_server(&draft)?;
         Ok(draft)
     }
@@ -151,9 +142,7 @@ impl Folder {
         let path = self.password_file();
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(text.trim().to_owned()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                Err(ClusterError::NoPassword(path))
-            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(ClusterError::NoPassword(path)),
             Err(e) => Err(ClusterError::file("read", &path, e)),
         }
     }
@@ -170,10 +159,7 @@ impl Folder {
         let short = std::env::temp_dir().join(name);
         if !fits(&short) {
             let path = socket_in(&short);
-            return Err(ClusterError::SocketPath {
-                length: path.as_os_str().len(),
-                path,
-            });
+            return Err(ClusterError::SocketPath { length: path.as_os_str().len(), path });
         }
         if let Some(account) = &self.account {
             check_reachable(&std::env::temp_dir(), account)?;
@@ -187,12 +173,8 @@ impl Folder {
         match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => self.give_to_server(&path)?,
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                let found = std::fs::symlink_metadata(&path)
-                    .map_err(|e| ClusterError::file("read", &path, e))?;
-                let owner = self
-                    .account
-                    .as_ref()
-                    .map_or(geteuid(), |account| account.uid);
+                let found = std::fs::symlink_metadata(&path).map_err(|e| ClusterError::file("read", &path, e))?;
+                let owner = self.account.as_ref().map_or(geteuid(), |account| account.uid);
                 if !found.is_dir() || found.uid() != owner.as_raw() || found.mode() & 0o077 != 0 {
                     return Err(ClusterError::ForeignSocketFolder(path));
                 }
@@ -206,8 +188,7 @@ impl Folder {
         let Some(account) = &self.account else {
             return Ok(());
         };
-        chown(path, Some(account.uid), Some(account.gid))
-            .map_err(|e| ClusterError::file("hand over", path, e.into()))
+        chown(path, Some(account.uid), Some(account.gid)).map_err(|e| ClusterError::file("hand over", path, e.into()))
     }
 }
 
@@ -224,10 +205,7 @@ fn check_reachable(folder: &Path, account: &Account) -> Result<(), ClusterError>
     for path in folder.ancestors() {
         let found = std::fs::metadata(path).map_err(|e| ClusterError::file("read", path, e))?;
         if !account.may_enter(found.uid(), found.gid(), found.mode()) {
-            return Err(ClusterError::Unreachable {
-                user: account.name.clone(),
-                path: path.to_owned(),
-            });
+            return Err(ClusterError::Unreachable { user: account.name.clone(), path: path.to_owned() });
         }
     }
     Ok(())
@@ -235,11 +213,7 @@ fn check_reachable(folder: &Path, account: &Account) -> Result<(), ClusterError>
 
 fn write_private(path: &Path, text: &str) -> Result<(), ClusterError> {
     let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         // The process's umask may only take rights away, so the mode above is never wider than this.
         file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(text.as_bytes())?;
@@ -254,7 +228,5 @@ fn fingerprint(path: &Path) -> u64 {
     path.as_os_str()
         .as_bytes()
         .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -113,11 +113,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     fn file(what: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::File {
-            what,
-            path: path.to_owned(),
-            source,
-        }
+        Self::File { what, path: path.to_owned(), source }
     }
 }
 
@@ -134,21 +130,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            fsync: true,
-            max_connections: 100,
-            parameters: Vec::new(),
-        }
+        Self { fsync: true, max_connections: 100, parameters: Vec::new() }
     }
 }
 
 impl Settings {
     /// Fast and forgetful: a power cut may lose or break the data.
     pub fn for_tests() -> Self {
-        Self {
-            fsync: false,
-            ..Self::default()
-        }
+        Self { fsync: false, ..Self::default() }
     }
 }
 
@@ -177,20 +166,13 @@ impl Cluster {
     pub fn start_with(dir: &Path, settings: &Settings) -> Result<Self, ClusterError> {
         let folder = Folder::open(dir, Account::for_server()?)?;
         // Held until the server is up, so that two programs starting at once share one server.
-        let lock = File::create(folder.lock())
-            .map_err(|e| ClusterError::file("open", &folder.lock(), e))?;
-        lock.lock()
-            .map_err(|e| ClusterError::file("lock", &folder.lock(), e))?;
+        let lock = File::create(folder.lock()).map_err(|e| ClusterError::file("open", &folder.lock(), e))?;
+        lock.lock().map_err(|e| ClusterError::file("lock", &folder.lock(), e))?;
 
         let deadline = Instant::now() + START_PATIENCE;
         if let Some(socket_dir) = live_server(&folder, deadline)? {
             let password = folder.read_password()?;
-            return Ok(Self {
-                server: None,
-                socket_dir,
-                password,
-                folder: folder.root,
-            });
+            return Ok(Self { server: None, socket_dir, password, folder: folder.root });
         }
         let binaries = if folder.data().join("PG_VERSION").is_file() {
             Binaries::of_version(&folder.data())?
@@ -203,12 +185,7 @@ impl Cluster {
         let socket_dir = folder.make_socket_dir()?;
         let server = launch(&folder, &binaries, &socket_dir, settings)?;
         // From here on a failure stops the server through Drop.
-        let mut cluster = Self {
-            server: Some(server),
-            socket_dir,
-            password,
-            folder: folder.root.clone(),
-        };
+        let mut cluster = Self { server: Some(server), socket_dir, password, folder: folder.root.clone() };
         cluster.wait_until_ready(&folder, deadline)?;
         Ok(cluster)
     }
@@ -216,16 +193,10 @@ impl Cluster {
     fn wait_until_ready(&mut self, folder: &Folder, deadline: Instant) -> Result<(), ClusterError> {
         while Instant::now() < deadline {
             if let Some(server) = &mut self.server {
-                let ended = server
-                    .try_wait()
-                    .map_err(|e| ClusterError::file("watch", &folder.root, e))?;
+                let ended = server.try_wait().map_err(|e| ClusterError::file("watch", &folder.root, e))?;
                 if let Some(status) = ended {
                     let (status, log) = (status.to_string(), folder.log());
-                    return Err(ClusterError::Ended {
-                        status,
-                        tail: process::log_tail(&log),
-                        log,
-                    });
+                    return Err(ClusterError::Ended { status, tail: process::log_tail(&log), log });
                 }
                 let ready = PidFile::read(&folder.data())
                     .is_some_and(|pid| pid.process == server.id() && pid.status == Status::Ready);
@@ -273,18 +244,12 @@ impl Cluster {
         use std::os::unix::ffi::OsStrExt;
         let encode = |text: &str| percent_encode(text.as_bytes());
         let host = percent_encode(self.socket_dir.as_os_str().as_bytes());
-        format!(
-            "postgres://{}:{}@{host}/{}",
-            encode(user),
-            encode(password),
-            encode(database)
-        )
+        format!("postgres://{}:{}@{host}/{}", encode(user), encode(password), encode(database))
     }
 
     /// Stops the server if this value started it, and says so when that fails.
     pub fn stop(mut self) -> Result<(), ClusterError> {
-        self.stop_server()
-            .map_err(|e| ClusterError::file("stop the server of", &self.folder, e))
+        self.stop_server().map_err(|e| ClusterError::file("stop the server of", &self.folder, e))
     }
 
     fn stop_server(&mut self) -> io::Result<()> {
@@ -325,11 +290,7 @@ fn live_server(folder: &Folder, deadline: Instant) -> Result<Option<PathBuf>, Cl
 }
 
 /// Makes the cluster beside its place and moves it there whole, so that a break leaves no half cluster.
-fn initialise(
-    folder: &Folder,
-    binaries: &Binaries,
-    settings: &Settings,
-) -> Result<(), ClusterError> {
+fn initialise(folder: &Folder, binaries: &Binaries, settings: &Settings) -> Result<(), ClusterError> {
     let mut random = [0_u8; 24];
     getrandom::fill(&mut random).map_err(ClusterError::Random)?;
     let password = hex::encode(random);
@@ -338,11 +299,7 @@ fn initialise(
     let password_file = draft.join("password");
     let data = draft.join("data");
     folder.write_for_server(&password_file, &password)?;
-    let locale = if cfg!(target_os = "linux") {
-        "C.UTF-8"
-    } else {
-        "C"
-    };
+    let locale = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
     let mut command = folder.command(&binaries.initdb);
     command
         .arg("--pgdata")
@@ -355,32 +312,21 @@ fn initialise(
     if !settings.fsync {
         command.arg("--no-sync");
     }
-    let output = command
-        .output()
-        .map_err(|e| ClusterError::file("run", &binaries.initdb, e))?;
+    let output = command.output().map_err(|e| ClusterError::file("run", &binaries.initdb, e))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(ClusterError::Initdb {
-            status: output.status.to_string(),
-            output: text,
-        });
+        return Err(ClusterError::Initdb { status: output.status.to_string(), output: text });
     }
     let rules = "# Everyone proves who they are, over the local socket only.\nlocal all all scram-sha-256\n";
     let hba = data.join("pg_hba.conf");
     std::fs::write(&hba, rules).map_err(|e| ClusterError::file("write", &hba, e))?;
 
     folder.write_password(&password)?;
-    std::fs::rename(&data, folder.data())
-        .map_err(|e| ClusterError::file("make", &folder.data(), e))?;
+    std::fs::rename(&data, folder.data()).map_err(|e| ClusterError::file("make", &folder.data(), e))?;
     std::fs::remove_dir_all(&draft).map_err(|e| ClusterError::file("remove", &draft, e))
 }
 
-fn launch(
-    folder: &Folder,
-    binaries: &Binaries,
-    socket_dir: &Path,
-    settings: &Settings,
-) -> Result<Child, ClusterError> {
+fn launch(folder: &Folder, binaries: &Binaries, socket_dir: &Path, settings: &Settings) -> Result<Child, ClusterError> {
     let log = folder.log();
     let output = OpenOptions::new()
         .create(true)
@@ -388,18 +334,9 @@ fn launch(
         .mode(0o600)
         .open(&log)
         .map_err(|e| ClusterError::file("write", &log, e))?;
-    let errors = output
-        .try_clone()
-        .map_err(|e| ClusterError::file("write", &log, e))?;
+    let errors = output.try_clone().map_err(|e| ClusterError::file("write", &log, e))?;
     let mut command = folder.command(&binaries.postgres);
-    command
-        .arg("-D")
-        .arg(folder.data())
-        .arg("-k")
-        .arg(socket_dir)
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors);
+    command.arg("-D").arg(folder.data()).arg("-k").arg(socket_dir).stdin(Stdio::null()).stdout(output).stderr(errors);
     let mut set = |name: &str, value: &str| {
         command.arg("-c").arg(format!("{name}={value}"));
     };

@@ -25,16 +25,8 @@ impl PidFile {
     pub fn read(data: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
         let line = |number: usize| text.lines().nth(number - 1).unwrap_or_default().trim();
-        let status = if line(8) == "ready" {
-            Status::Ready
-        } else {
-            Status::Other
-        };
-        Some(Self {
-            process: line(1).parse().ok()?,
-            socket_dir: PathBuf::from(line(5)),
-            status,
-        })
+        let status = if line(8) == "ready" { Status::Ready } else { Status::Other };
+        Some(Self { process: line(1).parse().ok()?, socket_dir: PathBuf::from(line(5)), status })
     }
 }
 
@@ -48,21 +40,11 @@ mod tests {
         let file = dir.path().join("postmaster.pid");
         assert!(PidFile::read(dir.path()).is_none());
 
-        std::fs::write(
-            &file,
-            "4711\n/data\n1700000000\n5432\n/run/x\n\n 123 0\nready   \n",
-        )
-        .expect("write");
+        std::fs::write(&file, "4711\n/data\n1700000000\n5432\n/run/x\n\n 123 0\nready   \n").expect("write");
         let pid = PidFile::read(dir.path()).expect("complete");
-        assert_eq!(
-            (pid.process, pid.socket_dir, pid.status),
-            (4711, PathBuf::from("/run/x"), Status::Ready)
-        );
+        assert_eq!((pid.process, pid.socket_dir, pid.status), (4711, PathBuf::from("/run/x"), Status::Ready));
 
         std::fs::write(&file, "4711\n/data\n").expect("write");
-        assert_eq!(
-            PidFile::read(dir.path()).expect("started").status,
-            Status::Other
-        );
+        assert_eq!(PidFile::read(dir.path()).expect("started").status, Status::Other);
     }
 }

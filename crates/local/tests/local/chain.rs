@@ -5,11 +5,7 @@ use countersign_local::anvil::{Anvil, AnvilError, Options};
 use countersign_local::tools::Tools;
 
 pub fn options() -> Options {
-    Options::new(
-        Tools::find()
-            .and_then(|tools| tools.anvil())
-            .expect("anvil is installed; run ./dev setup"),
-    )
+    Options::new(Tools::find().and_then(|tools| tools.anvil()).expect("anvil is installed; run ./dev setup"))
 }
 
 fn rpc(port: u16, method: &str) -> String {
@@ -29,52 +25,33 @@ fn rpc(port: u16, method: &str) -> String {
 #[test]
 fn keeps_its_state_over_a_restart() {
     let dir = tempfile::tempdir().expect("temporary folder");
-    let options = Options {
-        state_file: Some(dir.path().join("state.json")),
-        ..options()
-    };
+    let options = Options { state_file: Some(dir.path().join("state.json")), ..options() };
     let first = Anvil::start(&options).expect("first start");
     assert!(rpc(first.port(), "evm_mine").contains("result"));
     assert!(rpc(first.port(), "eth_blockNumber").contains("\"0x1\""));
     first.stop().expect("stop");
 
     let second = Anvil::start(&options).expect("second start");
-    assert!(
-        rpc(second.port(), "eth_blockNumber").contains("\"0x1\""),
-        "the block is still there"
-    );
+    assert!(rpc(second.port(), "eth_blockNumber").contains("\"0x1\""), "the block is still there");
 }
 
 #[test]
 fn a_taken_port_is_said() {
     let first = Anvil::start(&options()).expect("start");
-    let error = Anvil::start(&Options {
-        port: first.port(),
-        ..options()
-    })
-    .expect_err("the port is taken");
-    assert!(
-        matches!(error, AnvilError::PortTaken(port) if port == first.port()),
-        "{error}"
-    );
+    let error = Anvil::start(&Options { port: first.port(), ..options() }).expect_err("the port is taken");
+    assert!(matches!(error, AnvilError::PortTaken(port) if port == first.port()), "{error}");
 }
 
 #[test]
 fn a_failure_at_start_names_the_log() {
-    let error = Anvil::start(&Options {
-        hardfork: "no-such-fork".to_owned(),
-        ..options()
-    })
-    .expect_err("unknown fork");
+    let error = Anvil::start(&Options { hardfork: "no-such-fork".to_owned(), ..options() }).expect_err("unknown fork");
     assert!(matches!(error, AnvilError::Ended { .. }), "{error}");
     assert!(error.to_string().contains("no-such-fork"), "{error}");
 }
 
 #[test]
 fn missing_tools_name_the_next_step() {
-    let error = Tools::at("/nonexistent")
-        .safe_artifact("Safe")
-        .expect_err("nothing is there");
+    let error = Tools::at("/nonexistent").safe_artifact("Safe").expect_err("nothing is there");
     assert!(error.to_string().ends_with("run `./dev setup`."), "{error}");
     assert!(Tools::at("/nonexistent").safe_artifact("Vault").is_err());
 }

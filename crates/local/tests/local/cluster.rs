@@ -8,19 +8,12 @@ use countersign_local::postgres::{Cluster, ClusterError, Settings};
 
 /// Runs one statement through psql, which ships with every server.
 fn psql(url: &str, statement: &str) -> Output {
-    Command::new("psql")
-        .args(["-XAtq", url, "-c", statement])
-        .output()
-        .expect("psql is on the PATH")
+    Command::new("psql").args(["-XAtq", url, "-c", statement]).output().expect("psql is on the PATH")
 }
 
 fn answer(url: &str, statement: &str) -> String {
     let output = psql(url, statement);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -45,33 +38,20 @@ fn starts_keeps_its_data_and_is_found_by_a_second_start() {
     assert_eq!(first.superuser(), "countersign_admin");
     assert_eq!(answer(&url, "show server_encoding"), "UTF8");
     assert_eq!(answer(&url, "show listen_addresses"), "");
-    answer(
-        &url,
-        "create table kept (n int); insert into kept values (7)",
-    );
+    answer(&url, "create table kept (n int); insert into kept values (7)");
 
     let second = Cluster::start(&root).expect("second start");
     assert!(second.is_reused());
     assert_eq!(second.socket_dir(), first.socket_dir());
     second.stop().expect("stop");
-    assert_eq!(
-        answer(&url, "select n from kept"),
-        "7",
-        "a reused server goes on"
-    );
+    assert_eq!(answer(&url, "select n from kept"), "7", "a reused server goes on");
 
     first.stop().expect("stop");
-    assert!(
-        !psql(&url, "select 1").status.success(),
-        "a stopped server does not answer"
-    );
+    assert!(!psql(&url, "select 1").status.success(), "a stopped server does not answer");
 
     let third = Cluster::start(&root).expect("warm start");
     assert!(!third.is_reused());
-    assert_eq!(
-        answer(&third.admin_url("postgres"), "select n from kept"),
-        "7"
-    );
+    assert_eq!(answer(&third.admin_url("postgres"), "select n from kept"), "7");
     assert_eq!(answer(&third.admin_url("postgres"), "show fsync"), "on");
 }
 
@@ -81,14 +61,9 @@ fn two_starts_at_once_share_one_server() {
     let root = dir.path().join("cluster");
     let reused: Vec<bool> = std::thread::scope(|scope| {
         let starts: Vec<_> = (0..2)
-            .map(|_| {
-                scope.spawn(|| Cluster::start_with(&root, &Settings::for_tests()).expect("start"))
-            })
+            .map(|_| scope.spawn(|| Cluster::start_with(&root, &Settings::for_tests()).expect("start")))
             .collect();
-        let clusters: Vec<Cluster> = starts
-            .into_iter()
-            .map(|s| s.join().expect("thread"))
-            .collect();
+        let clusters: Vec<Cluster> = starts.into_iter().map(|s| s.join().expect("thread")).collect();
         clusters.iter().map(Cluster::is_reused).collect()
     });
     assert_eq!(reused.iter().filter(|reused| **reused).count(), 1);
@@ -99,34 +74,15 @@ fn a_wrong_password_is_refused_and_the_right_one_is_private() {
     let dir = folder();
     let root = dir.path().join("cluster");
     let cluster = Cluster::start_with(&root, &Settings::for_tests()).expect("start");
-    let refused = psql(
-        &cluster.url("countersign_admin", "guessed", "postgres"),
-        "select 1",
-    );
+    let refused = psql(&cluster.url("countersign_admin", "guessed", "postgres"), "select 1");
     assert!(!refused.status.success());
     let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(
-        reason.contains("password authentication failed"),
-        "{reason}"
-    );
+    assert!(reason.contains("password authentication failed"), "{reason}");
 
     let file = root.join("admin.password");
-    assert_eq!(
-        std::fs::read_to_string(&file).expect("password file"),
-        cluster.password()
-    );
-    assert_eq!(
-        std::fs::metadata(&file)
-            .expect("password file")
-            .permissions()
-            .mode()
-            & 0o777,
-        0o600
-    );
-    assert!(
-        !root.join("draft").exists(),
-        "the password that initdb read is gone"
-    );
+    assert_eq!(std::fs::read_to_string(&file).expect("password file"), cluster.password());
+    assert_eq!(std::fs::metadata(&file).expect("password file").permissions().mode() & 0o777, 0o600);
+    assert!(!root.join("draft").exists(), "the password that initdb read is gone");
 }
 
 #[test]
@@ -168,10 +124,7 @@ fn data_of_a_version_that_is_not_installed_is_refused() {
     open(&root);
     std::fs::write(root.join("data/PG_VERSION"), "9\n").expect("write");
     let error = Cluster::start(&root).expect_err("version 9 is not installed");
-    assert!(
-        error.to_string().contains("was made by PostgreSQL 9"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("was made by PostgreSQL 9"), "{error}");
 }
 
 const HOLD: &str = "COUNTERSIGN_TEST_HOLD";
@@ -185,22 +138,13 @@ fn holds_a_cluster_and_a_chain_when_told() {
     let root = Path::new(&root);
     // A thread that ends at once must not take the server with it.
     let cluster = std::thread::scope(|scope| {
-        scope
-            .spawn(|| Cluster::start_with(&root.join("cluster"), &Settings::for_tests()))
-            .join()
+        scope.spawn(|| Cluster::start_with(&root.join("cluster"), &Settings::for_tests())).join()
     });
     let cluster = cluster.expect("thread").expect("start");
-    let chain = Anvil::start(&Options {
-        log_file: Some(root.join("chain.log")),
-        ..super::chain::options()
-    })
-    .expect("start");
+    let chain =
+        Anvil::start(&Options { log_file: Some(root.join("chain.log")), ..super::chain::options() }).expect("start");
     std::thread::sleep(Duration::from_millis(200));
-    assert!(
-        psql(&cluster.admin_url("postgres"), "select 1")
-            .status
-            .success()
-    );
+    assert!(psql(&cluster.admin_url("postgres"), "select 1").status.success());
     std::fs::write(root.join("port.new"), chain.port().to_string()).expect("write");
     std::fs::rename(root.join("port.new"), root.join("port")).expect("rename");
     std::thread::sleep(Duration::from_secs(60));
@@ -216,21 +160,14 @@ fn killing_us_hard_ends_the_server_and_the_chain() {
         .spawn()
         .expect("start");
     let port = dir.path().join("port");
-    wait_until("both run", || {
-        port.exists() || holder.try_wait().expect("watch").is_some()
-    });
-    let port: u16 = std::fs::read_to_string(port)
-        .expect("the holder runs")
-        .parse()
-        .expect("a port");
+    wait_until("both run", || port.exists() || holder.try_wait().expect("watch").is_some());
+    let port: u16 = std::fs::read_to_string(port).expect("the holder runs").parse().expect("a port");
     holder.kill().expect("kill");
     holder.wait().expect("wait");
 
     let pid_file = dir.path().join("cluster/data/postmaster.pid");
     wait_until("the server shuts down in order", || !pid_file.exists());
-    wait_until("the chain ends", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-    });
+    wait_until("the chain ends", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {

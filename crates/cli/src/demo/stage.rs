@@ -1,0 +1,253 @@
+//! What the demo starts on this machine, and where it keeps it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use alloy_primitives::{Address, U256};
+use anyhow::{Context, Result};
+use app::{Chains, Session};
+use chain::Rpc;
+use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
+use local::anvil::{Anvil, Options};
+use local::postgres::Cluster;
+use local::tools::Tools;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use signing::{KdfCost, Keystore, LocalSigner};
+use store::{Administrator, Db, Settings};
+
+use crate::commands::worker::{Job, Worker};
+use crate::demo::people::{self, PASSPHRASE, Passwords};
+
+/// Name of the demo's database.
+const DATABASE: &str = "countersign";
+/// COW, at the address that the payout file names.
+pub const COW: &str = "0xDEf1CA1fb7FBcDC777520aa7f396b4E015F497aB";
+/// A real weekly payout; see tests/data/README.md for its source.
+const PAYOUT_FILE: &str = include_str!("../../../../tests/data/cow-solver-payouts-2023-02-14.csv");
+/// Its name.
+pub const PAYOUT_FILE_NAME: &str = "cow-solver-payouts-2023-02-14.csv";
+
+/// What the chain got once, kept beside it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct OnChain {
+    /// The Safe.
+    pub safe: Address,
+    /// 6 decimals.
+    pub usdc: Address,
+    /// 18 decimals.
+    pub cow: Address,
+}
+
+/// Everything that runs while the demo does. Dropping it stops what it started, and nothing else.
+pub struct Stage {
+    /// Folder of the demo.
+    pub dir: PathBuf,
+    /// Logins' passwords.
+    pub passwords: Passwords,
+    /// Where the database is.
+    pub database: Settings,
+    /// The administrator of the database.
+    pub administrator: Settings,
+    /// The local chain.
+    pub chains: Chains,
+    /// Its address.
+    pub rpc_url: String,
+    database_url: String,
+    // Stopped in this order: the chain writes its state, then the database stops.
+    _anvil: Anvil,
+    _cluster: Cluster,
+}
+
+impl Stage {
+    /// Starts the database and the chain in a folder.
+    pub async fn start(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir.join("files")).with_context(|| dir.display().to_string())?;
+        // Keys and accounts are nobody else's business. The database's user passes through where it is another one.
+        let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode))?;
+        std::fs::set_permissions(dir.join("files"), std::fs::Permissions::from_mode(0o700))?;
+        std::fs::write(dir.join("files").join(PAYOUT_FILE_NAME), PAYOUT_FILE)?;
+        let tools = Tools::find()?;
+        let mut chain_options = Options::new(tools.anvil()?);
+        chain_options.state_file = Some(dir.join("chain.json"));
+        chain_options.block_time_secs = Some(1);
+        chain_options.log_file = Some(dir.join("chain.log"));
+        let cluster_dir = dir.join("postgres");
+        let (cluster, anvil) = tokio::task::spawn_blocking(move || {
+            Ok::<_, anyhow::Error>((Cluster::start(&cluster_dir)?, Anvil::start(&chain_options)?))
+        })
+        .await??;
+        let password = SecretString::from(cluster.password().to_owned());
+        let on_socket = |database| Settings::on_socket(cluster.socket_dir(), cluster.superuser(), &password, database);
+        Administrator::connect(&on_socket("postgres")).await?.create_database(DATABASE).await?;
+        let administrator = on_socket(DATABASE);
+        let rpc_url = anvil.url();
+        Ok(Self {
+            passwords: Passwords::load_or_make(&dir.join("passwords.json"))?,
+            dir: dir.to_path_buf(),
+            database: administrator.clone(),
+            administrator,
+            chains: Chains::new([(anvil.chain_id(), vec![rpc_url.clone()])].into()),
+            rpc_url,
+            database_url: format!(
+                "postgres://localhost/{DATABASE}?host={}",
+                percent(&cluster.socket_dir().display().to_string())
+            ),
+            _anvil: anvil,
+            _cluster: cluster,
+        })
+    }
+
+    /// Connects under a login of the demo.
+    pub async fn db(&self, login: &str) -> Result<Db> {
+        Ok(Db::connect(&self.database.as_login(login, self.passwords.of(login)?)).await?)
+    }
+
+    /// Signs a person in, as the console does.
+    pub async fn session(&self, login: &str) -> Result<Session> {
+        let password = self.passwords.of(login)?;
+        let settings = self.database.as_login(login, password);
+        let keystore = Some(self.keystore(login)).filter(|p| p.exists());
+        Ok(Session::open(&settings, password, Some(&self.identity(login)), keystore, self.chains.clone()).await?)
+    }
+
+    /// Where a person's identity key is.
+    pub fn identity(&self, login: &str) -> PathBuf {
+        self.dir.join("keys").join(format!("{login}.identity.json"))
+    }
+
+    /// Where a person's or the executor's key is.
+    pub fn keystore(&self, login: &str) -> PathBuf {
+        self.dir.join("keys").join(format!("{login}.keystore.json"))
+    }
+
+    /// Opens a key of the demo, made on first use.
+    pub fn key(&self, login: &str) -> Result<LocalSigner> {
+        let path = self.keystore(login);
+        let passphrase = SecretString::from(PASSPHRASE);
+        if path.exists() {
+            return Ok(Keystore::read(&path)?.open(&passphrase)?);
+        }
+        std::fs::create_dir_all(self.dir.join("keys"))?;
+        let signer = LocalSigner::generate()?;
+        // Only a local test chain knows these keys, so the weaker derivation that opens at once is enough.
+        Keystore::seal(&signer, &passphrase, KdfCost::TestChain)?.write_new(&path)?;
+        Ok(signer)
+    }
+
+    /// The machines, as a worker process would run them.
+    pub async fn workers(&self) -> Result<Vec<Worker>> {
+        let mut out = Vec::new();
+        for (job, login) in
+            [(Job::Intents, "demo_worker"), (Job::Watch, "demo_watcher"), (Job::Execute, "demo_executor")]
+        {
+            let executor = (job == Job::Execute).then(|| self.key("demo_executor")).transpose()?;
+            out.push(Worker { job, db: self.db(login).await?, chains: self.chains.clone(), executor });
+        }
+        Ok(out)
+    }
+
+    /// Puts the published Safe contracts, two tokens and a funded 2-of-3 Safe on the chain; on later starts only reads
+    /// what it put there.
+    pub async fn furnish_chain(&self) -> Result<OnChain> {
+        let note = self.dir.join("on-chain.json");
+        let rpc = Rpc::connect(&self.rpc_url).await?;
+        if note.exists() {
+            let known: OnChain =
+                serde_json::from_str(&std::fs::read_to_string(&note)?).with_context(|| note.display().to_string())?;
+            rpc.observe_safe(known.safe)
+                .await
+                .context("the chain does not hold the demo's Safe any more: start over with --reset")?;
+            return Ok(known);
+        }
+        let deployer = Deployer::new(rpc, self.key("demo_deployer")?.into_alloy())?;
+        let ether = U256::from(10u64).pow(U256::from(18u8));
+        deployer.set_balance(deployer.address(), ether * U256::from(1_000u16)).await?;
+        deployer.set_balance(self.key("demo_executor")?.address(), ether * U256::from(10u8)).await?;
+        deployer.deploy_safe_contracts(&Artifacts::in_folder(Tools::find()?.folder())).await?;
+        let owners = people::STAFF
+            .iter()
+            .filter(|p| p.is_owner)
+            .map(|p| Ok(self.key(p.login)?.address()))
+            .collect::<Result<_>>()?;
+        let safe =
+            deployer.create_safe(&NewSafe { owners, threshold: 2, salt_nonce: U256::from(1u8), is_l2: false }).await?;
+        let cow: Address = COW.parse()?;
+        deployer
+            .place_token(
+                cow,
+                &NewToken { name: "CoW Protocol Token (demo)".into(), symbol: "COW".into(), decimals: 18 },
+            )
+            .await?;
+        let usdc = deployer
+            .deploy_token(&NewToken { name: "USD Coin (demo)".into(), symbol: "USDC".into(), decimals: 6 })
+            .await?;
+        deployer.mint(cow, safe, ether * U256::from(5_000_000u32)).await?;
+        deployer.mint(usdc, safe, U256::from(1_000_000_000_000u64)).await?;
+        deployer.send_native(safe, ether * U256::from(800u16)).await?;
+        let made = OnChain { safe, usdc, cow };
+        people::write_private(&note, serde_json::to_string_pretty(&made)?.as_bytes())?;
+        Ok(made)
+    }
+
+    /// Writes the settings of this machine for the console; the ports change from start to start.
+    pub fn write_settings(&self) -> Result<PathBuf> {
+        let path = self.dir.join("console.toml");
+        let mut text = format!(
+            "# Made by `countersign demo`. People, keys and money are made up.\ndatabase_url = {}\ndemo_passphrase = {}\n\n[endpoints]\n31337 = [{}]\n",
+            quoted(&self.database_url),
+            quoted(PASSPHRASE),
+            quoted(&self.rpc_url)
+        );
+        for person in people::everybody() {
+            text.push_str(&format!(
+                "\n[[profiles]]\nid = {}\nperson = {}\nlogin = {}\nduty = {}\ndemo_password = {}\nidentity_key = {}\n",
+                quoted(person.login),
+                quoted(person.name),
+                quoted(person.login),
+                quoted(person.duty),
+                quoted(self.passwords.text_of(person.login)?),
+                quoted(&self.identity(person.login).display().to_string()),
+            ));
+            if person.is_owner {
+                text.push_str(&format!("keystore = {}\n", quoted(&self.keystore(person.login).display().to_string())));
+            }
+        }
+        people::write_private(&path, text.as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => char::from(b).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// Runs rounds of every machine until `done` says so or the time is up.
+pub async fn work_until<F>(workers: &[Worker], patience: Duration, mut done: F) -> Result<()>
+where
+    F: AsyncFnMut() -> Result<bool>,
+{
+    let began = std::time::Instant::now();
+    loop {
+        for worker in workers {
+            worker.round().await?;
+        }
+        if done().await? {
+            return Ok(());
+        }
+        anyhow::ensure!(began.elapsed() < patience, "it did not happen within {} s", patience.as_secs());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}

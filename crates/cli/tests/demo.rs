@@ -1,0 +1,96 @@
+//! The demo as a stranger runs it: the real program, a real database, a real chain, nothing mocked.
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn countersign(dir: &std::path::Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(args).env("COUNTERSIGN_DEMO_DIR", dir).env_remove("DATABASE_URL").env_remove("COUNTERSIGN_SETTINGS");
+    command
+}
+
+fn run(dir: &std::path::Path, args: &[&str]) -> Output {
+    countersign(dir, args).stdin(Stdio::null()).output().expect("the program starts")
+}
+
+fn record(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// A folder that the database's user can reach when the tests run as root.
+fn folder() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("countersign-demo-").tempdir_in("/tmp").expect("a temporary folder")
+}
+
+#[test]
+fn pays_reconciles_and_books_then_keeps_its_data_then_starts_over() {
+    let dir = folder();
+    let first = run(dir.path(), &["--json", "demo", "--headless"]);
+    let shown = record(&first);
+    assert!(first.status.success(), "{shown:#}");
+    let checks = shown["checks"].as_array().expect("checks");
+    assert!(checks.len() >= 20 && checks.iter().all(|c| c["held"] == true), "{checks:#?}");
+    for file in shown["files"].as_array().expect("files") {
+        assert!(std::path::Path::new(file.as_str().expect("a path")).exists(), "{file} was left");
+    }
+
+    let began = Instant::now();
+    let second = record(&run(dir.path(), &["--json", "demo", "--headless"]));
+    let recognised = second["checks"].as_array().expect("checks").iter().any(|c| {
+        c["held"] == true && c["what"].as_str().is_some_and(|w| w.contains("recognised as batch 1 (EXECUTED)"))
+    });
+    assert!(recognised, "the second start keeps the data: {second:#}");
+    assert!(began.elapsed() < Duration::from_secs(90), "a second start takes seconds, not {:?}", began.elapsed());
+
+    // A third one only serves, and ends with everything it started when it is told to.
+    let mut serving =
+        countersign(dir.path(), &["demo", "--serve"]).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut line = String::new();
+    let stdout = serving.stdout.take().expect("its output");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
+    assert!(line.starts_with("ready ") && line.trim_end().ends_with("console.toml"), "{line:?}");
+    let refused = run(dir.path(), &["demo", "--headless", "--reset"]);
+    assert!(!refused.status.success(), "a running demo is not reset under its feet");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(serving.id()).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it is told to end");
+    assert!(serving.wait().expect("it ends").success());
+    let pid_file = dir.path().join("postgres/data/postmaster.pid");
+    assert!(!pid_file.exists(), "the database it started is stopped");
+}
+
+#[test]
+fn says_what_is_wrong_in_one_sentence_with_an_exit_code() {
+    let dir = folder();
+    let code = |args: &[&str]| {
+        let output = run(dir.path(), args);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, words) = code(&["export", "--from", "2026-01-01", "--to", "2026-01-31", "-o", "journal.csv"]);
+    assert_eq!(status, Some(2), "{words}");
+    assert!(words.contains("set DATABASE_URL"), "{words}");
+    let (status, words) = code(&["reconcile", "--database-url", "postgres://nobody:x@127.0.0.1:1/none"]);
+    assert_eq!(status, Some(4), "{words}");
+    assert!(words.contains("cannot be reached") && words.lines().count() == 1, "{words}");
+    let (status, words) = code(&["reconcile", "--database-url", "mysql://nobody@localhost/none"]);
+    assert_eq!(status, Some(1), "{words}");
+    assert!(words.contains("postgres://LOGIN:PASSWORD@HOST"), "{words}");
+    let unrelated = dir.path().join("unrelated");
+    std::fs::create_dir_all(&unrelated).expect("a folder");
+    let (status, words) = code(&["demo", "--headless", "--reset", "--dir", unrelated.to_str().expect("a path")]);
+    assert_eq!(status, Some(1), "{words}");
+    assert!(unrelated.exists() && words.contains("nothing was removed"), "{words}");
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let dir = folder();
+    for command in ["migrate", "demo", "worker", "export", "reconcile"] {
+        let output = run(dir.path(), &[command, "--help"]);
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && help.contains("Usage: countersign") && help.contains("--json"), "{help}");
+        assert!(help.lines().next().is_some_and(|l| l.ends_with('.')), "{help}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Batches.
+
+use contract::{
+    BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchReason, BatchSummary, ById, Created, FilePreview,
+};
+
+use super::{Answer, Shared, answer};
+
+/// Batches, newest first.
+#[tauri::command]
+pub async fn batch_list(console: Shared<'_>, request: ()) -> Answer<Vec<BatchSummary>> {
+    answer(console.batch_list(request).await)
+}
+
+/// One batch.
+#[tauri::command]
+pub async fn batch_get(console: Shared<'_>, request: ById) -> Answer<BatchDetail> {
+    answer(console.batch_get(request).await)
+}
+
+/// Asks for a payout file in the system's dialog and reads it; none if the dialog was closed.
+#[tauri::command]
+pub async fn batch_choose_file(console: Shared<'_>, request: ()) -> Answer<Option<FilePreview>> {
+    answer(console.batch_choose_file(request).await)
+}
+
+/// Stores the chosen file as a draft.
+#[tauri::command]
+pub async fn batch_import(console: Shared<'_>, request: BatchImport) -> Answer<Created> {
+    answer(console.batch_import(request).await)
+}
+
+/// Stores a draft of everything payable.
+#[tauri::command]
+pub async fn batch_from_commissions(console: Shared<'_>, request: BatchFromCommissions) -> Answer<Created> {
+    answer(console.batch_from_commissions(request).await)
+}
+
+/// Makes the plan and submits.
+#[tauri::command]
+pub async fn batch_submit(console: Shared<'_>, request: ById) -> Answer<()> {
+    answer(console.batch_submit(request).await)
+}
+
+/// Approves the content hash that was shown.
+#[tauri::command]
+pub async fn batch_approve(console: Shared<'_>, request: BatchApprove) -> Answer<()> {
+    answer(console.batch_approve(request).await)
+}
+
+/// Returns to the preparer.
+#[tauri::command]
+pub async fn batch_return(console: Shared<'_>, request: BatchReason) -> Answer<()> {
+    answer(console.batch_return(request).await)
+}
+
+/// Rejects for good.
+#[tauri::command]
+pub async fn batch_reject(console: Shared<'_>, request: BatchReason) -> Answer<()> {
+    answer(console.batch_reject(request).await)
+}
+
+/// Cancels.
+#[tauri::command]
+pub async fn batch_cancel(console: Shared<'_>, request: BatchReason) -> Answer<()> {
+    answer(console.batch_cancel(request).await)
+}
+
+/// Hands the signed legs to the executor.
+#[tauri::command]
+pub async fn batch_execute(console: Shared<'_>, request: ById) -> Answer<()> {
+    answer(console.batch_execute(request).await)
+}

@@ -1,0 +1,17 @@
+//! Legs of a batch.
+
+use contract::{LegRef, LegReview, LegSign, LegSigned};
+
+use super::{Answer, Shared, answer};
+
+/// What is shown before the key is asked.
+#[tauri::command]
+pub async fn leg_review(console: Shared<'_>, request: LegRef) -> Answer<LegReview> {
+    answer(console.leg_review(request).await)
+}
+
+/// Countersigns one leg.
+#[tauri::command]
+pub async fn leg_sign(console: Shared<'_>, request: LegSign) -> Answer<LegSigned> {
+    answer(console.leg_sign(request).await)
+}

@@ -1,0 +1,254 @@
+// Takes pictures of every screen with the made-up backend, in both themes and two sizes.
+//   node scripts/screens.mjs OUT [name-filter]
+// Builds mode `fake` into dist-fake and serves it under the window's own policy; prints whatever
+// the page complains about, a refused style above all.
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import { build, preview } from 'vite';
+
+const out = process.argv[2] ?? 'screens';
+const only = process.argv[3];
+const BATCH = '/batches/0193b000-0000-7000-8000-000000000147';
+const button = (page, name) => page.getByRole('button', { name });
+
+async function approve(page) {
+  await button(page, 'Approve batch…').click();
+  await button(page, /^Approve \d+ payments$/).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
+async function switchTo(page, person) {
+  await page.getByRole('link', { name: /Switch person/ }).click();
+  await page.getByRole('button', { name: new RegExp(person) }).click();
+  await page.getByRole('navigation', { name: 'Main' }).waitFor();
+}
+
+async function openBatch(page) {
+  await page.getByRole('link', { name: /^Batches/ }).click();
+  await page.getByRole('link', { name: 'Solver rewards, week 46' }).click();
+}
+
+async function sign(page, leg, passphrase = 'correct horse battery staple') {
+  await page.getByLabel('Passphrase of your key').fill(passphrase);
+  await button(page, `Countersign leg ${leg}`).click();
+}
+
+async function signBoth(page) {
+  await page
+    .getByRole('banner')
+    .or(page.locator('header'))
+    .getByRole('button', { name: /^Sign leg 1/ })
+    .click();
+  await sign(page, 1);
+  await page.getByRole('link', { name: 'Sign leg 2…' }).click();
+  await sign(page, 2);
+  await page.getByRole('link', { name: 'Back to the batch' }).click();
+}
+
+async function readyToSend(page) {
+  await approve(page);
+  await signBoth(page);
+  await switchTo(page, 'Tomas');
+  await openBatch(page);
+  await signBoth(page);
+  await switchTo(page, 'Ines');
+  await openBatch(page);
+}
+
+const SCREENS = [
+  { name: 'login', path: '/login' },
+  { name: 'home', path: '/?as=adaeze' },
+  { name: 'home-accountant', path: '/?as=mirela' },
+  { name: 'home-empty', path: '/?as=ines&empty' },
+  { name: 'batches', path: '/batches?as=adaeze' },
+  { name: 'batches-empty', path: '/batches?as=ines&empty' },
+  { name: 'import-start', path: '/batches/new/file?as=ines' },
+  {
+    name: 'import-good',
+    path: '/batches/new/file?as=ines',
+    act: (p) => button(p, 'Choose a file…').click(),
+  },
+  {
+    name: 'import-bad',
+    path: '/batches/new/file?as=ines&file=bad',
+    act: (p) => button(p, 'Choose a file…').click(),
+  },
+  {
+    name: 'import-again',
+    path: '/batches/new/file?as=ines&file=again',
+    act: (p) => button(p, 'Choose a file…').click(),
+  },
+  { name: 'from-commissions', path: '/batches/new/commissions?as=ines' },
+  {
+    name: 'review',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      for (const line of [1, 2, 3])
+        await p.getByLabel(`Select line ${line}`, { exact: true }).check();
+      await p.getByLabel('Select line 5', { exact: true }).focus();
+      await p.locator('[data-index="5"]').focus();
+    },
+  },
+  { name: 'review-preparer', path: `${BATCH}?as=ines` },
+  { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
+  { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },
+  {
+    name: 'fields',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Fields and hashes').click();
+    },
+  },
+  {
+    name: 'sign',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByLabel('Passphrase of your key').fill('correct horse');
+    },
+  },
+  {
+    name: 'sign-wrong',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await sign(p, 1, 'something else');
+      await p.getByText('does not open the key').waitFor();
+    },
+  },
+  {
+    name: 'sign-stored',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await sign(p, 1);
+      await p.getByText('Your signature is stored').waitFor();
+    },
+  },
+  {
+    name: 'sign-cancelled',
+    path: `${BATCH}?as=adaeze&signing=cancelled`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await sign(p, 1);
+      await p.getByText('Nothing was signed.').first().waitFor();
+    },
+  },
+  {
+    name: 'sign-incident',
+    path: `${BATCH}?as=adaeze&signing=incident`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await sign(p, 1);
+      await p.getByText('The signature is for something else').waitFor();
+    },
+  },
+  {
+    name: 'send',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await readyToSend(p);
+      await button(p, /^Send \d+ payments…$/).click();
+    },
+  },
+  {
+    name: 'sending',
+    path: `${BATCH}?as=adaeze&pace=0.6`,
+    act: async (p) => {
+      await readyToSend(p);
+      await button(p, /^Send \d+ payments…$/).click();
+      await button(p, /^Send \d+ payments$/).click();
+      await p.getByText('5 of 37 payments').waitFor();
+    },
+  },
+  { name: 'sent', path: '/batches/0193b000-0000-7000-8000-000000000145?as=adaeze' },
+  { name: 'commissions', path: '/commissions?as=ines' },
+  { name: 'ledger', path: '/ledger?as=mirela' },
+  { name: 'reconciliation', path: '/reconciliation?as=mirela' },
+  { name: 'run', path: '/reconciliation/run-92?as=mirela' },
+  { name: 'run-matched', path: '/reconciliation/run-91?as=mirela' },
+  { name: 'exports', path: '/exports?as=mirela' },
+  {
+    name: 'exports-written',
+    path: '/exports?as=mirela',
+    act: async (p) => {
+      await button(p, 'Export journal…').click();
+      await p.getByText('lines are written').waitFor();
+      await p.getByRole('radio', { name: 'Exported files' }).click();
+    },
+  },
+  { name: 'palette', path: '/?as=adaeze', act: (p) => p.keyboard.press('Control+k') },
+  {
+    name: 'freeze',
+    path: `${BATCH}?as=adaeze`,
+    act: (p) => button(p, 'Freeze…').click(),
+  },
+];
+
+const LOOKS = [
+  { name: 'light', size: [1440, 900], theme: 'light' },
+  { name: 'dark', size: [1440, 900], theme: 'dark' },
+  { name: 'small', size: [1024, 640], theme: 'light' },
+  { name: 'contrast', size: [1440, 900], theme: 'light', contrast: 'more', some: true },
+  { name: 'zoom200', size: [1440, 900], theme: 'light', zoom: 200, some: true },
+  { name: 'zoom80', size: [1440, 900], theme: 'light', zoom: 80, some: true },
+];
+const SOME = ['home', 'review', 'sign', 'run', 'batches', 'import-good', 'exports'];
+const looks = LOOKS.filter(
+  (look) => !process.env.LOOKS || process.env.LOOKS.split(',').includes(look.name),
+);
+
+mkdirSync(out, { recursive: true });
+await build({ mode: 'fake', logLevel: 'warn' });
+const server = await preview({ mode: 'fake', build: { outDir: 'dist-fake' } });
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+});
+let failed = 0;
+for (const look of looks) {
+  for (const screen of SCREENS) {
+    if (only && !screen.name.match(new RegExp(`^(${only})$`))) continue;
+    if (look.some && !SOME.includes(screen.name)) continue;
+    const context = await browser.newContext({
+      viewport: { width: look.size[0], height: look.size[1] },
+      colorScheme: look.theme,
+      reducedMotion: 'reduce',
+    });
+    await context.addInitScript(
+      (prefs) => localStorage.setItem('countersign.look', prefs),
+      JSON.stringify({
+        theme: look.theme,
+        contrast: look.contrast ?? 'system',
+        zoom: look.zoom ?? 100,
+      }),
+    );
+    const page = await context.newPage();
+    page.setDefaultTimeout(8_000);
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type()))
+        console.log(`${look.name}/${screen.name}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => console.log(`${look.name}/${screen.name}: ${error.message}`));
+    try {
+      await page.goto(`http://127.0.0.1:1422${screen.path}`);
+      await page.locator('h1').first().waitFor({ state: 'attached' });
+      await screen.act?.(page);
+      await page.waitForTimeout(250);
+    } catch (error) {
+      failed += 1;
+      console.log(`${look.name}/${screen.name}: ${String(error).split('\n')[0]}`);
+    }
+    await page.screenshot({ path: `${out}/${screen.name}-${look.name}.png` });
+    await context.close();
+  }
+}
+await browser.close();
+await server.close();
+process.exit(failed > 0 ? 1 : 0);

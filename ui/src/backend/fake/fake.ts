@@ -1,0 +1,399 @@
+/**
+ * A made-up backend that keeps the rules of the main job, for tests of screens and for looking at
+ * them without a core. Never part of the window that ships.
+ */
+import type { Commands } from '../../contract/commands';
+import type {
+  ApiError,
+  ErrorCode,
+  ExportView,
+  FilePreview,
+  Health,
+  RunDetail,
+  Session,
+  WaitingItem,
+} from '../../contract/types';
+import type { AnswerOf, Backend, CommandName, RequestOf } from '../backend';
+import {
+  type FakeBatch,
+  makeBatch,
+  move,
+  openSigning,
+  payoutLines,
+  seenBy,
+  submit,
+  sumOf,
+} from './batch';
+import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
+import { PASSPHRASE, PEOPLE, SAFE } from './people';
+
+export interface FakeOptions {
+  /** How fast a sent batch moves: 1 takes about ten seconds. */
+  pace?: number;
+  /** Start signed in as this profile. */
+  as?: string;
+  /** Start with nothing in the books. */
+  empty?: boolean;
+  /** What choosing a file gives. */
+  file?: 'good' | 'bad' | 'again' | 'none';
+  /** How signing ends. */
+  signing?: 'stored' | 'cancelled' | 'incident';
+  /** Repeats the payout so often, to look at long batches. */
+  times?: number;
+  /** Milliseconds before each answer. */
+  delay?: number;
+  /** Commands that fail, with what they say. */
+  fails?: Partial<Record<CommandName, ApiError>>;
+}
+
+type Handlers = { [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> };
+
+export function refusal(code: ErrorCode, message: string): ApiError {
+  return { code, message, reference: code === 'INTERNAL' || code === 'INCIDENT' ? 'f-1204' : null };
+}
+
+class Fake {
+  private session: Session | null;
+  private readonly batches: FakeBatch[] = [];
+  private readonly runs: RunDetail[] = [];
+  private readonly exports: ExportView[] = [];
+  private frozen: string | null = null;
+  private imported: FakeBatch | null = null;
+
+  constructor(private readonly options: FakeOptions) {
+    this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
+    if (!options.empty) this.history();
+  }
+
+  /** One batch that is paid, one that waits for approval, two runs. */
+  private history(): void {
+    const by = PEOPLE[0]?.session;
+    if (!by) return;
+    const paid = makeBatch(
+      '0193b000-0000-7000-8000-000000000145',
+      145,
+      'Solver rewards, week 45',
+      by,
+      '2023-02-01 to 2023-02-07',
+    );
+    submit(paid);
+    openSigning(paid);
+    paid.approvedBy.push('Adaeze Obi', 'Tomas Wieczorek');
+    paid.detail.summary.state = 'EXECUTING';
+    paid.sentAt = 0;
+    move(paid, 1, 60_000);
+    const open = makeBatch(
+      '0193b000-0000-7000-8000-000000000147',
+      147,
+      'Solver rewards, week 46',
+      by,
+      '2023-02-07 to 2023-02-14',
+      this.options.times ?? 1,
+    );
+    submit(open);
+    open.approvedBy.push('Tomas Wieczorek');
+    this.batches.push(open, paid);
+    this.runs.push(
+      makeRun('run-92', 92, [paid.detail], true, 'Mirela Stan'),
+      makeRun('run-91', 91, [paid.detail], false, 'Mirela Stan'),
+    );
+  }
+
+  private me(): Session {
+    if (!this.session)
+      throw refusal('NOT_SIGNED_IN', 'Nobody is signed in. Choose who is working.');
+    return this.session;
+  }
+
+  private batch(id: string): FakeBatch {
+    const found = this.batches.find((one) => one.detail.summary.id === id);
+    if (!found) throw refusal('INVALID_INPUT', `There is no batch ${id} in this program.`);
+    move(found, this.options.pace ?? 1, Date.now());
+    return found;
+  }
+
+  /** The batch, if this person may do that with it now. */
+  private allowed(id: string, name: string): FakeBatch {
+    const batch = this.batch(id);
+    const action = seenBy(batch, this.me()).allowed.find((one) => one.name === name);
+    if (!action?.enabled) throw refusal('FORBIDDEN', action?.reason ?? 'That is not possible.');
+    return batch;
+  }
+
+  private preview(): FilePreview | null {
+    const kind = this.options.file ?? 'good';
+    if (kind === 'none') return null;
+    const lines = payoutLines('PENDING').map(({ line, recipient, money }) => ({
+      line,
+      payee: null,
+      recipient,
+      money,
+      reference: '',
+    }));
+    const bad = kind === 'bad';
+    return {
+      token: 'preview-1',
+      fileName: 'cow-solver-payouts-2023-02-07-to-2023-02-14.csv',
+      sha256: '9c1f0ab2'.repeat(8),
+      lines: bad ? [] : lines,
+      totals: bad ? [] : sumOf(lines),
+      errors: bad
+        ? [
+            { fileLine: 5, field: 'amount', message: '12,5 is not an amount: write 12.5.' },
+            {
+              fileLine: 9,
+              field: 'receiver',
+              message:
+                'The last letter does not fit the checksum. Paste the address again from its source.',
+            },
+            { fileLine: 21, field: 'amount', message: '19 decimals; COW has 18. Nothing was cut.' },
+          ]
+        : [],
+      already: this.imported
+        ? {
+            batchId: this.imported.detail.summary.id,
+            number: this.imported.detail.summary.number,
+            state: this.imported.detail.summary.state,
+            period: this.imported.detail.file?.period ?? '',
+          }
+        : kind === 'again'
+          ? {
+              batchId: '0193b000-0000-7000-8000-000000000147',
+              number: 147,
+              state: 'PENDING_APPROVAL',
+              period: '2023-02-07 to 2023-02-14',
+            }
+          : null,
+    };
+  }
+
+  private waiting(): WaitingItem[] {
+    const me = this.me();
+    return this.batches.flatMap((batch) => {
+      const { allowed, summary } = seenBy(this.batch(batch.detail.summary.id), me);
+      const can = (name: string) => allowed.some((one) => one.name === name && one.enabled);
+      const [verb, button, reason] = can('SUBMIT')
+        ? ['Submit batch', 'Submit…', 'It is a draft; nobody else can go on with it']
+        : can('APPROVE')
+          ? ['Approve batch', 'Review', 'Policy over 100,000 COW asks for a second approver']
+          : can('SIGN')
+            ? ['Countersign', 'Sign…', 'You hold an owner key']
+            : can('EXECUTE')
+              ? ['Send batch', 'Send…', 'All signatures are in']
+              : [null, '', ''];
+      return verb
+        ? [
+            {
+              verb,
+              subject: summary.title,
+              reason,
+              totals: summary.totals,
+              since: summary.createdAt,
+              batchId: summary.id,
+              button,
+            },
+          ]
+        : [];
+    });
+  }
+
+  private health(): Health {
+    return {
+      checks: [
+        { level: 'OK', label: 'Database', detail: 'answers in 3 ms' },
+        { level: 'OK', label: 'Worker', detail: '1 running, queue empty' },
+        { level: 'OK', label: 'Local chain', detail: 'block 21,847,332' },
+        { level: 'OK', label: 'Ledger', detail: 'balanced' },
+        { level: 'NOTE', label: 'Audit', detail: '1,204,118 entries' },
+        this.frozen
+          ? { level: 'CHECK', label: 'Freeze', detail: this.frozen }
+          : { level: 'OK', label: 'Freezes', detail: 'none' },
+      ],
+      at: new Date().toISOString(),
+    };
+  }
+
+  private sign({ batchId, leg, passphrase, safeTxHash }: Commands['leg_sign']['request']) {
+    const me = this.me();
+    const batch = this.allowed(batchId, 'SIGN');
+    const view = batch.detail.legs.find((one) => one.index === leg);
+    if (!view?.hashes) throw refusal('CONFLICT', 'This leg has no nonce yet.');
+    if (view.hashes.safeTxHash !== safeTxHash)
+      throw refusal('CONFLICT', 'The rows changed meanwhile. Read the leg again.');
+    if (passphrase !== PASSPHRASE)
+      throw refusal('INVALID_INPUT', 'The passphrase does not open the key. Nothing was signed.');
+    if (this.options.signing === 'cancelled') throw refusal('CANCELLED', 'You cancelled.');
+    if (this.options.signing === 'incident') {
+      throw refusal(
+        'INCIDENT',
+        'The signature that came back does not belong to the payment on this screen.',
+      );
+    }
+    view.signatures.push({
+      person: me.person,
+      owner: me.ownerAddress ?? '',
+      keyKind: 'SOFTWARE',
+      at: new Date().toISOString(),
+    });
+    view.state = 'SIGNED';
+    return { signatures: view.signatures.length, threshold: view.threshold };
+  }
+
+  private review({ batchId, leg }: Commands['leg_review']['request']) {
+    const me = this.me();
+    const detail = seenBy(this.batch(batchId), me);
+    const view = detail.legs.find((one) => one.index === leg);
+    if (!view) throw refusal('INVALID_INPUT', `Batch ${detail.summary.number} has no leg ${leg}.`);
+    const action = detail.allowed.find((one) => one.name === 'SIGN') ?? {
+      name: 'SIGN' as const,
+      enabled: false,
+      reason: null,
+    };
+    const mine = view.signatures.some((one) => one.person === me.person);
+    return {
+      batch: detail.summary,
+      safe: detail.safe,
+      leg: view,
+      lines: detail.lines.filter((line) => line.leg === leg),
+      checks: detail.checks.filter((check) => check.label !== 'Line 37'),
+      signer: me.ownerAddress,
+      keyKind: 'SOFTWARE',
+      sign: mine
+        ? { name: 'SIGN' as const, enabled: false, reason: 'You have signed this leg' }
+        : action,
+    };
+  }
+
+  private decide(id: string, name: 'RETURN' | 'REJECT' | 'CANCEL', reason: string): null {
+    const batch = this.allowed(id, name);
+    batch.detail.lastReason = `${reason} (${this.me().person})`;
+    batch.approvedBy = [];
+    batch.detail.summary.state =
+      name === 'RETURN' ? 'DRAFT' : name === 'REJECT' ? 'REJECTED' : 'CANCELLED';
+    if (name === 'REJECT') batch.rejectedBy = this.me().person;
+    return null;
+  }
+
+  readonly handlers: Handlers = {
+    session_profiles: () => ({
+      profiles: PEOPLE.map((one) => one.profile),
+      database: 'countersign_demo on a local socket',
+      demoPassphrase: PASSPHRASE,
+    }),
+    session_open: ({ profileId }) => {
+      const found = PEOPLE.find((one) => one.profile.id === profileId);
+      if (!found) throw refusal('INVALID_INPUT', `There is no profile ${profileId}.`);
+      this.session = found.session;
+      return found.session;
+    },
+    session_close: () => {
+      this.session = null;
+      return null;
+    },
+    session_get: () => this.me(),
+    health_get: () => this.health(),
+    home_get: () => ({
+      waiting: this.waiting(),
+      balances: this.options.empty ? [] : balances(),
+      commissions: this.options.empty ? [] : commissionTotals(),
+      runs: this.runs.map((run) => run.summary),
+    }),
+    freeze_create: ({ scope, id, reason }) => {
+      this.frozen = `${scope.toLowerCase()}, by ${this.me().person}`;
+      if (scope === 'BATCH')
+        this.batch(id).detail.summary.frozen = `${this.me().person}: ${reason}`;
+      return null;
+    },
+    safe_list: () => [SAFE],
+    commission_payable: () => (this.options.empty ? [] : payable()),
+    batch_list: () =>
+      this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),
+    batch_get: ({ id }) => seenBy(this.batch(id), this.me()),
+    batch_choose_file: () => this.preview(),
+    batch_import: ({ title, period }) => {
+      const number = 148 + this.batches.length;
+      const id = `0193b000-0000-7000-8000-000000000${number}`;
+      this.imported = makeBatch(id, number, title, this.me(), period);
+      this.batches.unshift(this.imported);
+      return { id };
+    },
+    batch_from_commissions: ({ title }) => {
+      const number = 148 + this.batches.length;
+      const id = `0193b000-0000-7000-8000-000000000${number}`;
+      this.batches.unshift(makeBatch(id, number, title, this.me(), ''));
+      return { id };
+    },
+    batch_submit: ({ id }) => {
+      submit(this.allowed(id, 'SUBMIT'));
+      return null;
+    },
+    batch_approve: ({ id, contentHash }) => {
+      const batch = this.allowed(id, 'APPROVE');
+      if (batch.detail.contentHash !== contentHash)
+        throw refusal('CONFLICT', 'The content changed. Read the batch again.');
+      batch.approvedBy.push(this.me().person);
+      if (batch.approvedBy.length >= 2) openSigning(batch);
+      return null;
+    },
+    batch_return: ({ id, reason }) => this.decide(id, 'RETURN', reason),
+    batch_reject: ({ id, reason }) => this.decide(id, 'REJECT', reason),
+    batch_cancel: ({ id, reason }) => this.decide(id, 'CANCEL', reason),
+    batch_execute: ({ id }) => {
+      const batch = this.allowed(id, 'EXECUTE');
+      batch.detail.summary.state = 'EXECUTING';
+      batch.sentAt = Date.now();
+      return null;
+    },
+    leg_review: (request) => this.review(request),
+    leg_sign: (request) => this.sign(request),
+    ledger_trial_balance: () =>
+      this.options.empty ? { accounts: [], totals: [] } : trialBalance(),
+    reconciliation_list: () => this.runs.map((run) => run.summary),
+    reconciliation_run: () => {
+      const done = this.batches
+        .filter((batch) => batch.detail.summary.state === 'EXECUTED')
+        .map((batch) => batch.detail);
+      const number = 93 + this.runs.length - 2;
+      this.runs.unshift(makeRun(`run-${number}`, number, done, false, this.me().person));
+      return { id: `run-${number}` };
+    },
+    reconciliation_get: ({ id }) => {
+      const found = this.runs.find((run) => run.summary.id === id);
+      if (!found) throw refusal('INVALID_INPUT', `There is no run ${id}.`);
+      return found;
+    },
+    export_preview: () => (this.options.empty ? { rows: 0, totals: [], first: [] } : journal()),
+    export_journal: (period) => {
+      const view: ExportView = {
+        id: `export ${this.exports.length + 1}`,
+        at: new Date().toISOString(),
+        person: this.me().person,
+        kind: 'Journal, CSV',
+        period,
+        fileName: `journal-${period.from}-${period.to}.csv`,
+        rows: 8,
+        sha256: '3d5a90c1'.repeat(8),
+      };
+      this.exports.unshift(view);
+      return {
+        export: view,
+        path: `/home/mirela/Exports/${view.fileName}`,
+        totals: journal().totals,
+      };
+    },
+    export_list: () => [...this.exports],
+  };
+}
+
+/** A made-up backend. */
+export function makeFake(options: FakeOptions = {}): Backend {
+  const fake = new Fake(options);
+  return {
+    async call(name, request) {
+      await new Promise((done) => setTimeout(done, options.delay ?? 0));
+      const failure = options.fails?.[name];
+      if (failure) throw failure;
+      return fake.handlers[name](request);
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/** Which actions of a batch are shown, and how they are called. */
+import type { Action, ActionName, BatchDetail } from '../../contract/types';
+import { t } from '../../kit/say';
+
+/** Actions that belong to a state: shown there even when they are off, with their reason. */
+const STAGE: Record<string, readonly ActionName[]> = {
+  DRAFT: ['SUBMIT'],
+  PENDING_APPROVAL: ['REJECT', 'RETURN', 'SIGN', 'APPROVE'],
+  APPROVED: ['SIGN', 'EXECUTE'],
+  EXECUTING: [],
+};
+
+const ORDER: readonly ActionName[] = ['REJECT', 'RETURN', 'SUBMIT', 'EXECUTE', 'SIGN', 'APPROVE'];
+
+/** The actions of the head, in the order of their buttons; cancelling stands apart. */
+export function shownActions(batch: BatchDetail): Action[] {
+  const stage = STAGE[batch.summary.state] ?? [];
+  return ORDER.flatMap((name) => {
+    const action = batch.allowed.find((one) => one.name === name);
+    return action && (action.enabled || stage.includes(name)) ? [action] : [];
+  });
+}
+
+/** The leg that the signed-in person signs next: the first that lacks their signature. */
+export function legToSign(batch: BatchDetail, owner: string | null): number | null {
+  const mine = (leg: BatchDetail['legs'][number]) =>
+    owner !== null && leg.signatures.some((one) => one.owner.toLowerCase() === owner.toLowerCase());
+  const open = batch.legs.find((leg) => leg.signatures.length < leg.threshold && !mine(leg));
+  return (open ?? batch.legs[0])?.index ?? null;
+}
+
+/** What the button of an action says. */
+export function actionLabel(action: ActionName, batch: BatchDetail, leg: number | null): string {
+  const lines = batch.summary.lines;
+  const labels: Record<ActionName, string> = {
+    SUBMIT: t('Submit…'),
+    APPROVE: t('Approve batch…'),
+    REJECT: t('Reject…'),
+    RETURN: t('Return…'),
+    CANCEL: t('Cancel batch…'),
+    SIGN: leg === null ? t('Sign…') : t('Sign leg {leg}…', { leg }),
+    EXECUTE: t('{lines, plural, one {Send # payment…} other {Send # payments…}}', { lines }),
+  };
+  return labels[action];
+}

@@ -1,0 +1,272 @@
+import { useState } from 'react';
+import { useDo } from '../../backend/use';
+import type { ActionName, BatchDetail } from '../../contract/types';
+import { Address } from '../../kit/address';
+import { MoneyText } from '../../kit/amount';
+import { Button } from '../../kit/button';
+import { Dialog, DialogFoot } from '../../kit/dialog';
+import { TextField } from '../../kit/field';
+import { ShortHash } from '../../kit/hash';
+import { Facts } from '../../kit/layout';
+import { t } from '../../kit/say';
+import { InlineFailure } from '../../kit/states';
+import { REASON_LEAST, reasonShort } from '../freeze/dialog';
+
+interface StepProps {
+  batch: BatchDetail;
+  onClose: () => void;
+}
+
+function Amounts(props: { batch: BatchDetail }) {
+  return props.batch.summary.totals.map((total) => (
+    <div key={total.asset.symbol} className="text-window font-semibold">
+      <MoneyText money={total} strong />
+    </div>
+  ));
+}
+
+function stake(batch: BatchDetail) {
+  const { payees, lines } = batch.summary;
+  return [
+    { name: t('Amount'), value: <Amounts batch={batch} /> },
+    {
+      name: t('To'),
+      value: (
+        <>
+          <strong className="font-semibold">
+            {t('{payees, plural, one {# payee} other {# payees}}', { payees })}
+          </strong>
+          {', '}
+          {t('{lines, plural, one {# line} other {# lines}}', { lines })}
+          {batch.legs.length > 0
+            ? `, ${t('{legs, plural, one {# transaction} other {# transactions}}', { legs: batch.legs.length })}`
+            : null}
+        </>
+      ),
+    },
+    {
+      name: t('From'),
+      value: (
+        <>
+          <span className="block font-semibold">{batch.safe.name}</span>
+          <Address address={batch.safe.address} />
+        </>
+      ),
+    },
+  ];
+}
+
+function SubmitStep({ batch, onClose }: StepProps) {
+  const submit = useDo('batch_submit', { onDone: onClose });
+  return (
+    <>
+      <p className="text-ink2">
+        {t(
+          'Others then approve and sign exactly this content. You cannot approve it yourself. The money is held until it is paid, returned or rejected.',
+        )}
+      </p>
+      <Facts rows={stake(batch)} />
+      {submit.isError ? <InlineFailure error={submit.error} /> : null}
+      <DialogFoot>
+        <Button onPress={onClose} safe>
+          {t('Keep as a draft')}
+        </Button>
+        <Button
+          look="primary"
+          busy={submit.isPending ? t('Submitting') : null}
+          onPress={() => submit.mutate({ id: batch.summary.id })}
+        >
+          {t('Submit for approval')}
+        </Button>
+      </DialogFoot>
+    </>
+  );
+}
+
+function ApproveStep({ batch, onClose }: StepProps) {
+  const approve = useDo('batch_approve', { onDone: onClose });
+  const hash = batch.contentHash;
+  const lines = batch.summary.lines;
+  return (
+    <>
+      <p className="text-ink2">
+        {t('You approve exactly the content on this screen. Any later edit voids the approval.')}
+      </p>
+      <Facts
+        rows={[
+          ...stake(batch),
+          { name: t('Content'), value: hash ? <ShortHash hash={hash} /> : t('has no hash') },
+          { name: t('Revision'), value: batch.summary.revision },
+        ]}
+      />
+      {approve.isError ? <InlineFailure error={approve.error} /> : null}
+      <DialogFoot note={t('Escape closes. No single key approves.')}>
+        <Button onPress={onClose} safe>
+          {t('Keep reviewing')}
+        </Button>
+        <Button
+          look="primary"
+          off={hash ? null : t('This revision has no content hash. Read the batch again.')}
+          busy={approve.isPending ? t('Approving') : null}
+          onPress={() => hash && approve.mutate({ id: batch.summary.id, contentHash: hash })}
+        >
+          {t('{lines, plural, one {Approve # payment} other {Approve # payments}}', { lines })}
+        </Button>
+      </DialogFoot>
+    </>
+  );
+}
+
+const REASONED = {
+  RETURN: {
+    command: 'batch_return',
+    body: () =>
+      t(
+        'The batch goes back to its preparer as a draft. Approvals are void, the held money is free again.',
+      ),
+    keep: () => t('Keep reviewing'),
+    act: () => t('Return to the preparer'),
+    busy: () => t('Returning'),
+  },
+  REJECT: {
+    command: 'batch_reject',
+    body: () =>
+      t('Rejecting is for good: this batch is never paid. Its lines are free for another one.'),
+    keep: () => t('Keep reviewing'),
+    act: () => t('Reject for good'),
+    busy: () => t('Rejecting'),
+  },
+  CANCEL: {
+    command: 'batch_cancel',
+    body: () =>
+      t(
+        'The batch is not sent from here. What is already signed stays valid until its nonce is used, so its money stays held until then.',
+      ),
+    keep: () => t('Keep the batch'),
+    act: () => t('Cancel the batch'),
+    busy: () => t('Cancelling'),
+  },
+} as const;
+
+function ReasonStep({ batch, onClose, action }: StepProps & { action: keyof typeof REASONED }) {
+  const words = REASONED[action];
+  const [reason, setReason] = useState('');
+  const decide = useDo(words.command, { onDone: onClose });
+  const short = reasonShort(reason);
+  return (
+    <form
+      className="flex flex-col gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!short) decide.mutate({ id: batch.summary.id, reason: reason.trim() });
+      }}
+    >
+      <p className="text-ink2">{words.body()}</p>
+      <TextField
+        label={t('Reason')}
+        aside={t('for the others and the audit trail')}
+        lines={3}
+        value={reason}
+        onChange={setReason}
+        autoFocus
+        hint={short ?? ' '}
+      />
+      {decide.isError ? <InlineFailure error={decide.error} /> : null}
+      <DialogFoot>
+        <Button onPress={onClose}>{words.keep()}</Button>
+        <Button
+          look="danger"
+          type="submit"
+          off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
+          busy={decide.isPending ? words.busy() : null}
+        >
+          {words.act()}
+        </Button>
+      </DialogFoot>
+    </form>
+  );
+}
+
+function signers(batch: BatchDetail): string {
+  const people = new Set(batch.legs.flatMap((leg) => leg.signatures.map((one) => one.person)));
+  return new Intl.ListFormat('en', { type: 'conjunction' }).format(people);
+}
+
+function ExecuteStep({ batch, onClose }: StepProps) {
+  const execute = useDo('batch_execute', { onDone: onClose });
+  const lines = batch.summary.lines;
+  const nonces = batch.legs.flatMap((leg) => (leg.nonce === null ? [] : [leg.nonce]));
+  return (
+    <>
+      <p className="text-ink2">{t('This pays, now and for good:')}</p>
+      <Facts
+        rows={[
+          ...stake(batch),
+          {
+            name: nonces.length === 1 ? t('Nonce') : t('Nonces'),
+            value: t('{nonces}, signed by {people}', {
+              nonces: nonces.join(', '),
+              people: signers(batch),
+            }),
+          },
+          { name: t('Chain'), value: `${batch.safe.chain} (${batch.safe.chainId})` },
+        ]}
+      />
+      {execute.isError ? <InlineFailure error={execute.error} /> : null}
+      <DialogFoot note={t('Escape closes. No single key sends.')}>
+        <Button onPress={onClose} safe>
+          {t('Keep it')}
+        </Button>
+        <Button
+          look="hazard"
+          busy={execute.isPending ? t('Waiting for your confirmation in the system dialog') : null}
+          onPress={() => execute.mutate({ id: batch.summary.id })}
+        >
+          {t('{lines, plural, one {Send # payment} other {Send # payments}}', { lines })}
+        </Button>
+      </DialogFoot>
+    </>
+  );
+}
+
+function title(action: ActionName, batch: BatchDetail): string {
+  const { number, lines } = batch.summary;
+  const titles: Record<ActionName, string> = {
+    SUBMIT: t('Submit batch {number}', { number }),
+    APPROVE: t('Approve batch {number}', { number }),
+    RETURN: t('Return batch {number}', { number }),
+    REJECT: t('Reject batch {number}', { number }),
+    CANCEL: t('Cancel batch {number}', { number }),
+    EXECUTE: t('{lines, plural, one {Send # payment} other {Send # payments}} to {chain}', {
+      lines,
+      chain: batch.safe.chain,
+    }),
+    SIGN: '',
+  };
+  return titles[action];
+}
+
+/** The step between a button and what it does: amount, asset, count and Safe in words. */
+export function ActionDialog(props: {
+  batch: BatchDetail;
+  action: ActionName | null;
+  onClose: () => void;
+}) {
+  const { batch, action, onClose } = props;
+  return (
+    <Dialog
+      open={action !== null && action !== 'SIGN'}
+      onClose={onClose}
+      title={action ? title(action, batch) : ''}
+      hazard={action === 'EXECUTE'}
+      alert={action === 'EXECUTE'}
+    >
+      {action === 'SUBMIT' ? <SubmitStep batch={batch} onClose={onClose} /> : null}
+      {action === 'APPROVE' ? <ApproveStep batch={batch} onClose={onClose} /> : null}
+      {action === 'RETURN' || action === 'REJECT' || action === 'CANCEL' ? (
+        <ReasonStep batch={batch} onClose={onClose} action={action} />
+      ) : null}
+      {action === 'EXECUTE' ? <ExecuteStep batch={batch} onClose={onClose} /> : null}
+    </Dialog>
+  );
+}

@@ -1,0 +1,203 @@
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { useRead } from '../../backend/use';
+import type { Action, ActionName, BatchDetail } from '../../contract/types';
+import { Button, type Look } from '../../kit/button';
+import { ShortHash } from '../../kit/hash';
+import { PageHead, WithSide } from '../../kit/layout';
+import { t } from '../../kit/say';
+import { Failure, Waiting } from '../../kit/states';
+import { State, StatusIcon } from '../../kit/status';
+import { dateTime, zoneName } from '../../kit/time';
+import { useScreen } from '../../routes/screen';
+import { useSession } from '../session/session';
+import { actionLabel, legToSign, shownActions } from './actions';
+import { ActionDialog } from './dialogs';
+import { Lines } from './lines';
+import { Progress } from './progress';
+import { BatchSide } from './side';
+
+const LOOK: Record<ActionName, Look> = {
+  SUBMIT: 'primary',
+  APPROVE: 'primary',
+  SIGN: 'primary',
+  EXECUTE: 'primary',
+  REJECT: 'danger',
+  CANCEL: 'danger',
+  RETURN: 'default',
+};
+
+/** States in which lines move or have moved. */
+const MOVING = ['EXECUTING', 'EXECUTED', 'PARTIALLY_EXECUTED', 'FAILED'];
+
+/** The buttons of a batch, from what the core allows; each that is off says why. */
+export function ActionButtons(props: {
+  batch: BatchDetail;
+  owner: string | null;
+  onAct: (action: ActionName, leg: number | null) => void;
+}) {
+  const leg = legToSign(props.batch, props.owner);
+  const shown = shownActions(props.batch);
+  const primary = shown.findLast(
+    (action) => action.enabled && LOOK[action.name] === 'primary',
+  )?.name;
+  return shown.map((action: Action) => (
+    <Button
+      key={action.name}
+      look={
+        LOOK[action.name] === 'primary' && action.name !== primary ? 'default' : LOOK[action.name]
+      }
+      off={action.enabled ? null : (action.reason ?? t('Not possible now'))}
+      onPress={() => props.onAct(action.name, action.name === 'SIGN' ? leg : null)}
+    >
+      {actionLabel(action.name, props.batch, leg)}
+    </Button>
+  ));
+}
+
+function Banner(props: { shape: 'frozen' | 'returned' | 'failed'; children: React.ReactNode }) {
+  return (
+    <div className="flex items-start gap-2 border-b border-line2 bg-accent-soft px-4 py-2">
+      <span className="pt-0.5">
+        <StatusIcon shape={props.shape} />
+      </span>
+      <p>{props.children}</p>
+    </div>
+  );
+}
+
+function Below(props: { batch: BatchDetail; zone: string }) {
+  const { batch, zone } = props;
+  const { summary } = batch;
+  return (
+    <>
+      <span>
+        {t('Prepared by {person}, {at}', {
+          person: summary.preparedBy,
+          at: dateTime(summary.createdAt, zone),
+        })}{' '}
+        <span className="text-ink3">{zoneName(summary.createdAt, zone)}</span>
+      </span>
+      <span>
+        {batch.file ? (
+          <>
+            {t('from')} <span className="font-mono">{batch.file.name}</span>
+            {batch.file.period ? `, ${batch.file.period}` : null}
+          </>
+        ) : (
+          t('from commissions')
+        )}
+      </span>
+      <span>
+        {batch.contentHash ? (
+          <>
+            {t('Content hash')} <ShortHash hash={batch.contentHash} />
+          </>
+        ) : null}
+      </span>
+    </>
+  );
+}
+
+/** One batch: its lines, who decided what, what will happen, and what one may do. */
+export function BatchReviewScreen(props: { id: string }) {
+  const session = useSession();
+  const navigate = useNavigate();
+  const [action, setAction] = useState<ActionName | null>(null);
+  const [poll, setPoll] = useState(5_000);
+  const query = useRead('batch_get', { id: props.id }, { every: poll });
+  const batch = query.data;
+  const wanted = batch?.summary.state === 'EXECUTING' ? 1_000 : 5_000;
+  if (batch && poll !== wanted) setPoll(wanted);
+  const number = batch?.summary.number;
+  useScreen(
+    [
+      { label: t('Batches'), to: '/batches' },
+      { label: number === undefined ? t('Batch') : t('Batch {number}', { number }) },
+    ],
+    { scope: 'BATCH', id: props.id },
+  );
+  if (query.isError && !batch) {
+    return (
+      <Failure
+        error={query.error}
+        title={t('This batch could not be read')}
+        onRetry={() => void query.refetch()}
+      />
+    );
+  }
+  if (!batch) return <Waiting what={t('Reading the batch')} />;
+  const { summary } = batch;
+  const moving = MOVING.includes(summary.state);
+  const canSign = batch.allowed.some((one) => one.name === 'SIGN' && one.enabled);
+  const owner = session.ownerAddress?.toLowerCase();
+  const legsToSign = canSign
+    ? batch.legs
+        .filter((leg) => !leg.signatures.some((one) => one.owner.toLowerCase() === owner))
+        .map((leg) => leg.index)
+    : [];
+  const act = (name: ActionName, leg: number | null) => {
+    if (name === 'SIGN' && leg !== null) {
+      void navigate({ to: '/batches/$id/sign/$leg', params: { id: props.id, leg: String(leg) } });
+    } else setAction(name);
+  };
+  return (
+    <>
+      <PageHead
+        title={summary.title}
+        beside={
+          <>
+            <State state={summary.state} />
+            <span className="text-ink3">
+              {t('Batch {number}, revision {revision}', {
+                number: summary.number,
+                revision: summary.revision,
+              })}
+            </span>
+          </>
+        }
+        below={<Below batch={batch} zone={session.program.timeZone} />}
+        actions={<ActionButtons batch={batch} owner={session.ownerAddress} onAct={act} />}
+      />
+      {query.isError ? (
+        <Banner shape="failed">
+          <strong className="font-semibold">{t('You see an earlier state.')}</strong>{' '}
+          {query.error.message}
+        </Banner>
+      ) : null}
+      {summary.frozen ? (
+        <Banner shape="frozen">
+          <strong className="font-semibold">{t('Frozen.')}</strong> {summary.frozen}
+        </Banner>
+      ) : null}
+      {batch.lastReason ? (
+        <Banner shape="returned">
+          <strong className="font-semibold">
+            {summary.state === 'REJECTED'
+              ? t('Rejected:')
+              : summary.state === 'CANCELLED'
+                ? t('Cancelled:')
+                : t('Returned:')}
+          </strong>{' '}
+          {batch.lastReason}
+        </Banner>
+      ) : null}
+      {summary.state === 'EXECUTING' ? <Progress batch={batch} /> : null}
+      <WithSide
+        table
+        label={t('Approvals, legs and checks')}
+        side={
+          <BatchSide
+            batch={batch}
+            zone={session.program.timeZone}
+            legsToSign={legsToSign}
+            onCancel={() => setAction('CANCEL')}
+          />
+        }
+      >
+        <Lines batch={batch} moving={moving} />
+      </WithSide>
+      <ActionDialog batch={batch} action={action} onClose={() => setAction(null)} />
+    </>
+  );
+}

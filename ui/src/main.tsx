@@ -1,0 +1,4 @@
+import { chooseBackend } from './backend/choose';
+import { start } from './start';
+
+start(chooseBackend());

@@ -1,0 +1,51 @@
+import {
+  BookOpenIcon,
+  ExportIcon,
+  HouseIcon,
+  type Icon,
+  PercentIcon,
+  ScalesIcon,
+  StackIcon,
+} from '@phosphor-icons/react';
+import { t } from '../kit/say';
+
+/** One place of the window. */
+export interface Place {
+  to: '/' | '/batches' | '/commissions' | '/ledger' | '/reconciliation' | '/exports';
+  label: string;
+  icon: Icon;
+  /** Which count stands beside it. */
+  counts?: 'batches' | 'discrepancies';
+}
+
+export interface PlaceGroup {
+  label: string | null;
+  places: Place[];
+}
+
+/** The rail, top to bottom. */
+export function placeGroups(): PlaceGroup[] {
+  return [
+    { label: null, places: [{ to: '/', label: t('Home'), icon: HouseIcon }] },
+    {
+      label: t('Pay'),
+      places: [
+        { to: '/batches', label: t('Batches'), icon: StackIcon, counts: 'batches' },
+        { to: '/commissions', label: t('Commissions'), icon: PercentIcon },
+      ],
+    },
+    { label: t('Books'), places: [{ to: '/ledger', label: t('Ledger'), icon: BookOpenIcon }] },
+    {
+      label: t('Proof'),
+      places: [
+        {
+          to: '/reconciliation',
+          label: t('Reconciliation'),
+          icon: ScalesIcon,
+          counts: 'discrepancies',
+        },
+        { to: '/exports', label: t('Exports'), icon: ExportIcon },
+      ],
+    },
+  ];
+}

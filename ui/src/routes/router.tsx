@@ -1,0 +1,164 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Link,
+  Outlet,
+  type RouterHistory,
+} from '@tanstack/react-router';
+import { BatchListScreen } from '../features/batch/list';
+import { NewFromCommissionsScreen } from '../features/batch/from-commissions';
+import { NewFromFileScreen } from '../features/batch/from-file';
+import { BatchReviewScreen } from '../features/batch/review';
+import { SignScreen } from '../features/batch/sign';
+import { CommissionScreen } from '../features/commission/screen';
+import { ExportScreen } from '../features/export/screen';
+import { HomeScreen } from '../features/home/screen';
+import { LedgerScreen } from '../features/ledger/screen';
+import { RunListScreen } from '../features/reconciliation/list';
+import { RunScreen } from '../features/reconciliation/run';
+import { LoginScreen } from '../features/session/login';
+import { t } from '../kit/say';
+import { Failure, Notice } from '../kit/states';
+import { Shell, Signed } from './shell';
+
+function NotFound() {
+  return (
+    <Notice
+      shape="unknown"
+      title={t('There is no such screen')}
+      actions={
+        <Link to="/" className="text-accent hover:underline">
+          {t('Open Home')}
+        </Link>
+      }
+    >
+      {t('The address leads nowhere. It may be from an older version.')}
+    </Notice>
+  );
+}
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFound,
+  errorComponent: ({ error }) => <Failure error={error} title={t('This screen stopped')} />,
+});
+const login = createRoute({ getParentRoute: () => root, path: '/login', component: LoginScreen });
+const signed = createRoute({ getParentRoute: () => root, id: 'signed', component: Signed });
+const shell = createRoute({ getParentRoute: () => signed, id: 'shell', component: Shell });
+
+const home = createRoute({ getParentRoute: () => shell, path: '/', component: HomeScreen });
+const batches = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches',
+  component: BatchListScreen,
+});
+const fromFile = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches/new/file',
+  component: NewFromFileScreen,
+});
+const fromCommissions = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches/new/commissions',
+  component: NewFromCommissionsScreen,
+});
+const batch = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches/$id',
+  component: function Batch() {
+    const { id } = batch.useParams();
+    return <BatchReviewScreen key={id} id={id} />;
+  },
+});
+const sign = createRoute({
+  getParentRoute: () => signed,
+  path: '/batches/$id/sign/$leg',
+  component: function Sign() {
+    const { id, leg } = sign.useParams();
+    return <SignScreen key={`${id} ${leg}`} batchId={id} leg={Number.parseInt(leg, 10)} />;
+  },
+});
+const commissions = createRoute({
+  getParentRoute: () => shell,
+  path: '/commissions',
+  component: CommissionScreen,
+});
+const ledger = createRoute({
+  getParentRoute: () => shell,
+  path: '/ledger',
+  component: LedgerScreen,
+});
+const runs = createRoute({
+  getParentRoute: () => shell,
+  path: '/reconciliation',
+  component: RunListScreen,
+});
+
+/** What is open inside a run: a group of its lines and one discrepancy. */
+export interface RunSearch {
+  group?: string;
+  item?: number;
+}
+
+const run = createRoute({
+  getParentRoute: () => shell,
+  path: '/reconciliation/$id',
+  validateSearch: (search: Record<string, unknown>): RunSearch => ({
+    ...(typeof search.group === 'string' ? { group: search.group } : {}),
+    ...(typeof search.item === 'number' ? { item: search.item } : {}),
+  }),
+  component: function Run() {
+    const { id } = run.useParams();
+    const search = run.useSearch();
+    const navigate = run.useNavigate();
+    return (
+      <RunScreen
+        key={id}
+        id={id}
+        search={search}
+        onSearch={(next) => void navigate({ search: next, replace: true })}
+      />
+    );
+  },
+});
+const exports = createRoute({
+  getParentRoute: () => shell,
+  path: '/exports',
+  component: ExportScreen,
+});
+
+const tree = root.addChildren([
+  login,
+  signed.addChildren([
+    shell.addChildren([
+      home,
+      batches,
+      fromFile,
+      fromCommissions,
+      batch,
+      commissions,
+      ledger,
+      runs,
+      run,
+      exports,
+    ]),
+    sign,
+  ]),
+]);
+
+/** The addresses of the window. What is open stands in the address, so that it can be linked. */
+export function makeRouter(history?: RouterHistory) {
+  return createRouter({
+    routeTree: tree,
+    ...(history ? { history } : {}),
+    defaultPreload: false,
+    scrollRestoration: false,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

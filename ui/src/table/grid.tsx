@@ -1,0 +1,361 @@
+import { ArrowDownIcon, ArrowUpIcon } from '@phosphor-icons/react';
+import type { RowSelectionState } from '@tanstack/react-table';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { type KeyboardEvent, type ReactNode, memo, useEffect, useRef, useState } from 'react';
+import { t } from '../kit/say';
+import { usePrefs } from '../kit/prefs';
+import { type Column, type GridModel, type Item, useGridModel } from './model';
+
+export interface GridProps<R> {
+  /** Name of the table, for those who do not see it. */
+  label: string;
+  rows: R[];
+  columns: Column<R>[];
+  keyOf: (row: R) => string;
+  /** Height of a row in rem: 2, or 2.5 with two lines. */
+  rowRem?: number;
+  groupOf?: (row: R) => string;
+  /** Cells of a group row after the checkbox column, one per column. */
+  groupCells?: (rows: R[]) => ReactNode[];
+  /** With it, rows can be chosen. */
+  selection?: {
+    selected: RowSelectionState;
+    onChange: (selected: RowSelectionState) => void;
+    labelOf: (row: R) => string;
+  };
+  onOpen?: (row: R) => void;
+  /** Told when a row takes the focus, for tables that show the row beside themselves. */
+  onFocusRow?: (row: R) => void;
+  /** Marks the row that is shown beside the table. */
+  currentKey?: string | null;
+  /** Rows of totals: cells after the checkbox column, one per column. */
+  totals?: ReactNode[][];
+  /** Shown instead of rows when there are none. */
+  empty?: ReactNode;
+  className?: string;
+}
+
+/** Rows beyond which only those in sight are in the page. */
+const VIRTUAL_FROM = 200;
+/** Nothing chosen, always the same object. */
+const NONE: RowSelectionState = {};
+const CHECK_TRACK = '2.25rem';
+
+const CELL = 'flex min-w-0 items-center px-2 first:pl-4 last:pr-4';
+
+function Head<R>(props: { grid: GridProps<R>; model: GridModel<R> }) {
+  const { grid, model } = props;
+  const chosen = model.rows.filter((row) => model.selected[grid.keyOf(row)]).length;
+  const all = chosen > 0 && chosen === model.rows.length;
+  return (
+    <div
+      role="row"
+      aria-rowindex={1}
+      className="sticky top-0 z-10 col-span-full grid min-h-7 grid-cols-subgrid border-b border-line2 bg-sunk text-small font-medium text-ink3"
+    >
+      {grid.selection ? (
+        <div role="columnheader" className="flex">
+          <CheckBox
+            label={t('Select all rows')}
+            checked={all}
+            mixed={chosen > 0 && !all}
+            onChange={() =>
+              grid.selection?.onChange(
+                all ? {} : Object.fromEntries(model.rows.map((row) => [grid.keyOf(row), true])),
+              )
+            }
+          />
+        </div>
+      ) : null}
+      {grid.columns.map((column) => {
+        const sort = model.sorting.find((one) => one.id === column.id);
+        return (
+          <div
+            key={column.id}
+            role="columnheader"
+            aria-sort={sort ? (sort.desc ? 'descending' : 'ascending') : undefined}
+            className={`${CELL} ${column.end ? 'justify-end' : ''} ${column.headPad ? 'pr-16' : ''}`}
+          >
+            {column.compare ? (
+              <button
+                type="button"
+                className="-mx-1 inline-flex min-h-6 items-center gap-1 rounded-pill px-1 hover:text-ink"
+                onClick={() => model.sortBy(column.id)}
+              >
+                {column.head}
+                {sort ? (
+                  sort.desc ? (
+                    <ArrowDownIcon size="0.75rem" />
+                  ) : (
+                    <ArrowUpIcon size="0.75rem" />
+                  )
+                ) : null}
+              </button>
+            ) : (
+              column.head
+            )}
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+/** A checkbox that owns its whole cell. */
+function CheckBox(props: {
+  label: string;
+  checked: boolean;
+  mixed?: boolean;
+  onChange: () => void;
+  tabIndex?: number;
+}) {
+  return (
+    <label className="flex min-h-6 flex-1 cursor-pointer items-center justify-center">
+      <input
+        type="checkbox"
+        aria-label={props.label}
+        checked={props.checked}
+        tabIndex={props.tabIndex}
+        ref={(element) => {
+          if (element) element.indeterminate = props.mixed ?? false;
+        }}
+        onChange={props.onChange}
+        className="check"
+      />
+    </label>
+  );
+}
+
+interface RowProps<R> {
+  grid: GridProps<R>;
+  model: GridModel<R>;
+  item: Item<R>;
+  index: number;
+  active: boolean;
+  onActive: (index: number) => void;
+}
+
+function GroupRowDrawn<R>({ grid, item, index, active, onActive }: RowProps<R>) {
+  const cells = item.kind === 'group' ? (grid.groupCells?.(item.rows) ?? []) : [];
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      data-index={index}
+      tabIndex={active ? 0 : -1}
+      onFocus={() => onActive(index)}
+      className="col-span-full grid min-h-8 grid-cols-subgrid border-b border-line bg-sunk -outline-offset-2 focus:outline-2 focus:outline-accent"
+    >
+      {grid.selection ? <div role="gridcell" /> : null}
+      {cells.map((cell, at) => (
+        <div
+          role="gridcell"
+          key={at}
+          className={`${CELL} ${grid.columns[at]?.end ? 'justify-end' : ''} ${at === 0 ? 'overflow-visible whitespace-nowrap' : ''}`}
+        >
+          {cell}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function DataRowDrawn<R>({ grid, model, item, index, active, onActive }: RowProps<R>) {
+  if (item.kind === 'group') return null;
+  const { row, key } = item;
+  const chosen = Boolean(model.selected[key]);
+  const current = grid.currentKey === key;
+  const toggle = () => {
+    const next = { ...model.selected };
+    if (chosen) delete next[key];
+    else next[key] = true;
+    grid.selection?.onChange(next);
+  };
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={grid.selection ? chosen : grid.currentKey === undefined ? undefined : current}
+      data-index={index}
+      tabIndex={active ? 0 : -1}
+      onFocus={() => {
+        onActive(index);
+        grid.onFocusRow?.(row);
+      }}
+      onDoubleClick={() => grid.onOpen?.(row)}
+      onKeyDown={(event) => {
+        if (event.target !== event.currentTarget) return;
+        if (event.key === ' ' && grid.selection) {
+          event.preventDefault();
+          toggle();
+        }
+        if (event.key === 'Enter' && grid.onOpen) {
+          event.preventDefault();
+          grid.onOpen(row);
+        }
+      }}
+      style={{ minHeight: `${grid.rowRem ?? 2}rem` }}
+      className={`col-span-full grid grid-cols-subgrid border-b border-line -outline-offset-2 focus:outline-2 focus:outline-accent ${
+        chosen || current ? 'bg-selected shadow-[inset_3px_0_0_var(--accent)]' : 'hover:bg-sunk'
+      }`}
+    >
+      {grid.selection ? (
+        <div role="gridcell" className="flex">
+          <CheckBox
+            label={grid.selection.labelOf(row)}
+            checked={chosen}
+            onChange={toggle}
+            tabIndex={active ? 0 : -1}
+          />
+        </div>
+      ) : null}
+      {grid.columns.map((column) => (
+        <div
+          role="gridcell"
+          key={column.id}
+          className={`${CELL} ${column.end ? 'justify-end' : ''}`}
+        >
+          {column.cell(row)}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+// A row is drawn again only when something about it changes, not with every step of a scroll.
+const GroupRow = memo(GroupRowDrawn) as typeof GroupRowDrawn;
+const DataRow = memo(DataRowDrawn) as typeof DataRowDrawn;
+
+function Totals<R>({ grid }: { grid: GridProps<R> }) {
+  if (!grid.totals?.length) return null;
+  return (
+    <div
+      role="rowgroup"
+      className="totals sticky bottom-0 z-10 col-span-full grid grid-cols-subgrid bg-surface font-semibold"
+    >
+      {grid.totals.map((cells, row) => (
+        <div role="row" key={row} className="col-span-full grid min-h-7 grid-cols-subgrid">
+          {grid.selection ? <div role="gridcell" /> : null}
+          {cells.map((cell, at) => (
+            <div
+              role="gridcell"
+              key={at}
+              className={`${CELL} ${grid.columns[at]?.end ? 'justify-end' : ''} ${at < 2 ? 'whitespace-nowrap' : ''}`}
+            >
+              {cell}
+            </div>
+          ))}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+const STEPS: Record<string, (at: number, last: number) => number> = {
+  ArrowDown: (at, last) => Math.min(last, at + 1),
+  ArrowUp: (at) => Math.max(0, at - 1),
+  PageDown: (at, last) => Math.min(last, at + 12),
+  PageUp: (at) => Math.max(0, at - 12),
+  Home: () => 0,
+  End: (_, last) => last,
+};
+
+/** A table over any number of rows: arrows move, Enter opens, Space chooses. */
+export function Grid<R extends object>(props: GridProps<R>) {
+  const { rows, columns, keyOf, groupOf } = props;
+  const { zoom } = usePrefs();
+  const scroller = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(0);
+  const wanted = useRef<number | null>(null);
+  const model = useGridModel({
+    rows,
+    columns,
+    keyOf,
+    groupOf,
+    selected: props.selection?.selected ?? NONE,
+  });
+  const { items } = model;
+  const virtual = items.length > VIRTUAL_FROM;
+  const rowPx = (props.rowRem ?? 2) * 16 * (zoom / 100);
+  const virtualizer = useVirtualizer({
+    count: virtual ? items.length : 0,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowPx,
+    overscan: 12,
+  });
+  const drawn = virtual
+    ? virtualizer.getVirtualItems()
+    : items.map((_, index) => ({ index, start: 0, end: 0 }));
+  const above = virtual ? (drawn[0]?.start ?? 0) : 0;
+  const below = virtual ? virtualizer.getTotalSize() - (drawn.at(-1)?.end ?? 0) : 0;
+  const last = Math.max(0, items.length - 1);
+  const at = Math.min(active, last);
+
+  useEffect(() => {
+    if (wanted.current === null) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${wanted.current}"]`);
+    if (row) {
+      row.focus();
+      wanted.current = null;
+    }
+  });
+
+  const move = (event: KeyboardEvent) => {
+    const step = STEPS[event.key];
+    const target = event.target as HTMLElement;
+    if (
+      !step ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      target.getAttribute('role') !== 'row'
+    )
+      return;
+    event.preventDefault();
+    const next = step(at, last);
+    wanted.current = next;
+    if (virtual) virtualizer.scrollToIndex(next);
+    setActive(next);
+  };
+
+  const tracks = [
+    ...(props.selection ? [CHECK_TRACK] : []),
+    ...columns.map((column) => column.track),
+  ];
+  return (
+    <div ref={scroller} className={`min-h-0 overflow-auto ${props.className ?? ''}`}>
+      <div
+        role="grid"
+        aria-label={props.label}
+        aria-rowcount={items.length + 1}
+        aria-multiselectable={props.selection ? true : undefined}
+        onKeyDown={move}
+        style={{ gridTemplateColumns: tracks.join(' ') }}
+        className="grid min-w-fit content-start"
+      >
+        <Head grid={props} model={model} />
+        {above > 0 ? <div role="none" className="col-span-full" style={{ height: above }} /> : null}
+        {drawn.map(({ index }) => {
+          const item = items[index];
+          if (!item) return null;
+          const shared = {
+            grid: props,
+            model,
+            item,
+            index,
+            active: index === at,
+            onActive: setActive,
+          };
+          return item.kind === 'group' ? (
+            <GroupRow key={item.key} {...shared} />
+          ) : (
+            <DataRow key={item.key} {...shared} />
+          );
+        })}
+        {below > 0 ? <div role="none" className="col-span-full" style={{ height: below }} /> : null}
+        <Totals grid={props} />
+      </div>
+      {items.length === 0 ? props.empty : null}
+    </div>
+  );
+}
