@@ -55,8 +55,7 @@ pub async fn refusal(connection: &mut PgConnection, sql: &str) -> Option<Refusal
 pub async fn all_refused(house: &House, attacks: &[Attack]) {
     let mut holes = Vec::new();
     for attack in attacks {
-        let mut connection =
-            if attack.login == "owner" { house.owner().await } else { house.psql(attack.login).await };
+        let mut connection = if attack.login == "owner" { house.owner().await } else { house.psql(attack.login).await };
         match refusal(&mut connection, &attack.sql).await {
             Some(refused) if refused.code == attack.code && refused.message.contains(attack.says) => {}
             Some(refused) => holes.push(format!(

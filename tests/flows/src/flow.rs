@@ -51,7 +51,8 @@ impl House {
     /// The same, with its refusal.
     pub async fn try_import(&self, login: &str, file: &str, lines: &[ImportLine]) -> Result<BatchId, StoreError> {
         let sha256 = digest(file);
-        let new = NewFileBatch { safe: self.acme().safe, title: file, file_name: file, sha256: &sha256, period: "2026-02" };
+        let new =
+            NewFileBatch { safe: self.acme().safe, title: file, file_name: file, sha256: &sha256, period: "2026-02" };
         self.db(login).await.import_batch(self.acme().id, &new, lines).await
     }
 
@@ -183,7 +184,8 @@ impl House {
         let platform = self.db("platform").await;
         let user = json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z", "referral_code": "GIL" }]);
         platform.submit_intents("REGISTER", &user).await.expect("a user");
-        let sales: Vec<Value> = amounts.iter().enumerate().map(|(n, amount)| sale(&format!("charge-{n}"), *amount)).collect();
+        let sales: Vec<Value> =
+            amounts.iter().enumerate().map(|(n, amount)| sale(&format!("charge-{n}"), *amount)).collect();
         let written = platform.submit_intents("COMMERCE", &Value::Array(sales)).await.expect("sales");
         let worker = self.db("worker").await;
         let (token, claimed) = worker.claim_intents(10_000, Duration::from_secs(60)).await.expect("a claim");

@@ -34,11 +34,23 @@ impl House {
     pub async fn new() -> Self {
         let server = Server::shared().await;
         let database = server.furnished().await;
-        Self { place: server.place(), database, world: server.world.clone(), pools: Mutex::default(), _server: Some(server) }
+        Self {
+            place: server.place(),
+            database,
+            world: server.world.clone(),
+            pools: Mutex::default(),
+            _server: Some(server),
+        }
     }
 
     pub(crate) fn unfurnished(server: &Server, database: &str) -> Self {
-        Self { place: server.place(), database: database.to_owned(), world: World::default(), pools: Mutex::default(), _server: None }
+        Self {
+            place: server.place(),
+            database: database.to_owned(),
+            world: World::default(),
+            pools: Mutex::default(),
+            _server: None,
+        }
     }
 
     /// The program in which most people work.
@@ -110,7 +122,8 @@ impl House {
         let mut owner = self.owner().await;
         let mut tx = owner.begin().await.expect("a transaction");
         run(&mut tx, statements.to_owned()).await;
-        let found: String = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await.expect("a value");
+        let found: String =
+            sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await.expect("a value");
         tx.rollback().await.expect("a rollback");
         found
     }
@@ -121,7 +134,14 @@ impl House {
     }
 
     /// A change that one person proposes and another confirms; answers what it made.
-    pub async fn change(&self, proposer: &str, confirmer: &str, program: Option<ProgramId>, kind: &str, body: Value) -> Option<Uuid> {
+    pub async fn change(
+        &self,
+        proposer: &str,
+        confirmer: &str,
+        program: Option<ProgramId>,
+        kind: &str,
+        body: Value,
+    ) -> Option<Uuid> {
         self.try_change(proposer, confirmer, program, kind, body)
             .await
             .unwrap_or_else(|error| panic!("{kind} by {proposer} and {confirmer}: {error}"))
@@ -136,7 +156,10 @@ impl House {
         kind: &str,
         body: Value,
     ) -> Result<Option<Uuid>, StoreError> {
-        #[expect(clippy::disallowed_methods, reason = "a proposer names a change at the edge, and this is the edge of a test")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a proposer names a change at the edge, and this is the edge of a test"
+        )]
         let id = ChangeId::new(Uuid::now_v7());
         let change = Change { id, program, kind: kind.to_owned(), payload: body.to_string() };
         let hash = change.payload_hash();
@@ -151,10 +174,16 @@ impl House {
     /// What the watcher reads of a Safe: its nonce at a block, with a billion USDC units and 100 ETH.
     pub async fn observe(&self, program: &Program, nonce: u64, block: u64) {
         let units = |text: &str| text.parse::<Amount>().expect("an amount");
-        let safe = WatchedSafe { program: program.id, id: program.safe, address: program.safe_address, assets: Vec::new() };
+        let safe =
+            WatchedSafe { program: program.id, id: program.safe, address: program.safe_address, assets: Vec::new() };
         self.db("watcher")
             .await
-            .observe_safe(&safe, nonce, block, &[(program.usdc, units("1000000000")), (program.eth, units("100000000000000000000"))])
+            .observe_safe(
+                &safe,
+                nonce,
+                block,
+                &[(program.usdc, units("1000000000")), (program.eth, units("100000000000000000000"))],
+            )
             .await
             .expect("an observation");
     }

@@ -49,14 +49,14 @@ impl Server {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).expect("permissions");
         let cluster = Cluster::start_with(&folder.path().join("cluster"), &local::postgres::Settings::for_tests())
             .expect("a private PostgreSQL server");
-        let mut server =
-            Self { cluster, world: World::default(), databases: AtomicU32::new(0), _folder: folder };
+        let mut server = Self { cluster, world: World::default(), databases: AtomicU32::new(0), _folder: folder };
         server.create(TEMPLATE, "template1").await;
         store::migrate(&server.admin_settings(TEMPLATE)).await.expect("migrations");
         server.world = world::furnish(&server, TEMPLATE).await;
         let mut admin = server.admin("postgres").await;
         run(&mut admin, format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")).await;
-        run(&mut admin, format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'")).await;
+        run(&mut admin, format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'"))
+            .await;
         server
     }
 

@@ -107,14 +107,22 @@ pub(crate) async fn furnish(server: &Server, database: &str) -> World {
         register_key(&house, login, other).await;
     }
     house
-        .change("sue", "sam", None, "chain.add", json!({ "chain_id": CHAIN, "name": "Local", "confirmation_depth": 2, "gas_max": 16_777_216 }))
+        .change(
+            "sue",
+            "sam",
+            None,
+            "chain.add",
+            json!({ "chain_id": CHAIN, "name": "Local", "confirmation_depth": 2, "gas_max": 16_777_216 }),
+        )
         .await;
     let acme = add_program(&house, "acme").await;
     let other = add_program(&house, "other").await;
     add_staff(&mut house, &[("acme", acme), ("other", other)]).await;
     for (login, kind, program) in MACHINES {
         let program = program.map(|slug| if slug == "acme" { acme } else { other });
-        house.change("sue", "sam", None, "machine.add", json!({ "login": login, "kind": kind, "program_id": program })).await;
+        house
+            .change("sue", "sam", None, "machine.add", json!({ "login": login, "kind": kind, "program_id": program }))
+            .await;
     }
     house.world.acme = Some(equip(&house, acme, ("ada", "abe"), 0x5a).await);
     house.world.other = Some(equip(&house, other, ("otto", "odil"), 0x5b).await);
@@ -149,7 +157,8 @@ async fn add_staff(house: &mut House, programs: &[(&str, ProgramId)]) {
     for (login, slug, role) in STAFF {
         let owner = OWNERS.iter().find(|(name, _)| name == login).map(|(_, owner)| *owner);
         let body = json!({ "login": login, "person": format!("Person {login}"), "safe_owner": owner });
-        let staff = StaffId::new(house.change("sue", "sam", None, "staff.add", body).await.expect("a member of the staff"));
+        let staff =
+            StaffId::new(house.change("sue", "sam", None, "staff.add", body).await.expect("a member of the staff"));
         let program = programs.iter().find(|(name, _)| name == slug).map(|(_, id)| *id);
         house.change("sam", "sue", program, "grant.add", json!({ "staff_id": staff, "role": role })).await;
         house.world.people.get_mut(*login).expect("a login").staff = Some(staff);
@@ -162,7 +171,11 @@ async fn equip(house: &House, program: ProgramId, (first, second): (&str, &str),
     let add = async |kind: &str, body: Value| -> Uuid {
         house.change(first, second, Some(program), kind, body).await.expect("an id")
     };
-    let usdc = add("asset.add", json!({ "chain_id": CHAIN, "token": TOKEN, "symbol": "USDC", "decimals": 6, "pegged_to": "USD" })).await;
+    let usdc = add(
+        "asset.add",
+        json!({ "chain_id": CHAIN, "token": TOKEN, "symbol": "USDC", "decimals": 6, "pegged_to": "USD" }),
+    )
+    .await;
     let eth = add("asset.add", json!({ "chain_id": CHAIN, "symbol": "ETH", "decimals": 18 })).await;
     let safe_address = Address::repeat_byte(fill);
     let owners: Vec<&str> = OWNERS.iter().map(|(_, owner)| *owner).collect();
@@ -175,9 +188,17 @@ async fn equip(house: &House, program: ProgramId, (first, second): (&str, &str),
     }
     add("rule.set", json!({ "base_rate": "0.1", "override_rate": "0.05", "holding_days": 0, "effective_from": "2026-01-01T00:00:00Z",
                             "tiers": { "gold": "0.2" } })).await;
-    let parent = add("affiliate.add", json!({ "name": "Pat", "wallet": format!("{:#x}", Address::repeat_byte(0xb1)), "referral_code": "PAT" })).await;
-    let gold = add("affiliate.add", json!({ "name": "Gil", "wallet": format!("{:#x}", Address::repeat_byte(0xb2)), "referral_code": "GIL",
-                                            "tier": "gold", "parent_id": parent })).await;
+    let parent = add(
+        "affiliate.add",
+        json!({ "name": "Pat", "wallet": format!("{:#x}", Address::repeat_byte(0xb1)), "referral_code": "PAT" }),
+    )
+    .await;
+    let gold = add(
+        "affiliate.add",
+        json!({ "name": "Gil", "wallet": format!("{:#x}", Address::repeat_byte(0xb2)), "referral_code": "GIL",
+                                            "tier": "gold", "parent_id": parent }),
+    )
+    .await;
     let made = Program {
         id: program,
         safe: SafeId::new(safe),

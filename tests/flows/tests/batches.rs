@@ -26,12 +26,20 @@ async fn a_file_is_imported_whole_or_not_at_all_and_recognised_for_ever() {
     refused(house.try_import("pia", "file.csv", &bad).await, RefusalCode::InvalidInput, "'6.5' is not an amount");
     assert_eq!(house.read("SELECT count(*) FROM core.payouts").await, "0");
     let batch = house.import("pia", "file.csv", &good).await;
-    refused(house.try_import("pol", "file.csv", &good).await, RefusalCode::Conflict, "This file is batch 1 already (DRAFT), for the same period");
+    refused(
+        house.try_import("pol", "file.csv", &good).await,
+        RefusalCode::Conflict,
+        "This file is batch 1 already (DRAFT), for the same period",
+    );
     house.db("pia").await.cancel_batch(house.acme().id, batch, "the wrong file was chosen").await.expect("cancelled");
     let again = house.import("pol", "file.csv", &good).await;
     house.approve_by_two(again).await;
     house.pay(again).await;
-    refused(house.try_import("pia", "file.csv", &good).await, RefusalCode::Conflict, "This file is batch 2 already (EXECUTED)");
+    refused(
+        house.try_import("pia", "file.csv", &good).await,
+        RefusalCode::Conflict,
+        "This file is batch 2 already (EXECUTED)",
+    );
 }
 
 #[tokio::test]
@@ -69,7 +77,11 @@ async fn a_return_voids_approvals_and_holds_and_the_next_revision_starts_over() 
     let second = house.submit("pia", batch).await;
     assert_ne!(first, second, "the revision is part of the content");
     refused(house.approve("ada", batch, &first).await, RefusalCode::Conflict, "changed since it was shown");
-    assert_eq!(house.approve("ada", batch, &second).await.expect("an approval"), BatchState::PendingApproval, "mia's approval is void");
+    assert_eq!(
+        house.approve("ada", batch, &second).await.expect("an approval"),
+        BatchState::PendingApproval,
+        "mia's approval is void"
+    );
     assert_eq!(house.approve("mia", batch, &second).await.expect("an approval"), BatchState::Approved);
     house.pay(batch).await;
     assert_eq!(house.read("SELECT state || ' ' || revision FROM core.batches").await, "EXECUTED 2");
@@ -82,7 +94,11 @@ async fn a_rejected_batch_frees_its_commissions() {
     let acme = house.acme();
     let pia = house.db("pia").await;
     let batch = pia.create_commission_batch(acme.id, acme.safe, "Weekly").await.expect("a batch");
-    refused(pia.create_commission_batch(acme.id, acme.safe, "Again").await, RefusalCode::Conflict, "No commission is payable now");
+    refused(
+        pia.create_commission_batch(acme.id, acme.safe, "Again").await,
+        RefusalCode::Conflict,
+        "No commission is payable now",
+    );
     house.submit("pia", batch).await;
     house.db("mia").await.reject_batch(acme.id, batch, "not this month, next one").await.expect("rejected");
     assert_eq!(house.read("SELECT string_agg(DISTINCT state, ' ') FROM core.commissions").await, "PAYABLE");
@@ -90,7 +106,11 @@ async fn a_rejected_batch_frees_its_commissions() {
     house.approve_by_two(next).await;
     house.pay(next).await;
     assert_eq!(house.read("SELECT string_agg(DISTINCT state, ' ') FROM core.commissions").await, "PAID");
-    refused(pia.create_commission_batch(acme.id, acme.safe, "Twice").await, RefusalCode::Conflict, "No commission is payable now");
+    refused(
+        pia.create_commission_batch(acme.id, acme.safe, "Twice").await,
+        RefusalCode::Conflict,
+        "No commission is payable now",
+    );
 }
 
 #[tokio::test]
@@ -105,7 +125,10 @@ async fn a_failed_execution_frees_its_lines_once_the_nonce_is_used() {
     house.observe(&house.acme(), 6, 12).await;
     watcher.record_failed(&leg, (11, block_hash()), "ExecutionFailure").await.expect("failed");
     assert_eq!(house.read("SELECT state FROM core.batches").await, "FAILED");
-    assert_eq!(house.read("SELECT state || ' ' || error FROM core.intents WHERE kind = 'PAYOUT'").await, "DEAD ExecutionFailure");
+    assert_eq!(
+        house.read("SELECT state || ' ' || error FROM core.intents WHERE kind = 'PAYOUT'").await,
+        "DEAD ExecutionFailure"
+    );
     assert_eq!(house.read("SELECT sum(credits_pending) FROM core.accounts").await, "0");
     let again = house.import("pia", "failing.csv", &[house.line(1, 5)]).await;
     house.approve_by_two(again).await;
@@ -117,7 +140,8 @@ async fn splitting_a_payment_gains_nothing() {
     let house = House::new().await;
     let policy = json!({ "asset_id": house.acme().usdc, "at_least": "1000", "approvers": 3, "beyond_chain": true });
     house.change("ada", "abe", Some(house.acme().id), "policy.set", policy).await;
-    let needed = async |batch| house.read(&format!("SELECT core.required_approvers('{}', '{batch}')", house.acme().id)).await;
+    let needed =
+        async |batch| house.read(&format!("SELECT core.required_approvers('{}', '{batch}')", house.acme().id)).await;
     let whole = house.import("pia", "whole.csv", &[house.line(1, 999)]).await;
     assert_eq!(needed(whole).await, "2");
     // Two halves by one preparer, to different payees.
@@ -132,10 +156,12 @@ async fn splitting_a_payment_gains_nothing() {
     assert_eq!(needed(other).await, "3", "line 1 pays whom the first half pays");
     // A day later the sum is the same: it is counted around the submission.
     let mut owner = house.owner().await;
-    sqlx::query("UPDATE core.batches SET submitted_at = submitted_at - interval '25 hours' WHERE state = 'PENDING_APPROVAL'")
-        .execute(&mut owner)
-        .await
-        .expect("time passes");
+    sqlx::query(
+        "UPDATE core.batches SET submitted_at = submitted_at - interval '25 hours' WHERE state = 'PENDING_APPROVAL'",
+    )
+    .execute(&mut owner)
+    .await
+    .expect("time passes");
     assert_eq!((needed(first).await, needed(second).await), ("3".to_owned(), "3".to_owned()), "a day later");
     let hash = house.content("pol", first).await.hash;
     for login in ["mia", "ada"] {
@@ -151,7 +177,11 @@ async fn a_stricter_policy_stops_a_batch_that_is_approved_already() {
     house.sign("mia", batch).await.expect("a signature");
     let policy = json!({ "asset_id": house.acme().usdc, "at_least": "100", "approvers": 3, "beyond_chain": true });
     house.change("ada", "abe", Some(house.acme().id), "policy.set", policy).await;
-    refused(house.sign("ada", batch).await, RefusalCode::Conflict, "The policy asks for 3 approvers of this content and 2 approved it");
+    refused(
+        house.sign("ada", batch).await,
+        RefusalCode::Conflict,
+        "The policy asks for 3 approvers of this content and 2 approved it",
+    );
     let hash = house.content("max", batch).await.hash;
     assert_eq!(house.approve("max", batch, &hash).await.expect("a third approval"), BatchState::Approved);
     house.sign("ada", batch).await.expect("a signature");
@@ -180,12 +210,19 @@ async fn the_state_table_is_the_one_of_the_domain() {
     let house = House::new().await;
     let mut expected: Vec<String> = MACHINES
         .iter()
-        .flat_map(|machine| std::iter::once(("", machine.initial)).chain(machine.transitions.iter().copied()).map(move |(from, to)| format!("{} {from}>{to}", machine.name)))
+        .flat_map(|machine| {
+            std::iter::once(("", machine.initial))
+                .chain(machine.transitions.iter().copied())
+                .map(move |(from, to)| format!("{} {from}>{to}", machine.name))
+        })
         .collect();
     expected.sort();
     let mut owner = house.owner().await;
     let mut found: Vec<String> =
-        sqlx::query_scalar("SELECT machine || ' ' || from_state || '>' || to_state FROM core.state_transitions").fetch_all(&mut owner).await.expect("rows");
+        sqlx::query_scalar("SELECT machine || ' ' || from_state || '>' || to_state FROM core.state_transitions")
+            .fetch_all(&mut owner)
+            .await
+            .expect("rows");
     found.sort();
     assert_eq!(found, expected);
 }
@@ -200,7 +237,11 @@ fn the_content_hash_of_the_database_is_the_one_of_the_domain() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let house = runtime.block_on(House::new());
     let file = std::cell::Cell::new(0);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let check = runner.run(&proptest::collection::vec(any_line(), 1..20), |lines| {
         file.set(file.get() + 1);
         let lines: Vec<ImportLine> = (1..)

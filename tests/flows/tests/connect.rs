@@ -46,7 +46,10 @@ async fn a_database_that_is_not_there_or_not_open_is_named() {
     assert_eq!(error, format!("There is no database {}: check its name, or create it", missing.place()));
     let closed = server.empty().await;
     let mut admin = server.admin(&closed).await;
-    sqlx::query(sqlx::AssertSqlSafe(format!("REVOKE ALL ON DATABASE {closed} FROM PUBLIC"))).execute(&mut admin).await.expect("closed");
+    sqlx::query(sqlx::AssertSqlSafe(format!("REVOKE ALL ON DATABASE {closed} FROM PUBLIC")))
+        .execute(&mut admin)
+        .await
+        .expect("closed");
     let closed = Settings::on_socket(server.socket_dir(), "mia", &password, &closed);
     let error = refusal(&closed).await.to_string();
     assert!(error.contains("The login mia may not connect to"), "{error}");
@@ -61,7 +64,10 @@ async fn an_unmigrated_an_older_and_a_newer_schema_name_the_next_step() {
     assert!(matches!(error, StoreError::Schema(_)));
     assert_eq!(
         error.to_string(),
-        format!("{} has no Countersign schema yet: run `countersign migrate` as the administrator of the database", empty.place())
+        format!(
+            "{} has no Countersign schema yet: run `countersign migrate` as the administrator of the database",
+            empty.place()
+        )
     );
     let place = house.settings("mia").place();
     let mut owner = house.owner().await;
@@ -71,7 +77,10 @@ async fn an_unmigrated_an_older_and_a_newer_schema_name_the_next_step() {
         .expect("a later migration");
     let newer = "has schema 99991231235959, which is newer than";
     let error = refusal(&house.settings("mia")).await.to_string();
-    assert!(error.starts_with(&format!("{place} {newer}")) && error.ends_with("install the newer Countersign"), "{error}");
+    assert!(
+        error.starts_with(&format!("{place} {newer}")) && error.ends_with("install the newer Countersign"),
+        "{error}"
+    );
     let migrated = store::migrate(&house.admin_settings()).await.expect_err("newer").to_string();
     assert!(migrated.contains(newer), "{migrated}");
     sqlx::query("DELETE FROM core._sqlx_migrations WHERE version IN (99991231235959, (SELECT max(version) FROM core._sqlx_migrations WHERE version < 99991231235959))")
@@ -100,9 +109,13 @@ async fn migrating_again_changes_nothing_and_needs_the_administrator() {
 fn a_url_that_is_none_says_how_one_looks() {
     for text in ["", "mysql://x", "postgres://mia@host:port/x"] {
         let error = Settings::from_url(&SecretString::from(text)).expect_err("no URL").to_string();
-        assert!(error.starts_with("DATABASE_URL cannot be read: write postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE"), "{error}");
+        assert!(
+            error.starts_with("DATABASE_URL cannot be read: write postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE"),
+            "{error}"
+        );
     }
-    let settings = Settings::from_url(&SecretString::from("postgres://mia:secret@db.example/countersign")).expect("settings");
+    let settings =
+        Settings::from_url(&SecretString::from("postgres://mia:secret@db.example/countersign")).expect("settings");
     let shown = format!("{settings:?}");
     assert!(shown.contains("countersign on db.example") && !shown.contains("secret"), "{shown}");
 }

@@ -10,7 +10,12 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 /// Statement that writes one transfer between two accounts of the USDC of `acme`, named by their codes.
 fn transfer(house: &House, debit: &str, credit: &str, amount: &str, phase: &str, pending: &str, cause: u32) -> String {
     let acme = house.acme();
-    let account = |code: &str| format!("(SELECT id FROM core.accounts WHERE program_id = '{}' AND asset_id = '{}' AND code = '{code}')", acme.id, acme.usdc);
+    let account = |code: &str| {
+        format!(
+            "(SELECT id FROM core.accounts WHERE program_id = '{}' AND asset_id = '{}' AND code = '{code}')",
+            acme.id, acme.usdc
+        )
+    };
     format!(
         "INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, pending_id, reason, cause_id, narration, occurred_at)
          VALUES ('{}', {}, {}, '{}', {amount}, '{phase}', {pending}, 'correction', '{:08}-0000-7000-8000-000000000000', 'x', now())",
@@ -44,25 +49,78 @@ async fn nothing_unbalanced_can_be_written() {
     let treasury = accounts(&house).await;
     let write = |debit: &str, credit: &str, amount: &str| transfer(&house, debit, credit, amount, "POSTED", "NULL", 1);
     let one_sided = write("a", "b", "5").replace("AND code = 'b'", "AND code = 'nobody'");
-    let cross = write("a", "b", "5").replace(&format!("'{}', 5, 'POSTED'", house.acme().usdc), &format!("'{}', 5, 'POSTED'", house.acme().eth));
+    let cross = write("a", "b", "5")
+        .replace(&format!("'{}', 5, 'POSTED'", house.acme().usdc), &format!("'{}', 5, 'POSTED'", house.acme().eth));
     let attacks = vec![
         attack("nothing moves", write("a", "b", "0"), "23514", "transfers_amount_check"),
         attack("less than nothing moves", write("a", "b", "-5"), "23514", "transfers_amount_check"),
         attack("an account pays itself", write("a", "a", "5"), "23514", "transfers_check"),
         attack("one side is missing", one_sided, "23502", "credit_account"),
         attack("two assets are mixed", cross, "23503", "foreign key"),
-        attack("more than the treasury has", write("b", &treasury, "1000000001"), "23514", "holds_never_exceed_what_is_available"),
-        attack("a hold of more than is there", transfer(&house, "b", &treasury, "1000000001", "PENDING", "NULL", 1), "23514", "holds_never_exceed_what_is_available"),
-        attack("two holds of more than is there", format!("{}; {}", transfer(&house, "b", &treasury, "600000000", "PENDING", "NULL", 1), transfer(&house, "b", &treasury, "600000000", "PENDING", "NULL", 2)), "23514", "holds_never_exceed_what_is_available"),
+        attack(
+            "more than the treasury has",
+            write("b", &treasury, "1000000001"),
+            "23514",
+            "holds_never_exceed_what_is_available",
+        ),
+        attack(
+            "a hold of more than is there",
+            transfer(&house, "b", &treasury, "1000000001", "PENDING", "NULL", 1),
+            "23514",
+            "holds_never_exceed_what_is_available",
+        ),
+        attack(
+            "two holds of more than is there",
+            format!(
+                "{}; {}",
+                transfer(&house, "b", &treasury, "600000000", "PENDING", "NULL", 1),
+                transfer(&house, "b", &treasury, "600000000", "PENDING", "NULL", 2)
+            ),
+            "23514",
+            "holds_never_exceed_what_is_available",
+        ),
         attack("an amount beyond 38 digits", write("a", "b", &"9".repeat(39)), "22003", "overflow"),
-        attack("a balance is set", "UPDATE core.accounts SET debits_posted = 1".to_owned(), "CS409", "Balances follow transfers"),
+        attack(
+            "a balance is set",
+            "UPDATE core.accounts SET debits_posted = 1".to_owned(),
+            "CS409",
+            "Balances follow transfers",
+        ),
         attack("an account is deleted", "DELETE FROM core.accounts".to_owned(), "CS409", "Balances follow transfers"),
-        attack("an account opens with money", format!("INSERT INTO core.accounts (program_id, kind, code, name, asset_id, credits_posted) VALUES ('{}', 'equity', 'x', 'x', '{}', 5)", house.acme().id, house.acme().usdc), "CS409", "An account opens at zero"),
-        attack("an account of another program's asset", format!("INSERT INTO core.accounts (program_id, kind, code, name, asset_id) VALUES ('{}', 'equity', 'x', 'x', '{}')", house.acme().id, house.other().usdc), "23503", "foreign key"),
+        attack(
+            "an account opens with money",
+            format!(
+                "INSERT INTO core.accounts (program_id, kind, code, name, asset_id, credits_posted) VALUES ('{}', 'equity', 'x', 'x', '{}', 5)",
+                house.acme().id,
+                house.acme().usdc
+            ),
+            "CS409",
+            "An account opens at zero",
+        ),
+        attack(
+            "an account of another program's asset",
+            format!(
+                "INSERT INTO core.accounts (program_id, kind, code, name, asset_id) VALUES ('{}', 'equity', 'x', 'x', '{}')",
+                house.acme().id,
+                house.other().usdc
+            ),
+            "23503",
+            "foreign key",
+        ),
         attack("a transfer is changed", "UPDATE core.transfers SET amount = 1".to_owned(), "CS409", "append-only"),
         attack("a transfer is deleted", "DELETE FROM core.transfers".to_owned(), "CS409", "append-only"),
-        attack("the ledger is emptied", "TRUNCATE core.transfers, core.accounts CASCADE".to_owned(), "CS409", "append-only"),
-        attack("a cause is booked twice", format!("{}; {}", write("a", "b", "5"), write("b", "a", "5")), "23505", "transfers_program_id_reason_cause_id_phase_occurrence_key"),
+        attack(
+            "the ledger is emptied",
+            "TRUNCATE core.transfers, core.accounts CASCADE".to_owned(),
+            "CS409",
+            "append-only",
+        ),
+        attack(
+            "a cause is booked twice",
+            format!("{}; {}", write("a", "b", "5"), write("b", "a", "5")),
+            "23505",
+            "transfers_program_id_reason_cause_id_phase_occurrence_key",
+        ),
     ];
     all_refused(&house, &attacks).await;
 }
@@ -72,17 +130,32 @@ async fn a_hold_is_resolved_once_whole_and_between_its_own_accounts() {
     let house = House::new().await;
     accounts(&house).await;
     let mut owner = house.owner().await;
-    let hold: String = sqlx::query_scalar(AssertSqlSafe(format!("{} RETURNING id::text", transfer(&house, "a", "b", "50", "PENDING", "NULL", 1))))
-        .fetch_one(&mut owner)
-        .await
-        .expect("a hold");
-    let resolve = |debit: &str, credit: &str, amount: &str, phase: &str, cause: u32| transfer(&house, debit, credit, amount, phase, &format!("'{hold}'"), cause);
+    let hold: String = sqlx::query_scalar(AssertSqlSafe(format!(
+        "{} RETURNING id::text",
+        transfer(&house, "a", "b", "50", "PENDING", "NULL", 1)
+    )))
+    .fetch_one(&mut owner)
+    .await
+    .expect("a hold");
+    let resolve = |debit: &str, credit: &str, amount: &str, phase: &str, cause: u32| {
+        transfer(&house, debit, credit, amount, phase, &format!("'{hold}'"), cause)
+    };
     let attacks = vec![
         attack("in part", resolve("a", "b", "49", "POST", 1), "CS409", "posted or voided whole"),
         attack("with the sides exchanged", resolve("b", "a", "50", "VOID", 1), "CS409", "between its own accounts"),
         attack("without naming it", transfer(&house, "a", "b", "50", "VOID", "NULL", 1), "23514", "transfers_check"),
-        attack("posted and voided", format!("{}; {}", resolve("a", "b", "50", "POST", 1), resolve("a", "b", "50", "VOID", 1)), "23505", "transfers_resolve_once"),
-        attack("posted twice", format!("{}; {}", resolve("a", "b", "50", "POST", 1), resolve("a", "b", "50", "POST", 2)), "23505", "transfers_resolve_once"),
+        attack(
+            "posted and voided",
+            format!("{}; {}", resolve("a", "b", "50", "POST", 1), resolve("a", "b", "50", "VOID", 1)),
+            "23505",
+            "transfers_resolve_once",
+        ),
+        attack(
+            "posted twice",
+            format!("{}; {}", resolve("a", "b", "50", "POST", 1), resolve("a", "b", "50", "POST", 2)),
+            "23505",
+            "transfers_resolve_once",
+        ),
     ];
     all_refused(&house, &attacks).await;
     sqlx::raw_sql(AssertSqlSafe(resolve("a", "b", "50", "POST", 1))).execute(&mut owner).await.expect("posted");
@@ -97,7 +170,8 @@ async fn the_trial_balance_holds_through_the_whole_job() {
     let house = House::new().await;
     house.sell(&["1000001".parse().expect("an amount"), "999".parse().expect("an amount")]).await;
     let acme = house.acme();
-    let commissions = house.db("pia").await.create_commission_batch(acme.id, acme.safe, "Weekly").await.expect("a batch");
+    let commissions =
+        house.db("pia").await.create_commission_batch(acme.id, acme.safe, "Weekly").await.expect("a batch");
     house.approve_by_two(commissions).await;
     house.pay(commissions).await;
     let file = house.approved("file.csv", 77).await;
@@ -107,13 +181,13 @@ async fn the_trial_balance_holds_through_the_whole_job() {
     let db = house.db("acc").await;
     assert_eq!(db.health(acme.id).await.expect("health").unbalanced_assets, 0);
     // Kept balances are the sums of history, account by account.
-    let differing = "SELECT count(*) FROM core.accounts a WHERE
-        (a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending) IS DISTINCT FROM (SELECT
-          (coalesce(sum(t.amount) FILTER (WHERE t.debit_account = a.id AND t.phase IN ('POSTED', 'POST')), 0))::numeric(38,0),
-          (coalesce(sum(t.amount) FILTER (WHERE t.credit_account = a.id AND t.phase IN ('POSTED', 'POST')), 0))::numeric(38,0),
-          (coalesce(sum(t.amount * CASE t.phase WHEN 'PENDING' THEN 1 ELSE -1 END) FILTER (WHERE t.debit_account = a.id AND t.phase <> 'POSTED'), 0))::numeric(38,0),
-          (coalesce(sum(t.amount * CASE t.phase WHEN 'PENDING' THEN 1 ELSE -1 END) FILTER (WHERE t.credit_account = a.id AND t.phase <> 'POSTED'), 0))::numeric(38,0)
-        FROM core.transfers t WHERE t.program_id = a.program_id)";
+    let differing = "SELECT count(*) FROM core.accounts a CROSS JOIN LATERAL (SELECT
+          coalesce(sum(t.amount) FILTER (WHERE t.debit_account = a.id AND t.phase IN ('POSTED', 'POST')), 0) AS dp,
+          coalesce(sum(t.amount) FILTER (WHERE t.credit_account = a.id AND t.phase IN ('POSTED', 'POST')), 0) AS cp,
+          coalesce(sum(t.amount * CASE t.phase WHEN 'PENDING' THEN 1 ELSE -1 END) FILTER (WHERE t.debit_account = a.id AND t.phase <> 'POSTED'), 0) AS dh,
+          coalesce(sum(t.amount * CASE t.phase WHEN 'PENDING' THEN 1 ELSE -1 END) FILTER (WHERE t.credit_account = a.id AND t.phase <> 'POSTED'), 0) AS ch
+        FROM core.transfers t WHERE t.program_id = a.program_id) s
+        WHERE (a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending) IS DISTINCT FROM (s.dp, s.cp, s.dh, s.ch)";
     assert_eq!(house.read(differing).await, "0");
     assert_eq!(house.read("SELECT sum(credits_pending) + sum(debits_pending) FROM core.accounts").await, "0");
     let clearing = "SELECT bool_and(debits_posted = credits_posted) FROM core.accounts WHERE code = 'system:payouts' OR code LIKE '%:liability'";
@@ -187,7 +261,11 @@ fn a_random_ledger_does_what_the_model_does() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let house = runtime.block_on(House::new());
     let treasury = runtime.block_on(accounts(&house));
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let check = runner.run(&proptest::collection::vec(any_step(), 1..40), |steps| {
         runtime.block_on(async {
             let mut owner = house.owner().await;
@@ -218,10 +296,21 @@ fn a_random_ledger_does_what_the_model_does() {
 }
 
 /// Does one step in a savepoint; answers whether the database took it.
-async fn perform(house: &House, tx: &mut PgConnection, step: &Step, codes: [&str; 3], holds: &mut Vec<String>, number: u32) -> bool {
+async fn perform(
+    house: &House,
+    tx: &mut PgConnection,
+    step: &Step,
+    codes: [&str; 3],
+    holds: &mut Vec<String>,
+    number: u32,
+) -> bool {
     let sql = match *step {
-        Step::Move(debit, credit, amount) => transfer(house, codes[debit], codes[credit], &amount.to_string(), "POSTED", "NULL", number),
-        Step::Hold(debit, credit, amount) => transfer(house, codes[debit], codes[credit], &amount.to_string(), "PENDING", "NULL", number),
+        Step::Move(debit, credit, amount) => {
+            transfer(house, codes[debit], codes[credit], &amount.to_string(), "POSTED", "NULL", number)
+        }
+        Step::Hold(debit, credit, amount) => {
+            transfer(house, codes[debit], codes[credit], &amount.to_string(), "PENDING", "NULL", number)
+        }
         Step::Resolve(hold, post) => {
             let Some(id) = holds.get(hold) else { return false };
             let phase = if post { "POST" } else { "VOID" };
@@ -232,7 +321,10 @@ async fn perform(house: &House, tx: &mut PgConnection, step: &Step, codes: [&str
         }
     };
     let mut savepoint = tx.begin().await.expect("a savepoint");
-    match sqlx::query_scalar::<_, String>(AssertSqlSafe(format!("{sql} RETURNING id::text"))).fetch_one(&mut *savepoint).await {
+    match sqlx::query_scalar::<_, String>(AssertSqlSafe(format!("{sql} RETURNING id::text")))
+        .fetch_one(&mut *savepoint)
+        .await
+    {
         Ok(id) => {
             savepoint.commit().await.expect("a savepoint");
             if matches!(step, Step::Hold(..)) {

@@ -21,23 +21,69 @@ async fn a_change_is_one_clear_text_that_is_signed() {
     let mut attacks = table(
         "sue",
         vec![
-            ("a kind that is not known", propose("NULL", "money.print", "'{}'", &signature()), "CS422", "is not a kind of change"),
-            ("no kind", propose("NULL", "x", "'{}'", &signature()).replace("'x'", "NULL"), "CS422", "is not a kind of change"),
-            ("a text with two meanings", propose("NULL", "grant.add", &twice, &signature()), "CS422", "names each field once"),
-            ("tiers with two meanings", propose(&acme, "rule.set", tiers, &signature()), "CS422", "names each field once"),
-            ("a payload that is a list", propose("NULL", "grant.add", "'[]'", &signature()), "CS422", "is a JSON object"),
+            (
+                "a kind that is not known",
+                propose("NULL", "money.print", "'{}'", &signature()),
+                "CS422",
+                "is not a kind of change",
+            ),
+            (
+                "no kind",
+                propose("NULL", "x", "'{}'", &signature()).replace("'x'", "NULL"),
+                "CS422",
+                "is not a kind of change",
+            ),
+            (
+                "a text with two meanings",
+                propose("NULL", "grant.add", &twice, &signature()),
+                "CS422",
+                "names each field once",
+            ),
+            (
+                "tiers with two meanings",
+                propose(&acme, "rule.set", tiers, &signature()),
+                "CS422",
+                "names each field once",
+            ),
+            (
+                "a payload that is a list",
+                propose("NULL", "grant.add", "'[]'", &signature()),
+                "CS422",
+                "is a JSON object",
+            ),
             ("no payload", propose("NULL", "grant.add", "NULL", &signature()), "CS422", "is a JSON object"),
             ("no signature", grant("NULL"), "CS422", "signature of 64 bytes"),
             ("a signature that is too short", grant(&bytes(63)), "CS422", "signature of 64 bytes"),
-            ("a program's rule for the whole house", propose("NULL", "policy.set", "'{}'", &signature()), "CS422", "changes one program: name it"),
-            ("a chain for one program", propose(&acme, "chain.add", "'{}'", &signature()), "CS422", "what all programs share"),
+            (
+                "a program's rule for the whole house",
+                propose("NULL", "policy.set", "'{}'", &signature()),
+                "CS422",
+                "changes one program: name it",
+            ),
+            (
+                "a chain for one program",
+                propose(&acme, "chain.add", "'{}'", &signature()),
+                "CS422",
+                "what all programs share",
+            ),
         ],
     );
-    attacks.extend(table("vic", vec![("a viewer proposes a grant", grant(&signature()), "CS403", "permission manage_staff")]));
-    attacks.extend(table("ada", vec![("an admin proposes a grant", grant(&signature()), "CS403", "permission manage_staff")]));
+    attacks.extend(table(
+        "vic",
+        vec![("a viewer proposes a grant", grant(&signature()), "CS403", "permission manage_staff")],
+    ));
+    attacks.extend(table(
+        "ada",
+        vec![("an admin proposes a grant", grant(&signature()), "CS403", "permission manage_staff")],
+    ));
     attacks.extend(table(
         "pia",
-        vec![("a policy without approvers by a preparer", propose(&acme, "policy.set", "'{}'", &signature()), "CS403", "permission manage_rules")],
+        vec![(
+            "a policy without approvers by a preparer",
+            propose(&acme, "policy.set", "'{}'", &signature()),
+            "CS403",
+            "permission manage_rules",
+        )],
     ));
     all_refused(&house, &attacks).await;
 }
@@ -48,7 +94,9 @@ async fn nobody_confirms_alone_or_something_else() {
     let vic = house.staff("vic");
     let alone = house.try_change("sue", "sue", None, "grant.add", json!({ "staff_id": vic, "role": "admin" })).await;
     refused(alone, RefusalCode::Forbidden, "somebody else confirms");
-    let own = house.try_change("sue", "sam", None, "grant.add", json!({ "staff_id": house.staff("sam"), "role": "manager" })).await;
+    let own = house
+        .try_change("sue", "sam", None, "grant.add", json!({ "staff_id": house.staff("sam"), "role": "manager" }))
+        .await;
     refused(own, RefusalCode::Forbidden, "No one confirms a grant to themselves");
     let viewer = house.try_change("sue", "vic", None, "grant.add", json!({ "staff_id": vic, "role": "admin" })).await;
     refused(viewer, RefusalCode::Forbidden, "manage_staff");
@@ -67,7 +115,12 @@ async fn nobody_confirms_alone_or_something_else() {
             ("no text", confirm("NULL"), "CS409", "not the one you saw"),
             ("unsigned", confirm(&true_hash).replace(&signature(), "NULL"), "CS422", "signature of 64 bytes"),
             ("twice", format!("{}; {}", confirm(&true_hash), confirm(&true_hash)), "CS409", "confirmed already"),
-            ("a change that is not there", confirm(&true_hash).replace(id, "0190a0a0-0000-7000-8000-000000000009"), "CS409", "no such change"),
+            (
+                "a change that is not there",
+                confirm(&true_hash).replace(id, "0190a0a0-0000-7000-8000-000000000009"),
+                "CS409",
+                "no such change",
+            ),
         ],
     );
     all_refused(&house, &attacks).await;
@@ -98,7 +151,8 @@ async fn one_person_is_one_login_one_name_and_one_owner_key() {
 async fn rules_and_safes_that_would_be_bent_are_refused() {
     let house = House::new().await;
     let acme = house.acme();
-    let set = async |kind: &str, body: serde_json::Value| house.try_change("ada", "abe", Some(acme.id), kind, body).await;
+    let set =
+        async |kind: &str, body: serde_json::Value| house.try_change("ada", "abe", Some(acme.id), kind, body).await;
     let rule = |base: &str, over: &str| json!({ "base_rate": base, "override_rate": over, "effective_from": "2026-03-01T00:00:00Z" });
     refused(set("rule.set", rule("0.123456789", "0")).await, RefusalCode::InvalidInput, "at most 8 decimals");
     refused(set("rule.set", rule("1.5", "0")).await, RefusalCode::InvalidInput, "from 0 to 1");

@@ -11,7 +11,12 @@ use crate::{bytes, table};
 #[tokio::test]
 async fn machines_read_no_table_and_do_no_other_machines_work() {
     let house = House::new().await;
-    for (login, own) in [("platform", "submit_intents"), ("worker", "claim_intents"), ("watcher", "record_mined"), ("executor", "record_submission")] {
+    for (login, own) in [
+        ("platform", "submit_intents"),
+        ("worker", "claim_intents"),
+        ("watcher", "record_mined"),
+        ("executor", "record_submission"),
+    ] {
         let callable = house
             .read(&format!(
                 "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'api'::regnamespace AND has_function_privilege('{login}', oid, 'EXECUTE')"
@@ -21,11 +26,16 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         let expected = match login {
             "platform" => "confirm_settlements schema_version submit_intents",
             "worker" => "claim_intents heartbeat mature_commissions process_intents schema_version seal_audit",
-            "watcher" => "heartbeat observe_safe record_confirmed record_failed record_mined record_unmined schema_version watcher_safes watcher_work",
+            "watcher" => {
+                "heartbeat observe_safe record_confirmed record_failed record_mined record_unmined schema_version watcher_safes watcher_work"
+            }
             _ => "executor_work heartbeat record_submission schema_version",
         };
         assert_eq!(callable, expected, "{login}");
-        let read = table(login, vec![("a table is read", "SELECT * FROM core.staff".to_owned(), "42501", "permission denied")]);
+        let read = table(
+            login,
+            vec![("a table is read", "SELECT * FROM core.staff".to_owned(), "42501", "permission denied")],
+        );
         all_refused(&house, &read).await;
     }
     // A login that the administrator put into the group, and that nobody registered, is nobody.
@@ -33,10 +43,42 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
     let revoke = "UPDATE core.machines SET revoked_at = clock_timestamp()";
     sqlx::query(revoke).execute(&mut owner).await.expect("revoked");
     let gone = |name, sql: &str, says| (name, sql.to_owned(), "CS403", says);
-    all_refused(&house, &table("worker", vec![gone("a revoked worker", "SELECT api.claim_intents(1, '1 min')", "not a registered worker")])).await;
-    all_refused(&house, &table("watcher", vec![gone("a revoked watcher", "SELECT api.watcher_work(31337)", "not a registered watcher")])).await;
-    all_refused(&house, &table("executor", vec![gone("a revoked executor", "SELECT api.executor_work(31337)", "not a registered executor")])).await;
-    all_refused(&house, &table("platform", vec![gone("a revoked platform", "SELECT api.submit_intents('REGISTER', '[]')", "not a registered platform")])).await;
+    all_refused(
+        &house,
+        &table(
+            "worker",
+            vec![gone("a revoked worker", "SELECT api.claim_intents(1, '1 min')", "not a registered worker")],
+        ),
+    )
+    .await;
+    all_refused(
+        &house,
+        &table(
+            "watcher",
+            vec![gone("a revoked watcher", "SELECT api.watcher_work(31337)", "not a registered watcher")],
+        ),
+    )
+    .await;
+    all_refused(
+        &house,
+        &table(
+            "executor",
+            vec![gone("a revoked executor", "SELECT api.executor_work(31337)", "not a registered executor")],
+        ),
+    )
+    .await;
+    all_refused(
+        &house,
+        &table(
+            "platform",
+            vec![gone(
+                "a revoked platform",
+                "SELECT api.submit_intents('REGISTER', '[]')",
+                "not a registered platform",
+            )],
+        ),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -53,7 +95,12 @@ async fn a_platform_cannot_write_what_the_worker_cannot_settle() {
         vec![
             ("an intent to pay", send("PAYOUT", json!([])), "CS422", "REGISTER, COMMERCE and CLAIM"),
             ("no kind", "SELECT api.submit_intents(NULL, '[]')".to_owned(), "CS422", "REGISTER, COMMERCE and CLAIM"),
-            ("payloads that are NULL", "SELECT api.submit_intents('REGISTER', NULL)".to_owned(), "CS422", "list of at most 10,000"),
+            (
+                "payloads that are NULL",
+                "SELECT api.submit_intents('REGISTER', NULL)".to_owned(),
+                "CS422",
+                "list of at most 10,000",
+            ),
             ("payloads that are no list", send("COMMERCE", json!({})), "CS422", "list of at most 10,000"),
             ("a payload that is a number", send("COMMERCE", json!([5])), "CS422", "is a JSON object"),
             ("a payload that is NULL", send("COMMERCE", json!([null])), "CS422", "is a JSON object"),
@@ -99,7 +146,10 @@ async fn a_worker_claims_within_bounds() {
 async fn one_poisoned_intent_fails_alone() {
     let house = House::new().await;
     let platform = house.db("platform").await;
-    platform.submit_intents("REGISTER", &json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z" }])).await.expect("a user");
+    platform
+        .submit_intents("REGISTER", &json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z" }]))
+        .await
+        .expect("a user");
     let most = "9".repeat(38).parse().expect("an amount");
     let sales = json!([sale("huge", most), sale("more", most), sale("small", "5".parse().expect("an amount"))]);
     platform.submit_intents("COMMERCE", &sales).await.expect("sales");
@@ -133,7 +183,11 @@ async fn evidence_is_true_whole_and_used_once() {
     let lies = [
         ("another amount", altered(&|e| e[0].amount = "6".to_owned()), "paid another recipient or amount"),
         ("another recipient", altered(&|e| e[1].recipient = MULTI_SEND.to_owned()), "paid another recipient or amount"),
-        ("one log for two lines", altered(&|e| e[1] = NewEvidence { position: 0, kind: "LOG", ..e[1].clone() }), "cannot prove two lines"),
+        (
+            "one log for two lines",
+            altered(&|e| e[1] = NewEvidence { position: 0, kind: "LOG", ..e[1].clone() }),
+            "cannot prove two lines",
+        ),
         ("one line twice", altered(&|e| e[2] = NewEvidence { position: 9, ..e[0].clone() }), "cannot prove two lines"),
         ("a line without evidence", altered(&|e| drop(e.pop())), "only by its own evidence"),
         ("no evidence", Vec::new(), "only by its own evidence"),
@@ -155,7 +209,9 @@ async fn evidence_is_true_whole_and_used_once() {
 /// NULLs and repeats around a mined leg.
 async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
     let (program, leg) = (leg.program, leg.id);
-    let confirm = |block: &str, hash: &str, list: &str| format!("SELECT api.record_confirmed('{program}', '{leg}', {block}, {hash}, now(), {list})");
+    let confirm = |block: &str, hash: &str, list: &str| {
+        format!("SELECT api.record_confirmed('{program}', '{leg}', {block}, {hash}, now(), {list})")
+    };
     let true_hash = format!("'\\x{}'", "bb".repeat(32));
     let mut attacks = table(
         "watcher",
@@ -164,9 +220,24 @@ async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
             ("a block hash that is NULL", confirm("11", "NULL", "'[]'"), "CS409", "not mined in that block"),
             ("evidence that is NULL", confirm("11", &true_hash, "NULL"), "CS422", "a list of evidence"),
             ("evidence that is no list", confirm("11", &true_hash, "'{}'"), "CS422", "a list of evidence"),
-            ("a failure while the nonce is unused", format!("SELECT api.record_failed('{program}', '{leg}', 11, {true_hash}, 'x')"), "CS409", "is not used as far as the watcher has read"),
-            ("a Safe without a nonce", format!("SELECT api.observe_safe('{program}', '{}', NULL, 99, '[]')", house.acme().safe), "CS422", "observed with its nonce"),
-            ("a Safe before the first block", format!("SELECT api.observe_safe('{program}', '{}', 1, -1, '[]')", house.acme().safe), "CS422", "observed with its nonce"),
+            (
+                "a failure while the nonce is unused",
+                format!("SELECT api.record_failed('{program}', '{leg}', 11, {true_hash}, 'x')"),
+                "CS409",
+                "is not used as far as the watcher has read",
+            ),
+            (
+                "a Safe without a nonce",
+                format!("SELECT api.observe_safe('{program}', '{}', NULL, 99, '[]')", house.acme().safe),
+                "CS422",
+                "observed with its nonce",
+            ),
+            (
+                "a Safe before the first block",
+                format!("SELECT api.observe_safe('{program}', '{}', 1, -1, '[]')", house.acme().safe),
+                "CS422",
+                "observed with its nonce",
+            ),
         ],
     );
     let again = format!("SELECT api.record_submission('{program}', '{leg}', {}, '\\x01', {}, 1)", bytes(32), bytes(20));

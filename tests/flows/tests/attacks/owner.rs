@@ -32,40 +32,179 @@ async fn what_is_approved_and_signed_does_not_move() {
             bytes(65)
         )
     };
-    let with_hash = legs(&format!("safe_tx_hash = '\\x{}'", safe_tx_hash(approved).to_string().trim_start_matches("0x")), approved);
+    let with_hash =
+        legs(&format!("safe_tx_hash = '\\x{}'", safe_tx_hash(approved).to_string().trim_start_matches("0x")), approved);
     let attacks = table(
         "owner",
         vec![
             ("a draft is approved", set("state = 'APPROVED'", draft), "CS409", "cannot go from DRAFT to APPROVED"),
-            ("a draft waits without a content", set("state = 'PENDING_APPROVAL'", draft), "CS409", "not what its content hash says"),
-            ("content is exchanged", set(&format!("content_hash = {}", bytes(32)), approved), "CS409", "frozen: return it"),
+            (
+                "a draft waits without a content",
+                set("state = 'PENDING_APPROVAL'", draft),
+                "CS409",
+                "not what its content hash says",
+            ),
+            (
+                "content is exchanged",
+                set(&format!("content_hash = {}", bytes(32)), approved),
+                "CS409",
+                "frozen: return it",
+            ),
             ("a revision is counted down", set("revision = 9", approved), "CS409", "frozen: return it"),
-            ("a batch gets another creator", set(&format!("created_by = '{}'", house.staff("vic")), draft), "CS409", "keeps its Safe, its source"),
-            ("a batch gets another Safe", set(&format!("safe_id = '{}'", house.other().safe), draft), "CS409", "keeps its Safe"),
+            (
+                "a batch gets another creator",
+                set(&format!("created_by = '{}'", house.staff("vic")), draft),
+                "CS409",
+                "keeps its Safe, its source",
+            ),
+            (
+                "a batch gets another Safe",
+                set(&format!("safe_id = '{}'", house.other().safe), draft),
+                "CS409",
+                "keeps its Safe",
+            ),
             ("a batch is deleted", format!("DELETE FROM core.batches WHERE id = '{draft}'"), "CS409", "never deleted"),
-            ("execution without signatures", set(&format!("state = 'EXECUTING', executed_by = '{}'", house.staff("pia")), approved), "CS409", "Every leg needs its signatures"),
+            (
+                "execution without signatures",
+                set(&format!("state = 'EXECUTING', executed_by = '{}'", house.staff("pia")), approved),
+                "CS409",
+                "Every leg needs its signatures",
+            ),
             ("a signed batch is cancelled", set("state = 'CANCELLED'", signed), "CS409", "not free before its nonces"),
             ("an amount after submission", lines("amount = amount + 1", approved), "CS409", "frozen: return it"),
-            ("a recipient after submission", lines("recipient = '\\x6666666666666666666666666666666666666666'", approved), "CS409", "frozen: return it"),
-            ("a line is added after submission", format!("INSERT INTO core.payouts (program_id, batch_id, line_no, asset_id, recipient, amount, reference) SELECT program_id, batch_id, 9, asset_id, recipient, 1, '' FROM core.payouts WHERE batch_id = '{approved}'"), "CS409", "frozen"),
-            ("a line is deleted after submission", format!("DELETE FROM core.payouts WHERE batch_id = '{approved}'"), "CS409", "frozen"),
+            (
+                "a recipient after submission",
+                lines("recipient = '\\x6666666666666666666666666666666666666666'", approved),
+                "CS409",
+                "frozen: return it",
+            ),
+            (
+                "a line is added after submission",
+                format!(
+                    "INSERT INTO core.payouts (program_id, batch_id, line_no, asset_id, recipient, amount, reference) SELECT program_id, batch_id, 9, asset_id, recipient, 1, '' FROM core.payouts WHERE batch_id = '{approved}'"
+                ),
+                "CS409",
+                "frozen",
+            ),
+            (
+                "a line is deleted after submission",
+                format!("DELETE FROM core.payouts WHERE batch_id = '{approved}'"),
+                "CS409",
+                "frozen",
+            ),
             ("a signed line is cancelled", lines("state = 'CANCELLED'", signed), "CS409", "A signed line is not free"),
-            ("a line is paid without evidence", format!("{}; {}; {}", lines("state = 'PROCESSING'", approved), lines("state = 'SENT'", approved), lines("state = 'SETTLED'", approved)), "CS409", "only by its own evidence"),
-            ("a live source is let go", format!("UPDATE core.payout_sources s SET live = false FROM core.payouts p WHERE p.id = s.payout_id AND p.batch_id = '{signed}'"), "CS409", "frozen with it"),
-            ("a source is deleted", format!("DELETE FROM core.payout_sources s USING core.payouts p WHERE p.id = s.payout_id AND p.batch_id = '{approved}'"), "CS409", "frozen with it"),
+            (
+                "a line is paid without evidence",
+                format!(
+                    "{}; {}; {}",
+                    lines("state = 'PROCESSING'", approved),
+                    lines("state = 'SENT'", approved),
+                    lines("state = 'SETTLED'", approved)
+                ),
+                "CS409",
+                "only by its own evidence",
+            ),
+            (
+                "a live source is let go",
+                format!(
+                    "UPDATE core.payout_sources s SET live = false FROM core.payouts p WHERE p.id = s.payout_id AND p.batch_id = '{signed}'"
+                ),
+                "CS409",
+                "frozen with it",
+            ),
+            (
+                "a source is deleted",
+                format!(
+                    "DELETE FROM core.payout_sources s USING core.payouts p WHERE p.id = s.payout_id AND p.batch_id = '{approved}'"
+                ),
+                "CS409",
+                "frozen with it",
+            ),
             ("a signed hold is voided", hold(signed), "CS409", "hold of a signed line"),
-            ("a leg calls another contract", legs("to_address = '\\xa83c336b20401af773b6219ba5027174338d1836'", approved), "CS409", "keeps its fields"),
+            (
+                "a leg calls another contract",
+                legs("to_address = '\\xa83c336b20401af773b6219ba5027174338d1836'", approved),
+                "CS409",
+                "keeps its fields",
+            ),
             ("a signed nonce is exchanged", legs("nonce = 99", signed), "CS409", "keeps its fields, its nonce"),
-            ("a signed hash is exchanged", legs(&format!("safe_tx_hash = {}", bytes(32)), signed), "CS409", "keeps its fields, its nonce and its hash"),
-            ("a leg is signed by nobody", format!("{with_hash}; {}", legs("state = 'SIGNED'", approved)), "CS409", "0 of 2 signatures"),
-            ("a leg is replaced before its nonce is used", legs("state = 'REPLACED'", signed), "CS409", "is not used as far as the watcher has read"),
-            ("a signature with a colleague's key", signature_of(signed, "ada", "'\\x2222222222222222222222222222222222222222'"), "CS409", "registered as theirs"),
-            ("a signature without a hold", format!("{}; {with_hash}; {}", hold(approved), signature_of(approved, "mia", "'\\x1111111111111111111111111111111111111111'")), "CS409", "must be held on the treasury"),
-            ("a signature without an approval", signature_of(signed, "max", "'\\x2222222222222222222222222222222222222222'"), "23503", "signatures_program_id_batch_id_staff_id_content_hash_fkey"),
-            ("an editor becomes an approver", format!("UPDATE core.batch_participants SET part = 'APPROVER' WHERE batch_id = '{approved}'"), "CS409", "append-only"),
-            ("an editor approves too", format!("INSERT INTO core.batch_participants VALUES ('{}', '{approved}', '{}', 'APPROVER')", house.acme().id, house.staff("pia")), "23505", "an_editor_cannot_approve"),
-            ("a creator who is no editor", format!("INSERT INTO core.batches (program_id, number, title, safe_id, source, created_by) VALUES ('{}', 99, 'x', '{}', 'COMMISSIONS', '{}')", house.acme().id, house.acme().safe, house.staff("mia")), "23503", "its_creator_is_an_editor"),
-            ("an approval of another content", format!("INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature) SELECT program_id, batch_id, staff_id, {}, identity_key_id, {} FROM core.approvals WHERE batch_id = '{approved}' LIMIT 1", bytes(32), signature()), "23503", "approvals_program_id_batch_id_content_hash_fkey"),
+            (
+                "a signed hash is exchanged",
+                legs(&format!("safe_tx_hash = {}", bytes(32)), signed),
+                "CS409",
+                "keeps its fields, its nonce and its hash",
+            ),
+            (
+                "a leg is signed by nobody",
+                format!("{with_hash}; {}", legs("state = 'SIGNED'", approved)),
+                "CS409",
+                "0 of 2 signatures",
+            ),
+            (
+                "a leg is replaced before its nonce is used",
+                legs("state = 'REPLACED'", signed),
+                "CS409",
+                "is not used as far as the watcher has read",
+            ),
+            (
+                "a signature with a colleague's key",
+                signature_of(signed, "ada", "'\\x2222222222222222222222222222222222222222'"),
+                "CS409",
+                "registered as theirs",
+            ),
+            (
+                "a signature without a hold",
+                format!(
+                    "{}; {with_hash}; {}",
+                    hold(approved),
+                    signature_of(approved, "mia", "'\\x1111111111111111111111111111111111111111'")
+                ),
+                "CS409",
+                "must be held on the treasury",
+            ),
+            (
+                "a signature without an approval",
+                signature_of(signed, "max", "'\\x2222222222222222222222222222222222222222'"),
+                "23503",
+                "signatures_program_id_batch_id_staff_id_content_hash_fkey",
+            ),
+            (
+                "an editor becomes an approver",
+                format!("UPDATE core.batch_participants SET part = 'APPROVER' WHERE batch_id = '{approved}'"),
+                "CS409",
+                "append-only",
+            ),
+            (
+                "an editor approves too",
+                format!(
+                    "INSERT INTO core.batch_participants VALUES ('{}', '{approved}', '{}', 'APPROVER')",
+                    house.acme().id,
+                    house.staff("pia")
+                ),
+                "23505",
+                "an_editor_cannot_approve",
+            ),
+            (
+                "a creator who is no editor",
+                format!(
+                    "INSERT INTO core.batches (program_id, number, title, safe_id, source, created_by) VALUES ('{}', 99, 'x', '{}', 'COMMISSIONS', '{}')",
+                    house.acme().id,
+                    house.acme().safe,
+                    house.staff("mia")
+                ),
+                "23503",
+                "its_creator_is_an_editor",
+            ),
+            (
+                "an approval of another content",
+                format!(
+                    "INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature) SELECT program_id, batch_id, staff_id, {}, identity_key_id, {} FROM core.approvals WHERE batch_id = '{approved}' LIMIT 1",
+                    bytes(32),
+                    signature()
+                ),
+                "23503",
+                "approvals_program_id_batch_id_content_hash_fkey",
+            ),
         ],
     );
     all_refused(&house, &attacks).await;
@@ -82,29 +221,60 @@ async fn people_keys_and_rules_stay_as_they_were_approved() {
             fixed("an identity key is exchanged", "UPDATE core.identity_keys SET public_key = sha256('eve')"),
             fixed("an identity key is deleted", "DELETE FROM core.identity_keys"),
             fixed("a login gets another person", "UPDATE core.staff SET person = 'Eve' WHERE login = 'mia'"),
-            fixed("a person gets another owner key", "UPDATE core.staff SET safe_owner = '\\x6666666666666666666666666666666666666666' WHERE login = 'mia'"),
+            fixed(
+                "a person gets another owner key",
+                "UPDATE core.staff SET safe_owner = '\\x6666666666666666666666666666666666666666' WHERE login = 'mia'",
+            ),
             fixed("a grant becomes another role", "UPDATE core.grants SET role = 'super_admin'"),
-            fixed("a grant moves to another person", "UPDATE core.grants SET staff_id = (SELECT id FROM core.staff WHERE login = 'vic')"),
-            fixed("a machine moves to another program", "UPDATE core.machines SET program_id = NULL, kind = 'executor'"),
-            fixed("a Safe gets a lower threshold", "UPDATE core.safes SET threshold = 2, address = '\\x6666666666666666666666666666666666666666'"),
+            fixed(
+                "a grant moves to another person",
+                "UPDATE core.grants SET staff_id = (SELECT id FROM core.staff WHERE login = 'vic')",
+            ),
+            fixed(
+                "a machine moves to another program",
+                "UPDATE core.machines SET program_id = NULL, kind = 'executor'",
+            ),
+            fixed(
+                "a Safe gets a lower threshold",
+                "UPDATE core.safes SET threshold = 2, address = '\\x6666666666666666666666666666666666666666'",
+            ),
             fixed("a policy asks for fewer", "UPDATE core.policies SET approvers = 1"),
             fixed("a policy is deleted", "DELETE FROM core.policies"),
             fixed("a chain confirms sooner", "UPDATE core.chains SET confirmation_depth = 1"),
             fixed("a program's days move", "UPDATE core.programs SET time_zone = 'UTC'"),
-            fixed("a revoked grant comes back", "UPDATE core.grants SET revoked_at = now(); UPDATE core.grants SET revoked_at = NULL"),
+            fixed(
+                "a revoked grant comes back",
+                "UPDATE core.grants SET revoked_at = now(); UPDATE core.grants SET revoked_at = NULL",
+            ),
             log("an asset gets other decimals", "UPDATE core.assets SET decimals = 2"),
-            log("an owner is added by an update", "UPDATE core.safe_owners SET owner = '\\x6666666666666666666666666666666666666666'"),
+            log(
+                "an owner is added by an update",
+                "UPDATE core.safe_owners SET owner = '\\x6666666666666666666666666666666666666666'",
+            ),
             log("a state table row goes", "DELETE FROM core.state_transitions"),
             log("a rule pays more", "UPDATE core.commission_rules SET base_rate = 1"),
-            log("an address is exchanged", "UPDATE core.payee_addresses SET address = '\\x6666666666666666666666666666666666666666'"),
+            log(
+                "an address is exchanged",
+                "UPDATE core.payee_addresses SET address = '\\x6666666666666666666666666666666666666666'",
+            ),
             log("audit entries are changed", "UPDATE core.audit_entries SET action = 'x'"),
             log("audit entries are deleted", "DELETE FROM core.audit_entries"),
             log("the audit trail is emptied", "TRUNCATE core.audit_entries CASCADE"),
             log("sources are emptied", "TRUNCATE core.payout_sources"),
             log("freezes are emptied", "TRUNCATE core.freezes"),
             log("grants are emptied", "TRUNCATE core.grants"),
-            ("an affiliate's wallet is exchanged", "UPDATE core.affiliates SET wallet = '\\x6666666666666666666666666666666666666666'".to_owned(), "CS409", "keeps its parent and its registered wallet"),
-            ("a confirmed change is changed", "UPDATE core.change_requests SET payload = '{}'".to_owned(), "CS409", "confirmed as it stands"),
+            (
+                "an affiliate's wallet is exchanged",
+                "UPDATE core.affiliates SET wallet = '\\x6666666666666666666666666666666666666666'".to_owned(),
+                "CS409",
+                "keeps its parent and its registered wallet",
+            ),
+            (
+                "a confirmed change is changed",
+                "UPDATE core.change_requests SET payload = '{}'".to_owned(),
+                "CS409",
+                "confirmed as it stands",
+            ),
         ],
     );
     all_refused(&house, &attacks).await;
@@ -114,7 +284,12 @@ async fn people_keys_and_rules_stay_as_they_were_approved() {
 async fn paid_money_and_commissions_follow_the_chain() {
     let house = House::new().await;
     house.sell(&["1000000".parse().expect("an amount")]).await;
-    let batch = house.db("pia").await.create_commission_batch(house.acme().id, house.acme().safe, "Weekly").await.expect("a batch");
+    let batch = house
+        .db("pia")
+        .await
+        .create_commission_batch(house.acme().id, house.acme().safe, "Weekly")
+        .await
+        .expect("a batch");
     house.approve_by_two(batch).await;
     house.hand_over(batch).await;
     let leg = house.mine(batch).await;

@@ -19,30 +19,66 @@ async fn staff_have_no_power_over_tables_roles_or_internal_functions() {
             denied("reset a password", "ALTER ROLE ada PASSWORD 'x'", "permission denied"),
             denied("join another group", "GRANT countersign_worker TO mia", "must have admin option"),
             denied("shadow a table with a temporary one", "CREATE TEMP TABLE staff (id int)", "temporary tables"),
-            denied("shadow a function", "CREATE FUNCTION pg_temp.length(bytea) RETURNS int LANGUAGE sql AS 'SELECT 64'", "permission denied"),
+            denied(
+                "shadow a function",
+                "CREATE FUNCTION pg_temp.length(bytea) RETURNS int LANGUAGE sql AS 'SELECT 64'",
+                "permission denied",
+            ),
             denied("make a table in public", "CREATE TABLE public.x (i int)", "schema public"),
-            denied("make a function in core", "CREATE FUNCTION core.x() RETURNS int LANGUAGE sql AS 'SELECT 1'", "schema core"),
+            denied(
+                "make a function in core",
+                "CREATE FUNCTION core.x() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                "schema core",
+            ),
             denied("make a schema", "CREATE SCHEMA mine", "permission denied"),
             denied("empty the audit trail", "TRUNCATE core.audit_entries", "permission denied"),
             denied("switch triggers off", "ALTER TABLE core.batches DISABLE TRIGGER ALL", "must be owner"),
-            denied("switch triggers off for the session", "SET session_replication_role = replica", "permission denied"),
+            denied(
+                "switch triggers off for the session",
+                "SET session_replication_role = replica",
+                "permission denied",
+            ),
             denied("read signatures", "SELECT signature FROM core.signatures", "permission denied"),
             denied("read whole rows of signatures", "SELECT g FROM core.signatures g", "permission denied"),
             denied("copy signatures out", "COPY core.signatures TO STDOUT", "permission denied"),
             denied("read submissions", "SELECT * FROM core.submissions", "permission denied"),
             denied("read machine logins", "SELECT * FROM core.machines", "permission denied"),
-            denied("grant oneself a role", "INSERT INTO core.grants (staff_id, role) VALUES (core.me(), 'admin')", "permission denied"),
-            denied("change a role's permissions", "UPDATE core.role_permissions SET permission = 'approve'", "permission denied"),
-            denied("change the state table", "INSERT INTO core.state_transitions VALUES ('batch', 'DRAFT', 'APPROVED')", "permission denied"),
+            denied(
+                "grant oneself a role",
+                "INSERT INTO core.grants (staff_id, role) VALUES (core.me(), 'admin')",
+                "permission denied",
+            ),
+            denied(
+                "change a role's permissions",
+                "UPDATE core.role_permissions SET permission = 'approve'",
+                "permission denied",
+            ),
+            denied(
+                "change the state table",
+                "INSERT INTO core.state_transitions VALUES ('batch', 'DRAFT', 'APPROVED')",
+                "permission denied",
+            ),
             denied("flip a batch's state", "UPDATE core.batches SET state = 'APPROVED'", "permission denied"),
             denied("write a transfer", "INSERT INTO core.transfers DEFAULT VALUES", "permission denied"),
             denied("write audit entries", "SELECT core.audit(NULL, 'x', NULL, '{}')", "permission denied"),
             denied("found the database again", "SELECT core.found('a', 'b', 'c', 'd')", "permission denied"),
             denied("open an account", "SELECT core.account(NULL, 'x', 'y', 'z', NULL)", "permission denied"),
-            denied("read signatures through the executor's list", "SELECT api.executor_work(31337)", "permission denied"),
-            denied("read signatures through the internal function", "SELECT core.leg_work(t, true) FROM core.safe_transactions t", "permission denied"),
+            denied(
+                "read signatures through the executor's list",
+                "SELECT api.executor_work(31337)",
+                "permission denied",
+            ),
+            denied(
+                "read signatures through the internal function",
+                "SELECT core.leg_work(t, true) FROM core.safe_transactions t",
+                "permission denied",
+            ),
             denied("work as a worker", "SELECT api.claim_intents(1, '1 min')", "permission denied"),
-            denied("write evidence", "SELECT api.record_confirmed(NULL, NULL, 1, NULL, now(), '[]')", "permission denied"),
+            denied(
+                "write evidence",
+                "SELECT api.record_confirmed(NULL, NULL, 1, NULL, now(), '[]')",
+                "permission denied",
+            ),
             denied("lock rows of a table", "SELECT * FROM core.batches FOR UPDATE", "permission denied"),
             denied("lock a table", "LOCK TABLE core.safes IN ROW EXCLUSIVE MODE", "permission denied"),
         ],
@@ -60,7 +96,11 @@ async fn what_a_session_can_set_changes_nobody() {
          SET request.jwt.claims = '{{\"role\":\"admin\"}}'; SELECT api.approve_batch('{program}', '{batch}', NULL, {})",
         signature()
     );
-    all_refused(&house, &table("vic", vec![("settings and roles do not lend a permission", shadow, "CS403", "vic may not do this")])).await;
+    all_refused(
+        &house,
+        &table("vic", vec![("settings and roles do not lend a permission", shadow, "CS403", "vic may not do this")]),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -80,7 +120,10 @@ async fn no_internal_function_is_callable_and_every_definer_fixes_its_search_pat
                WHERE has_function_privilege(r, p.oid, 'EXECUTE'))",
         )
         .await;
-    assert_eq!(internal, "batch_content_hash can field hex_address me my_audit_programs my_programs required_approvers");
+    assert_eq!(
+        internal,
+        "batch_content_hash can field hex_address me my_audit_programs my_programs required_approvers"
+    );
     let loose = house
         .read(
             "SELECT string_agg(p.proname, ' ') FROM pg_proc p WHERE p.pronamespace IN ('core'::regnamespace, 'api'::regnamespace)

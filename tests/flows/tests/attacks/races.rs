@@ -21,7 +21,8 @@ fn one_wins<T: Debug>(first: Result<T, StoreError>, second: Result<T, StoreError
 async fn a_file_imported_twice_at_once_is_one_batch() {
     let house = House::new().await;
     let lines = [house.line(1, 5)];
-    let (first, second) = tokio::join!(house.try_import("pia", "same.csv", &lines), house.try_import("pol", "same.csv", &lines));
+    let (first, second) =
+        tokio::join!(house.try_import("pia", "same.csv", &lines), house.try_import("pol", "same.csv", &lines));
     one_wins(first, second, RefusalCode::Conflict, "This file is batch 1 already");
 }
 
@@ -31,10 +32,15 @@ async fn two_commission_batches_at_once_pay_each_commission_once() {
     house.sell(&["1000000".parse().expect("an amount"), "77".parse().expect("an amount")]).await;
     let (pia, pol) = (house.db("pia").await, house.db("pol").await);
     let acme = house.acme();
-    let (first, second) =
-        tokio::join!(pia.create_commission_batch(acme.id, acme.safe, "One"), pol.create_commission_batch(acme.id, acme.safe, "Two"));
+    let (first, second) = tokio::join!(
+        pia.create_commission_batch(acme.id, acme.safe, "One"),
+        pol.create_commission_batch(acme.id, acme.safe, "Two")
+    );
     one_wins(first, second, RefusalCode::Conflict, "No commission is payable now");
-    assert_eq!(house.read("SELECT count(*) = count(DISTINCT source_key) AND count(*) = 4 FROM core.payout_sources").await, "true");
+    assert_eq!(
+        house.read("SELECT count(*) = count(DISTINCT source_key) AND count(*) = 4 FROM core.payout_sources").await,
+        "true"
+    );
 }
 
 #[tokio::test]
@@ -62,8 +68,10 @@ async fn an_approval_and_a_return_at_once_leave_one_of_them() {
     let hash = house.submit("pia", batch).await;
     house.approve("mia", batch, &hash).await.expect("an approval");
     let max = house.db("max").await;
-    let (approved, returned) =
-        tokio::join!(house.approve("ada", batch, &hash), max.return_batch(house.acme().id, batch, "the amount looks wrong"));
+    let (approved, returned) = tokio::join!(
+        house.approve("ada", batch, &hash),
+        max.return_batch(house.acme().id, batch, "the amount looks wrong")
+    );
     match (approved, returned) {
         (Ok(state), Err(refused)) => {
             assert_eq!(state, BatchState::Approved);
@@ -79,12 +87,18 @@ async fn two_last_approvers_at_once_open_signing_once() {
     let house = House::new().await;
     let batch = house.import("pia", "one.csv", &[house.line(1, 5)]).await;
     let hash = house.submit("pia", batch).await;
-    let (mia, ada, abe) =
-        tokio::join!(house.approve("mia", batch, &hash), house.approve("ada", batch, &hash), house.approve("abe", batch, &hash));
+    let (mia, ada, abe) = tokio::join!(
+        house.approve("mia", batch, &hash),
+        house.approve("ada", batch, &hash),
+        house.approve("abe", batch, &hash)
+    );
     let mut states = [mia.expect("an approval"), ada.expect("an approval"), abe.expect("an approval")];
     states.sort();
     assert_eq!(states, [BatchState::PendingApproval, BatchState::Approved, BatchState::Approved]);
-    assert_eq!(house.read("SELECT count(*) || ' ' || max(nonce) FROM core.safe_transactions WHERE nonce IS NOT NULL").await, "1 5");
+    assert_eq!(
+        house.read("SELECT count(*) || ' ' || max(nonce) FROM core.safe_transactions WHERE nonce IS NOT NULL").await,
+        "1 5"
+    );
     assert_eq!(house.read("SELECT count(*) FROM core.intents WHERE kind = 'PAYOUT'").await, "1");
 }
 
@@ -104,10 +118,14 @@ async fn nonces_stay_contiguous_when_batches_open_and_are_cancelled_at_once() {
     let hash = house.submit("pia", second).await;
     house.approve("mia", second, &hash).await.expect("an approval");
     let pia = house.db("pia").await;
-    let (opened, cancelled) =
-        tokio::join!(house.approve("ada", second, &hash), pia.cancel_batch(house.acme().id, first, "paid by hand instead"));
+    let (opened, cancelled) = tokio::join!(
+        house.approve("ada", second, &hash),
+        pia.cancel_batch(house.acme().id, first, "paid by hand instead")
+    );
     assert_eq!(opened.expect("an approval"), BatchState::Approved);
-    let nonces = house.read("SELECT string_agg(nonce::text, ' ' ORDER BY nonce) FROM core.safe_transactions WHERE nonce IS NOT NULL").await;
+    let nonces = house
+        .read("SELECT string_agg(nonce::text, ' ' ORDER BY nonce) FROM core.safe_transactions WHERE nonce IS NOT NULL")
+        .await;
     match cancelled {
         Ok(()) => assert_eq!(nonces, "5", "the second batch took the nonce that the first gave back"),
         Err(refused) => {
@@ -124,7 +142,15 @@ async fn two_executors_send_a_leg_once() {
     house.hand_over(batch).await;
     let executor = house.db("executor").await;
     let leg = executor.executor_work(31337).await.expect("work").remove(0);
-    let send = |byte| executor.record_submission(&leg, alloy_primitives::B256::repeat_byte(byte), &[1], alloy_primitives::Address::repeat_byte(9), 0);
+    let send = |byte| {
+        executor.record_submission(
+            &leg,
+            alloy_primitives::B256::repeat_byte(byte),
+            &[1],
+            alloy_primitives::Address::repeat_byte(9),
+            0,
+        )
+    };
     let (first, second) = tokio::join!(send(1), send(2));
     one_wins(first, second, RefusalCode::Conflict, "not waiting to be sent");
 }
