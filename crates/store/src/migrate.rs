@@ -38,7 +38,14 @@ pub struct Founders<'a> {
 pub async fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
     let db = Db::connect_unchecked(settings).await?;
     let mut connection = db.pool.acquire().await?;
-    let from = version(&mut connection).await?;
+    let from = version(&mut connection).await.map_err(|error| match error {
+        StoreError::Refused { .. } => StoreError::Schema(format!(
+            "The login {} may not migrate {}: migrate as a superuser or a role with CREATEROLE that owns the database",
+            settings.login(),
+            settings.place()
+        )),
+        other => other,
+    })?;
     if from > SCHEMA_VERSION {
         return Err(StoreError::Schema(format!(
             "{} has schema {from}, which is newer than {SCHEMA_VERSION} of this program: install the newer Countersign",

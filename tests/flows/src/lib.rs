@@ -1,1 +1,15 @@
-//! Flows over a real PostgreSQL and a real local chain.
+//! A house to test in: one private PostgreSQL server per test process, and in each database a program with staff,
+//! machines, keys, a Safe, policies and affiliates, all made through the functions that people would use.
+//!
+//! Everything here panics when it fails: it is scaffolding, and the panic is the report.
+
+pub mod attack;
+pub mod flow;
+pub mod house;
+mod server;
+mod world;
+
+pub use flow::HashAndPlan;
+pub use house::House;
+pub use server::Server;
+pub use world::{Person, Program, World};

@@ -1,0 +1,184 @@
+//! Two-person changes: what one person, or a program's administrators, must not get through.
+
+use flows::House;
+use flows::attack::all_refused;
+use serde_json::json;
+use store::{RefusalCode, StoreError};
+
+use crate::{bytes, signature, table};
+
+fn propose(program: &str, kind: &str, payload: &str, signature: &str) -> String {
+    format!("SELECT api.propose_change(gen_random_uuid(), {program}, '{kind}', {payload}, {signature})")
+}
+
+#[tokio::test]
+async fn a_change_is_one_clear_text_that_is_signed() {
+    let house = House::new().await;
+    let acme = format!("'{}'", house.acme().id);
+    let grant = |signature: &str| propose("NULL", "grant.add", "'{\"role\":\"admin\"}'", signature);
+    let twice = format!("'{{\"staff_id\":\"{0}\",\"role\":\"viewer\",\"role\":\"super_admin\"}}'", house.staff("vic"));
+    let tiers = "'{\"base_rate\":\"0.1\",\"tiers\":{\"a\":\"0.1\",\"a\":\"0.9\"}}'";
+    let mut attacks = table(
+        "sue",
+        vec![
+            (
+                "a kind that is not known",
+                propose("NULL", "money.print", "'{}'", &signature()),
+                "CS422",
+                "is not a kind of change",
+            ),
+            (
+                "no kind",
+                propose("NULL", "x", "'{}'", &signature()).replace("'x'", "NULL"),
+                "CS422",
+                "is not a kind of change",
+            ),
+            (
+                "a text with two meanings",
+                propose("NULL", "grant.add", &twice, &signature()),
+                "CS422",
+                "names each field once",
+            ),
+            (
+                "tiers with two meanings",
+                propose(&acme, "rule.set", tiers, &signature()),
+                "CS422",
+                "names each field once",
+            ),
+            (
+                "a payload that is a list",
+                propose("NULL", "grant.add", "'[]'", &signature()),
+                "CS422",
+                "is a JSON object",
+            ),
+            ("no payload", propose("NULL", "grant.add", "NULL", &signature()), "CS422", "is a JSON object"),
+            ("no signature", grant("NULL"), "CS422", "signature of 64 bytes"),
+            ("a signature that is too short", grant(&bytes(63)), "CS422", "signature of 64 bytes"),
+            (
+                "a program's rule for the whole house",
+                propose("NULL", "policy.set", "'{}'", &signature()),
+                "CS422",
+                "changes one program: name it",
+            ),
+            (
+                "a chain for one program",
+                propose(&acme, "chain.add", "'{}'", &signature()),
+                "CS422",
+                "what all programs share",
+            ),
+        ],
+    );
+    attacks.extend(table(
+        "vic",
+        vec![("a viewer proposes a grant", grant(&signature()), "CS403", "permission manage_staff")],
+    ));
+    attacks.extend(table(
+        "ada",
+        vec![("an admin proposes a grant", grant(&signature()), "CS403", "permission manage_staff")],
+    ));
+    attacks.extend(table(
+        "pia",
+        vec![(
+            "a policy without approvers by a preparer",
+            propose(&acme, "policy.set", "'{}'", &signature()),
+            "CS403",
+            "permission manage_rules",
+        )],
+    ));
+    all_refused(&house, &attacks).await;
+}
+
+#[tokio::test]
+async fn nobody_confirms_alone_or_something_else() {
+    let house = House::new().await;
+    let vic = house.staff("vic");
+    let alone = house.try_change("sue", "sue", None, "grant.add", json!({ "staff_id": vic, "role": "admin" })).await;
+    refused(alone, RefusalCode::Forbidden, "somebody else confirms");
+    let own = house
+        .try_change("sue", "sam", None, "grant.add", json!({ "staff_id": house.staff("sam"), "role": "manager" }))
+        .await;
+    refused(own, RefusalCode::Forbidden, "No one confirms a grant to themselves");
+    let viewer = house.try_change("sue", "vic", None, "grant.add", json!({ "staff_id": vic, "role": "admin" })).await;
+    refused(viewer, RefusalCode::Forbidden, "manage_staff");
+    // A proposal that waits: another text's hash, then a second confirmation.
+    let mut sue = house.psql("sue").await;
+    let id = "0190a0a0-0000-7000-8000-000000000001";
+    let payload = format!("{{\"staff_id\":\"{vic}\",\"role\":\"viewer\"}}");
+    let sql = format!("SELECT api.propose_change('{id}', NULL, 'grant.add', '{payload}', {})", signature());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut sue).await.expect("a proposal");
+    let confirm = |hash: &str| format!("SELECT api.confirm_change('{id}', {hash}, {})", signature());
+    let true_hash = format!("sha256('{payload}'::bytea)");
+    let attacks = table(
+        "sam",
+        vec![
+            ("another text", confirm(&bytes(32)), "CS409", "not the one you saw"),
+            ("no text", confirm("NULL"), "CS409", "not the one you saw"),
+            ("unsigned", confirm(&true_hash).replace(&signature(), "NULL"), "CS422", "signature of 64 bytes"),
+            ("twice", format!("{}; {}", confirm(&true_hash), confirm(&true_hash)), "CS409", "confirmed already"),
+            (
+                "a change that is not there",
+                confirm(&true_hash).replace(id, "0190a0a0-0000-7000-8000-000000000009"),
+                "CS409",
+                "no such change",
+            ),
+        ],
+    );
+    all_refused(&house, &attacks).await;
+}
+
+#[tokio::test]
+async fn one_person_is_one_login_one_name_and_one_owner_key() {
+    let house = House::new().await;
+    house.read("SELECT 1").await;
+    let mut admin = house.owner().await;
+    sqlx::raw_sql("RESET ROLE; DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'newcomer') THEN CREATE ROLE newcomer LOGIN IN ROLE countersign_staff; END IF; END $$")
+        .execute(&mut admin)
+        .await
+        .expect("a login");
+    let add = async |body: serde_json::Value| house.try_change("sue", "sam", None, "staff.add", body).await;
+    let same_key = add(json!({ "login": "newcomer", "person": "New Comer", "safe_owner": "0x1111111111111111111111111111111111111111" })).await;
+    assert!(same_key.expect_err("mia's key").to_string().contains("staff_safe_owner_key"));
+    let same_name = add(json!({ "login": "newcomer", "person": "Person mia" })).await;
+    assert!(same_name.expect_err("mia's name").to_string().contains("staff_person_key"));
+    let no_login = add(json!({ "login": "nobody_here", "person": "No Body" })).await;
+    refused(no_login, RefusalCode::InvalidInput, "is not a login in countersign_staff");
+    let taken = hex_key(&house, "mia");
+    let takeover = house.try_change("vic", "sue", None, "identity_key.add", json!({ "public_key": taken })).await;
+    assert!(takeover.expect_err("mia's identity").to_string().contains("identity_keys_public_key_key"));
+}
+
+#[tokio::test]
+async fn rules_and_safes_that_would_be_bent_are_refused() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let set =
+        async |kind: &str, body: serde_json::Value| house.try_change("ada", "abe", Some(acme.id), kind, body).await;
+    let rule = |base: &str, over: &str| json!({ "base_rate": base, "override_rate": over, "effective_from": "2026-03-01T00:00:00Z" });
+    refused(set("rule.set", rule("0.123456789", "0")).await, RefusalCode::InvalidInput, "at most 8 decimals");
+    refused(set("rule.set", rule("1.5", "0")).await, RefusalCode::InvalidInput, "from 0 to 1");
+    refused(set("rule.set", rule("-0.1", "0")).await, RefusalCode::InvalidInput, "from 0 to 1");
+    refused(set("rule.set", rule("NaN", "0")).await, RefusalCode::InvalidInput, "from 0 to 1");
+    let both = set("rule.set", rule("0.6", "0.6")).await.expect_err("more than the whole");
+    assert!(both.to_string().contains("check constraint"));
+    let policy = json!({ "asset_id": acme.usdc, "at_least": "100", "approvers": 3 });
+    refused(set("policy.set", policy).await, RefusalCode::InvalidInput, "more approvers than the Safe has signatures");
+    let safe = json!({ "name": "Two", "chain_id": 31337, "address": format!("0x{}", "77".repeat(20)), "version": "1.4.1", "threshold": 2,
+        "singleton": format!("0x{}", "01".repeat(20)), "fallback_handler": format!("0x{}", "02".repeat(20)), "owners": [format!("0x{}", "11".repeat(20))] });
+    refused(set("safe.add", safe).await, RefusalCode::InvalidInput, "at most the number of its owners");
+    let balance = json!({ "safe_id": house.other().safe, "asset_id": acme.usdc, "amount": "5", "block": "1" });
+    refused(set("opening_balance.add", balance).await, RefusalCode::InvalidInput, "names no Safe of this program");
+}
+
+fn hex_key(house: &House, login: &str) -> String {
+    house.person(login).key.verifying_key().to_bytes().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: RefusalCode, says: &str) {
+    match result.expect_err("a refusal") {
+        StoreError::Refused { code, message } => {
+            assert_eq!(code, expected, "{message}");
+            assert!(message.contains(says), "{message}");
+        }
+        error => panic!("{error}"),
+    }
+}

@@ -1,0 +1,246 @@
+//! Stolen machine logins: each does only its own job, and that only once and only truly.
+
+use flows::House;
+use flows::attack::all_refused;
+use flows::flow::{MULTI_SEND, USER, block_hash, block_time, evidence, sale};
+use serde_json::{Value, json};
+use store::{LegWork, NewEvidence};
+
+use crate::{bytes, table};
+
+#[tokio::test]
+async fn machines_read_no_table_and_do_no_other_machines_work() {
+    let house = House::new().await;
+    for (login, own) in [
+        ("platform", "submit_intents"),
+        ("worker", "claim_intents"),
+        ("watcher", "record_mined"),
+        ("executor", "record_submission"),
+    ] {
+        let callable = house
+            .read(&format!(
+                "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'api'::regnamespace AND has_function_privilege('{login}', oid, 'EXECUTE')"
+            ))
+            .await;
+        assert!(callable.contains(own), "{login}: {callable}");
+        let expected = match login {
+            "platform" => "confirm_settlements schema_version submit_intents",
+            "worker" => "claim_intents heartbeat mature_commissions process_intents schema_version seal_audit",
+            "watcher" => {
+                "heartbeat observe_safe record_confirmed record_failed record_mined record_unmined schema_version watcher_safes watcher_work"
+            }
+            _ => "executor_work heartbeat record_submission schema_version",
+        };
+        assert_eq!(callable, expected, "{login}");
+        let read = table(
+            login,
+            vec![("a table is read", "SELECT * FROM core.staff".to_owned(), "42501", "permission denied")],
+        );
+        all_refused(&house, &read).await;
+    }
+    // A login that the administrator put into the group, and that nobody registered, is nobody.
+    let mut owner = house.owner().await;
+    let revoke = "UPDATE core.machines SET revoked_at = clock_timestamp()";
+    sqlx::query(revoke).execute(&mut owner).await.expect("revoked");
+    let gone = |name, sql: &str, says| (name, sql.to_owned(), "CS403", says);
+    all_refused(
+        &house,
+        &table(
+            "worker",
+            vec![gone("a revoked worker", "SELECT api.claim_intents(1, '1 min')", "not a registered worker")],
+        ),
+    )
+    .await;
+    all_refused(
+        &house,
+        &table(
+            "watcher",
+            vec![gone("a revoked watcher", "SELECT api.watcher_work(31337)", "not a registered watcher")],
+        ),
+    )
+    .await;
+    all_refused(
+        &house,
+        &table(
+            "executor",
+            vec![gone("a revoked executor", "SELECT api.executor_work(31337)", "not a registered executor")],
+        ),
+    )
+    .await;
+    all_refused(
+        &house,
+        &table(
+            "platform",
+            vec![gone(
+                "a revoked platform",
+                "SELECT api.submit_intents('REGISTER', '[]')",
+                "not a registered platform",
+            )],
+        ),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_platform_cannot_write_what_the_worker_cannot_settle() {
+    let house = House::new().await;
+    let send = |kind: &str, payload: Value| format!("SELECT * FROM api.submit_intents('{kind}', '{payload}')");
+    let with = |field: &str, value: Value| {
+        let mut payload = sale("x", "5".parse().expect("an amount"));
+        payload[field] = value;
+        send("COMMERCE", json!([payload]))
+    };
+    let attacks = table(
+        "platform",
+        vec![
+            ("an intent to pay", send("PAYOUT", json!([])), "CS422", "REGISTER, COMMERCE and CLAIM"),
+            ("no kind", "SELECT api.submit_intents(NULL, '[]')".to_owned(), "CS422", "REGISTER, COMMERCE and CLAIM"),
+            (
+                "payloads that are NULL",
+                "SELECT api.submit_intents('REGISTER', NULL)".to_owned(),
+                "CS422",
+                "list of at most 10,000",
+            ),
+            ("payloads that are no list", send("COMMERCE", json!({})), "CS422", "list of at most 10,000"),
+            ("a payload that is a number", send("COMMERCE", json!([5])), "CS422", "is a JSON object"),
+            ("a payload that is NULL", send("COMMERCE", json!([null])), "CS422", "is a JSON object"),
+            ("a payload of megabytes", with("note", json!("x".repeat(9000))), "CS422", "at most 8,192 bytes"),
+            ("a chain that is no number", with("chain_id", json!("abc")), "CS422", "is not a chain id"),
+            ("a chain beyond numbers", with("chain_id", json!("9".repeat(30))), "CS422", "is not a chain id"),
+            ("a sale of nothing", with("amount", json!("0")), "CS422", "above zero"),
+            ("a sale below nothing", with("amount", json!("-5")), "CS422", "is not an amount"),
+            ("a sale of parts of a unit", with("amount", json!("1.5")), "CS422", "is not an amount"),
+            ("a sale whenever it is read", with("at", json!("now")), "CS422", "RFC 3339"),
+            ("a sale at the end of time", with("at", json!("infinity")), "CS422", "RFC 3339"),
+            ("a sale on a day that is none", with("at", json!("2026-02-30T00:00:00Z")), "CS422", "RFC 3339"),
+            ("a charge without end", with("charge", json!("c".repeat(5000))), "CS422", "1 to 200 characters"),
+            ("an empty charge", with("charge", json!("")), "CS422", "1 to 200 characters"),
+            ("no wallet", with("wallet", Value::Null), "CS422", "lacks 'wallet'"),
+            ("a wallet that is none", with("wallet", json!("0x12")), "CS422", "is not an address"),
+            ("a transaction hash that is none", with("tx_hash", json!("0x12")), "CS422", "64 lower-case hex digits"),
+        ],
+    );
+    all_refused(&house, &attacks).await;
+}
+
+#[tokio::test]
+async fn a_worker_claims_within_bounds() {
+    let house = House::new().await;
+    let claim = |arguments: &str| format!("SELECT * FROM api.claim_intents({arguments})");
+    let says = "1 to 10,000 intents for one second to one hour";
+    let attacks = table(
+        "worker",
+        vec![
+            ("everything", claim("NULL, '1 min'"), "CS422", says),
+            ("nothing", claim("0, '1 min'"), "CS422", says),
+            ("less than nothing", claim("-1, '1 min'"), "CS422", says),
+            ("for ever", claim("1, '100 years'"), "CS422", says),
+            ("for no time", claim("1, NULL"), "CS422", says),
+            ("for a time that is over", claim("1, '-1 min'"), "CS422", says),
+        ],
+    );
+    all_refused(&house, &attacks).await;
+}
+
+#[tokio::test]
+async fn one_poisoned_intent_fails_alone() {
+    let house = House::new().await;
+    let platform = house.db("platform").await;
+    platform
+        .submit_intents("REGISTER", &json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z" }]))
+        .await
+        .expect("a user");
+    let most = "9".repeat(38).parse().expect("an amount");
+    let sales = json!([sale("huge", most), sale("more", most), sale("small", "5".parse().expect("an amount"))]);
+    platform.submit_intents("COMMERCE", &sales).await.expect("sales");
+    let worker = house.db("worker").await;
+    let (token, claimed) = worker.claim_intents(100, std::time::Duration::from_secs(60)).await.expect("a claim");
+    assert_eq!(claimed, 4);
+    // The second huge sale does not fit into the account of the first; the small one may not either, but the user is there.
+    let (completed, failed) = worker.process_intents(token).await.expect("processed");
+    assert_eq!(completed + failed, 4);
+    assert!(completed >= 2 && failed >= 1, "{completed} and {failed}");
+    assert!(house.read("SELECT min(error) FROM core.intents WHERE state = 'FAILED'").await.contains("overflow"));
+    assert_eq!(house.read("SELECT count(*) FROM core.users").await, "1");
+}
+
+#[tokio::test]
+async fn evidence_is_true_whole_and_used_once() {
+    let house = House::new().await;
+    let mut eth = house.line(2, 6);
+    eth.asset_id = house.acme().eth;
+    let batch = house.import("pia", "evidence.csv", &[house.line(1, 5), eth, house.line(3, 7)]).await;
+    house.approve_by_two(batch).await;
+    house.hand_over(batch).await;
+    let leg = house.mine(batch).await;
+    let truth = evidence(&leg);
+    let watcher = house.db("watcher").await;
+    let altered = |change: &dyn Fn(&mut Vec<NewEvidence>)| {
+        let mut lies = truth.clone();
+        change(&mut lies);
+        lies
+    };
+    let lies = [
+        ("another amount", altered(&|e| e[0].amount = "6".to_owned()), "paid another recipient or amount"),
+        ("another recipient", altered(&|e| e[1].recipient = MULTI_SEND.to_owned()), "paid another recipient or amount"),
+        (
+            "one log for two lines",
+            altered(&|e| e[1] = NewEvidence { position: 0, kind: "LOG", ..e[1].clone() }),
+            "cannot prove two lines",
+        ),
+        ("one line twice", altered(&|e| e[2] = NewEvidence { position: 9, ..e[0].clone() }), "cannot prove two lines"),
+        ("a line without evidence", altered(&|e| drop(e.pop())), "only by its own evidence"),
+        ("no evidence", Vec::new(), "only by its own evidence"),
+    ];
+    for (name, lie, says) in lies {
+        let refused = watcher.record_confirmed(&leg, (11, block_hash()), block_time(), &lie).await.expect_err(name);
+        assert!(refused.to_string().contains(says), "{name}: {refused}");
+    }
+    let other_block = watcher.record_confirmed(&leg, (12, block_hash()), block_time(), &truth).await;
+    assert!(other_block.expect_err("another block").to_string().contains("not mined in that block"));
+    nothing_is_left_to_steal(&house, &leg).await;
+    house.confirm(&leg).await.expect("the truth");
+    assert!(house.confirm(&leg).await.expect_err("twice").to_string().contains("not mined in that block"));
+    let late = watcher.record_failed(&leg, (11, block_hash()), "too late").await;
+    assert!(late.expect_err("failed after it was paid").to_string().contains("not on its way"));
+    assert_eq!(house.read(&format!("SELECT state FROM core.batches WHERE id = '{batch}'")).await, "EXECUTED");
+}
+
+/// NULLs and repeats around a mined leg.
+async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
+    let (program, leg) = (leg.program, leg.id);
+    let confirm = |block: &str, hash: &str, list: &str| {
+        format!("SELECT api.record_confirmed('{program}', '{leg}', {block}, {hash}, now(), {list})")
+    };
+    let true_hash = format!("'\\x{}'", "bb".repeat(32));
+    let mut attacks = table(
+        "watcher",
+        vec![
+            ("a block that is NULL", confirm("NULL", &true_hash, "'[]'"), "CS409", "not mined in that block"),
+            ("a block hash that is NULL", confirm("11", "NULL", "'[]'"), "CS409", "not mined in that block"),
+            ("evidence that is NULL", confirm("11", &true_hash, "NULL"), "CS422", "a list of evidence"),
+            ("evidence that is no list", confirm("11", &true_hash, "'{}'"), "CS422", "a list of evidence"),
+            (
+                "a failure while the nonce is unused",
+                format!("SELECT api.record_failed('{program}', '{leg}', 11, {true_hash}, 'x')"),
+                "CS409",
+                "is not used as far as the watcher has read",
+            ),
+            (
+                "a Safe without a nonce",
+                format!("SELECT api.observe_safe('{program}', '{}', NULL, 99, '[]')", house.acme().safe),
+                "CS422",
+                "observed with its nonce",
+            ),
+            (
+                "a Safe before the first block",
+                format!("SELECT api.observe_safe('{program}', '{}', 1, -1, '[]')", house.acme().safe),
+                "CS422",
+                "observed with its nonce",
+            ),
+        ],
+    );
+    let again = format!("SELECT api.record_submission('{program}', '{leg}', {}, '\\x01', {}, 1)", bytes(32), bytes(20));
+    attacks.extend(table("executor", vec![("sent a second time", again, "CS409", "not waiting to be sent")]));
+    all_refused(house, &attacks).await;
+}
