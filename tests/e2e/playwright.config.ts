@@ -1,9 +1,9 @@
 import { defineConfig } from '@playwright/test';
 
-// Who calls this has started the core's development server and the window's, and names the latter
-// in BASE_URL. The specs change what is in the database, so they run one after another.
+// world.ts starts the real core; the specs change what is in its database, so they run one after another.
 export default defineConfig({
   testDir: '.',
+  globalSetup: './world.ts',
   fullyParallel: false,
   workers: 1,
   retries: 0,
@@ -12,7 +12,7 @@ export default defineConfig({
   outputDir: process.env.E2E_OUT ?? 'test-results',
   reporter: [['list']],
   use: {
-    baseURL: process.env.BASE_URL ?? 'http://127.0.0.1:1420',
+    baseURL: process.env.BASE_URL ?? 'http://127.0.0.1:1421',
     viewport: { width: 1440, height: 900 },
     reducedMotion: 'reduce',
     actionTimeout: 30_000,
@@ -20,7 +20,7 @@ export default defineConfig({
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox'],
+      args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
     },
   },
 });

@@ -36,6 +36,9 @@ pub enum AppError {
     /// Keys on this machine.
     #[error("{0}")]
     Key(String),
+    /// The typed passphrase does not open the key.
+    #[error("{0}")]
+    Passphrase(String),
     /// A fault of the program.
     #[error("{0}")]
     Internal(String),
@@ -50,11 +53,12 @@ impl AppError {
                 ErrorCode::Forbidden
             }
             Self::Conflict(_)
+            | Self::Key(_)
             | Self::Store(StoreError::Refused { code: RefusalCode::Conflict | RefusalCode::Frozen, .. }) => {
                 ErrorCode::Conflict
             }
             Self::Invalid(_)
-            | Self::Key(_)
+            | Self::Passphrase(_)
             | Self::Store(StoreError::Refused { code: RefusalCode::InvalidInput, .. } | StoreError::Settings(_)) => {
                 ErrorCode::InvalidInput
             }

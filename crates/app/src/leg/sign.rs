@@ -20,7 +20,7 @@ use crate::{AppError, Session};
 ///
 /// # Errors
 /// [`AppError::Conflict`] when the hash is not the one that was shown or a check fails, [`AppError::Cancelled`] when the
-/// person kept it, [`AppError::Key`] for a wrong passphrase, [`AppError::Incident`] when something else was signed.
+/// person kept it, [`AppError::Passphrase`] for a wrong one, [`AppError::Incident`] when something else was signed.
 pub async fn sign(
     session: &Session,
     host: Arc<dyn Host>,
@@ -99,7 +99,7 @@ fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
 async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppError {
     match failure {
         Failure::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase)) => {
-            AppError::Key("This passphrase does not open your key. Nothing was signed".into())
+            AppError::Passphrase("This passphrase does not open your key. Nothing was signed".into())
         }
         Failure::Key(error) => AppError::Key(error.to_string()),
         Failure::OtherKey { expected, found } => AppError::Key(format!(

@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { FullConfig } from '@playwright/test';
+
+// The real core under the browser: a private database, a local chain with a Safe, workers, and the
+// commands of the console over HTTP. Everything lives in one temporary folder and ends with the run.
+
+const programs = process.env.CARGO_TARGET_DIR ? join(process.env.CARGO_TARGET_DIR, 'debug') : join(import.meta.dirname, '../../target/debug');
+const address = new URL(process.env.BASE_URL ?? 'http://127.0.0.1:1421');
+const READY_MS_MAX = 180_000;
+
+/** Starts a program and waits until a line of its output says that it is ready. */
+async function started(name: string, args: string[], isReady: (line: string) => boolean): Promise<ChildProcess> {
+  const child = spawn(join(programs, name), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise<void>((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${name} was not ready within ${READY_MS_MAX / 1000} s`)), READY_MS_MAX);
+    child.once('error', (error) => reject(new Error(`${name} cannot be started from ${programs}: ${error.message}. Build it first`)));
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was ready`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (isReady(line)) {
+        clearTimeout(late);
+        resolve();
+      }
+    });
+  });
+  child.removeAllListeners('exit');
+  return child;
+}
+
+/** Ends a program as Ctrl-C would, and waits for it. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGINT');
+  await gone;
+}
+
+export default async function world(_: FullConfig): Promise<() => Promise<void>> {
+  // Below /tmp, because a database that is started by root runs as another user who must reach it.
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-e2e-'));
+  const demo = await started('countersign', ['demo', '--serve', '--dir', folder], (line) => line.startsWith('ready '));
+  const server = await started(
+    'countersign-devserver',
+    [
+      '--settings', join(folder, 'console.toml'),
+      '--listen', address.host,
+      '--static', join(import.meta.dirname, '../../ui/dist'),
+      '--choose-file', join(folder, 'files/cow-solver-payouts-2023-02-14.csv'),
+      '--save-folder', join(folder, 'files'),
+    ],
+    (line) => line.includes(address.host),
+  );
+  return async () => {
+    await ended(server);
+    await ended(demo);
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
