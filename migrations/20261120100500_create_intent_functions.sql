@@ -221,9 +221,9 @@ BEGIN
   WHERE i.program_id = ANY (p_programs) AND i.id = ANY (p_held) AND i.state = 'LOCKED' AND i.kind IN ('COMMERCE', 'CLAIM');
 
   -- The rule in force when the sale happened; a tier's rate replaces the base rate; each part rounds half to even at the
-  -- asset's base unit and the program keeps the rest.
+  -- asset's base unit, an override takes at most what the direct share left, and the program keeps the rest.
   INSERT INTO core.commissions (program_id, settlement_id, kind, affiliate_id, rule_id, rate, asset_id, amount, payable_from)
-  SELECT s.program_id, s.id, c.kind, c.affiliate_id, r.id, c.rate, s.asset_id, core.share_half_even(s.amount, c.rate),
+  SELECT s.program_id, s.id, c.kind, c.affiliate_id, r.id, c.rate, s.asset_id, c.amount,
          s.occurred_at + make_interval(days => r.holding_days)
   FROM core.settlements s
   JOIN core.intents i ON i.program_id = s.program_id AND i.id = s.intent_id AND i.kind = 'COMMERCE'
@@ -232,29 +232,34 @@ BEGIN
   CROSS JOIN LATERAL (SELECT * FROM core.commission_rules r WHERE r.program_id = s.program_id AND r.effective_from <= s.occurred_at
                       ORDER BY r.effective_from DESC LIMIT 1) r
   LEFT JOIN core.commission_rule_tiers t ON t.program_id = r.program_id AND t.rule_id = r.id AND t.tier = f.tier
-  CROSS JOIN LATERAL (VALUES ('DIRECT', f.id, coalesce(t.rate, r.base_rate)), ('OVERRIDE', f.parent_id, r.override_rate)) AS c(kind, affiliate_id, rate)
-  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED' AND c.affiliate_id IS NOT NULL AND core.share_half_even(s.amount, c.rate) > 0;
+  CROSS JOIN LATERAL (SELECT core.share_half_even(s.amount, coalesce(t.rate, r.base_rate)) AS amount) d
+  CROSS JOIN LATERAL (VALUES ('DIRECT', f.id, coalesce(t.rate, r.base_rate), d.amount),
+    ('OVERRIDE', f.parent_id, r.override_rate, least(core.share_half_even(s.amount, r.override_rate), s.amount - d.amount))) AS c(kind, affiliate_id, rate, amount)
+  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED' AND c.affiliate_id IS NOT NULL AND c.amount > 0;
 
+  -- Materialised, or the accounts would be looked up again for every row.
+  WITH a AS MATERIALIZED (
+    SELECT p.program_id, p.asset_id, core.program_account(p.program_id, 'settlements', p.asset_id) AS settlements,
+           core.program_account(p.program_id, 'revenue', p.asset_id) AS revenue
+    FROM (SELECT DISTINCT program_id, asset_id FROM core.settlements WHERE program_id = ANY (p_programs) AND intent_id = ANY (p_held)) p)
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
   SELECT s.program_id, a.settlements, a.revenue, s.asset_id, s.amount, 'settlement', s.id, i.kind || ' ' || coalesce(i.payload ->> 'charge', i.payload ->> 'claim'), s.occurred_at
   FROM core.settlements s
   JOIN core.intents i ON i.program_id = s.program_id AND i.id = s.intent_id
-  JOIN (SELECT p.program_id, p.asset_id, core.program_account(p.program_id, 'settlements', p.asset_id) AS settlements,
-               core.program_account(p.program_id, 'revenue', p.asset_id) AS revenue
-        FROM (SELECT DISTINCT program_id, asset_id FROM core.settlements WHERE program_id = ANY (p_programs) AND intent_id = ANY (p_held)) p) a
-    ON a.program_id = s.program_id AND a.asset_id = s.asset_id
+  JOIN a ON a.program_id = s.program_id AND a.asset_id = s.asset_id
   WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
 
+  WITH a AS MATERIALIZED (
+    SELECT p.program_id, p.asset_id, p.affiliate_id, core.program_account(p.program_id, 'expense', p.asset_id) AS expense,
+           core.affiliate_account(p.program_id, p.affiliate_id, p.asset_id) AS liability
+    FROM (SELECT DISTINCT x.program_id, x.asset_id, x.affiliate_id FROM core.commissions x
+          JOIN core.settlements y ON y.program_id = x.program_id AND y.id = x.settlement_id WHERE y.program_id = ANY (p_programs) AND y.intent_id = ANY (p_held)) p)
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
   SELECT c.program_id, a.expense, a.liability, c.asset_id, c.amount, 'accrual', c.id, c.kind || ' commission of ' || coalesce(i.payload ->> 'charge', ''), s.occurred_at
   FROM core.commissions c
   JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id
   JOIN core.intents i ON i.program_id = s.program_id AND i.id = s.intent_id
-  JOIN (SELECT p.program_id, p.asset_id, p.affiliate_id, core.program_account(p.program_id, 'expense', p.asset_id) AS expense,
-               core.affiliate_account(p.program_id, p.affiliate_id, p.asset_id) AS liability
-        FROM (SELECT DISTINCT x.program_id, x.asset_id, x.affiliate_id FROM core.commissions x
-              JOIN core.settlements y ON y.program_id = x.program_id AND y.id = x.settlement_id WHERE y.program_id = ANY (p_programs) AND y.intent_id = ANY (p_held)) p) a
-    ON a.program_id = c.program_id AND a.asset_id = c.asset_id AND a.affiliate_id = c.affiliate_id
+  JOIN a ON a.program_id = c.program_id AND a.asset_id = c.asset_id AND a.affiliate_id = c.affiliate_id
   WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
 END $$;
 

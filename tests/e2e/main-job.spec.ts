@@ -50,7 +50,7 @@ test.describe.configure({ mode: 'serial' });
 test('the preparer imports the payout file and submits it', async ({ page }) => {
   await logIn(page, DUTY.preparer);
   await goTo(page, 'Batches');
-  await page.getByRole('link', { name: 'From a file…' }).click();
+  await page.getByRole('link', { name: 'From a file…' }).first().click();
   await page.getByRole('button', { name: 'Choose a file…' }).first().click();
   const lines = page.getByRole('grid', { name: /^Lines of / });
   await expect(lines.getByRole('row')).not.toHaveCount(0);

@@ -260,9 +260,9 @@ export function LegLines(props: { lines: PayoutLine[] }) {
         {props.lines.map((line) => (
           <li
             key={line.id}
-            className="flex min-h-10 break-inside-avoid items-center gap-2 border-b border-line py-0.5"
+            className="flex min-h-10 break-inside-avoid items-center gap-1.5 border-b border-line py-0.5"
           >
-            <span className="w-5 shrink-0 text-right text-ink3">{line.line}</span>
+            <span className="w-4 shrink-0 text-right text-ink3">{line.line}</span>
             <span className="min-w-0 flex-1">
               <span className="block truncate font-medium">
                 {line.payee ?? (

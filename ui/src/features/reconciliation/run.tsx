@@ -252,7 +252,12 @@ function matchColumns(slot: number): Column<MatchView>[] {
       track: '4rem',
       cell: (match) => <Asset asset={match.money.asset} />,
     },
-    { id: 'rule', head: t('Rule'), track: 'minmax(5rem, 9rem)', cell: (match) => match.rule },
+    {
+      id: 'rule',
+      head: t('Rule'),
+      track: 'minmax(4rem, max-content)',
+      cell: (match) => match.rule,
+    },
     {
       id: 'evidence',
       head: t('Evidence'),
