@@ -359,7 +359,8 @@ BEGIN
      IS DISTINCT FROM (OLD.program_id, OLD.id, OLD.number, OLD.safe_id, OLD.source, OLD.file_name, OLD.file_sha256, OLD.period, OLD.created_by, OLD.created_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch keeps its Safe, its source and its preparer';
   END IF;
-  IF OLD.state <> 'DRAFT' AND NEW.state <> 'DRAFT' AND (NEW.content_hash, NEW.revision, NEW.submitted_by) IS DISTINCT FROM (OLD.content_hash, OLD.revision, OLD.submitted_by) THEN
+  IF OLD.state <> 'DRAFT' AND NEW.state <> 'DRAFT' AND (NEW.content_hash, NEW.revision, NEW.submitted_by, NEW.submitted_at)
+     IS DISTINCT FROM (OLD.content_hash, OLD.revision, OLD.submitted_by, OLD.submitted_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The content of a submitted batch is frozen: return it to its preparer';
   END IF;
   IF NEW.state IN ('PENDING_APPROVAL', 'APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN

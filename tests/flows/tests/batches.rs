@@ -156,8 +156,11 @@ async fn splitting_a_payment_gains_nothing() {
     assert_eq!(needed(other).await, "3", "line 1 pays whom the first half pays");
     // A day later the sum is the same: it is counted around the submission.
     let mut owner = house.owner().await;
-    sqlx::query(
-        "UPDATE core.batches SET submitted_at = submitted_at - interval '25 hours' WHERE state = 'PENDING_APPROVAL'",
+    // Time is moved behind the back of the rules, which keep it from the owner too.
+    sqlx::raw_sql(
+        "ALTER TABLE core.batches DISABLE TRIGGER batches_hold_their_rules;
+         UPDATE core.batches SET submitted_at = submitted_at - interval '25 hours' WHERE state = 'PENDING_APPROVAL';
+         ALTER TABLE core.batches ENABLE TRIGGER batches_hold_their_rules",
     )
     .execute(&mut owner)
     .await

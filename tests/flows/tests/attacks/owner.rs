@@ -50,6 +50,12 @@ async fn what_is_approved_and_signed_does_not_move() {
                 "CS409",
                 "frozen: return it",
             ),
+            (
+                "a submission is dated back",
+                set("submitted_at = now() - interval '2 days'", approved),
+                "CS409",
+                "frozen: return it",
+            ),
             ("a revision is counted down", set("revision = 9", approved), "CS409", "frozen: return it"),
             (
                 "a batch gets another creator",
