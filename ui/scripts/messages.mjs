@@ -1,9 +1,11 @@
 // Collects every message of the window into src/locales/en/messages.json, sorted; with --check it
 // only says whether that file is current. A message is the literal first argument of t('…') or the
 // say="…" of <T>; anything else cannot be translated and is refused.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileMessage } from '@lingui/message-utils/compileMessage';
+
+const say = (text) => process.stdout.write(`${text}\n`);
 
 const ROOT = new URL('../src/', import.meta.url).pathname;
 const FILE = join(ROOT, 'locales/en/messages.json');
@@ -57,5 +59,5 @@ if (process.argv.includes('--check')) {
   }
 } else {
   writeFileSync(FILE, text);
-  console.log(`${found.size} messages`);
+  say(`${found.size} messages`);
 }

@@ -6,6 +6,8 @@ import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { build, preview } from 'vite';
 
+const say = (text) => process.stdout.write(`${text}\n`);
+
 const out = process.argv[2] ?? 'screens';
 const only = process.argv[3];
 const BATCH = '/batches/0193b000-0000-7000-8000-000000000147';
@@ -233,9 +235,9 @@ for (const look of looks) {
     page.setDefaultTimeout(8_000);
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()))
-        console.log(`${look.name}/${screen.name}: ${message.text()}`);
+        say(`${look.name}/${screen.name}: ${message.text()}`);
     });
-    page.on('pageerror', (error) => console.log(`${look.name}/${screen.name}: ${error.message}`));
+    page.on('pageerror', (error) => say(`${look.name}/${screen.name}: ${error.message}`));
     try {
       await page.goto(`http://127.0.0.1:1422${screen.path}`);
       await page.locator('h1').first().waitFor({ state: 'attached' });
@@ -243,7 +245,7 @@ for (const look of looks) {
       await page.waitForTimeout(250);
     } catch (error) {
       failed += 1;
-      console.log(`${look.name}/${screen.name}: ${String(error).split('\n')[0]}`);
+      say(`${look.name}/${screen.name}: ${String(error).split('\n')[0]}`);
     }
     await page.screenshot({ path: `${out}/${screen.name}-${look.name}.png` });
     await context.close();
