@@ -209,7 +209,9 @@ pub struct PersonStep {
     pub step: String,
     /// Who, or from whom it is needed.
     pub person: String,
-    /// When and what.
+    /// RFC 3339 UTC, once it is done.
+    pub at: Option<String>,
+    /// What, in a few words.
     pub detail: String,
 }
 

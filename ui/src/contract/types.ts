@@ -698,7 +698,11 @@ step: string,
  */
 person: string, 
 /**
- * When and what.
+ * RFC 3339 UTC, once it is done.
+ */
+at: string | null, 
+/**
+ * What, in a few words.
  */
 detail: string, };
 

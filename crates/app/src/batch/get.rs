@@ -9,7 +9,7 @@ use store::{ApprovalRow, BatchRow, EvidenceRow, LegRow, PayoutRow, SafeRow, Sign
 
 use crate::batch::list::{Progress, summary};
 use crate::batch::{load, warnings};
-use crate::rebuild::{Rebuilt, rebuild};
+use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, money, time};
 use crate::worker::Problem;
@@ -220,7 +220,7 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
         operation: signable.tx.operation.into(),
         target: own.to.to_checksum(None),
         target_name: target.map(|d| format!("{} {}", d.contract, d.version)),
-        sentence: safe::decode::explain(&signable.domain, &signable.tx).sentence(),
+        sentence: leg_sentence(loaded, &signable),
         refund: if signable.tx.has_refund() {
             "Pays a refund".into()
         } else {
@@ -253,36 +253,69 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
 
 fn people(loaded: &Loaded, approvals: &[ApprovalRow], colleagues: &[store::ColleagueRow]) -> Vec<PersonStep> {
     let row = &loaded.row;
-    let step =
-        |step: &str, person: &str, detail: String| PersonStep { step: step.into(), person: person.into(), detail };
-    let mut out = vec![step("PREPARED", &row.prepared_by, "cannot approve own batch".into())];
-    let current: Vec<&ApprovalRow> = approvals
-        .iter()
-        .filter(|a| row.content_hash.is_some_and(|h| a.content_hash.as_slice() == h.as_slice()))
-        .collect();
+    let step = |step: &str, person: &str, at: Option<String>, detail: String| PersonStep {
+        step: step.into(),
+        person: person.into(),
+        at,
+        detail,
+    };
+    let mut out =
+        vec![step("PREPARED", &row.prepared_by, Some(time(row.created_at)), "cannot approve own batch".into())];
+    let is_current = |a: &&ApprovalRow| row.content_hash.is_some_and(|h| a.content_hash.as_slice() == h.as_slice());
+    let current: Vec<&ApprovalRow> = approvals.iter().filter(is_current).collect();
     for approval in &current {
-        out.push(step("APPROVED", &approval.person, format!("{}, revision {}", time(approval.at), row.revision)));
+        out.push(step("APPROVED", &approval.person, Some(time(approval.at)), format!("revision {}", row.revision)));
     }
     if row.state == BatchState::PendingApproval && row.required_approvers.is_some_and(|n| row.approvals < n) {
-        let candidates: Vec<&str> = colleagues
-            .iter()
-            .filter(|c| {
-                c.permissions.iter().any(|p| p == "approve")
-                    && c.id != row.created_by
-                    && !current.iter().any(|a| a.staff_id == c.id)
-            })
-            .map(|c| c.person.as_str())
-            .collect();
-        out.push(step("NEEDED", &candidates.join(" or "), "by the policy".into()));
+        let may = |c: &&store::ColleagueRow| {
+            c.permissions.iter().any(|p| p == "approve")
+                && c.id != row.created_by
+                && !current.iter().any(|a| a.staff_id == c.id)
+        };
+        let candidates: Vec<&str> = colleagues.iter().filter(may).map(|c| c.person.as_str()).collect();
+        out.push(step("NEEDED", &candidates.join(" or "), None, "by the policy".into()));
     }
     for signature in &loaded.progress.signatures {
-        out.push(step("SIGNED", &signature.person, format!("leg {}, {}", signature.leg, time(signature.at))));
+        out.push(step("SIGNED", &signature.person, Some(time(signature.at)), format!("leg {}", signature.leg)));
     }
     if let Some(person) = &row.executed_by {
-        out.push(step("SENT", person, "handed to the executor".into()));
+        out.push(step("SENT", person, None, "handed to the executor".into()));
     }
     if row.state == BatchState::Rejected {
-        out.push(step("REJECTED", "", row.last_reason.clone().unwrap_or_default()));
+        out.push(step("REJECTED", "", None, row.last_reason.clone().unwrap_or_default()));
     }
     out
+}
+
+/// What a leg does, in words, from its calldata: the rows are not asked.
+fn leg_sentence(loaded: &Loaded, leg: &SignableLeg) -> String {
+    let explanation = safe::decode::explain(&leg.domain, &leg.tx);
+    let (Some(target), Some(payouts)) = (safe::deployments::at(leg.tx.to), explanation.payouts()) else {
+        return explanation.sentence();
+    };
+    let mut kinds: Vec<(Option<alloy_primitives::Address>, usize)> = Vec::new();
+    for payout in &payouts {
+        match kinds.iter_mut().find(|(token, _)| *token == payout.token) {
+            Some((_, n)) => *n += 1,
+            None => kinds.push((payout.token, 1)),
+        }
+    }
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(token, n)| {
+            let symbol = loaded.assets.of_token(leg.domain.chain_id, token).map(|a| a.symbol.as_str());
+            match (token, symbol) {
+                (Some(_), Some(symbol)) => format!("{n} transfer {symbol}"),
+                (None, Some(symbol)) => format!("{n} send {symbol} and no data"),
+                (_, None) => format!("{n} pay an asset that this program does not know"),
+            }
+        })
+        .collect();
+    format!(
+        "Runs {} {}, an allowed target. It makes {}: {}. No refund.",
+        target.contract,
+        target.version,
+        count(payouts.len() as u64, "plain call", "plain calls"),
+        kinds.join(", ")
+    )
 }

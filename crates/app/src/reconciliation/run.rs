@@ -17,6 +17,7 @@ use safe::{SafeDomain, hashes};
 use serde_json::json;
 use store::{NewDiscrepancy, NewMatch, SafeRow};
 
+use crate::batch::get::position as position_text;
 use crate::rebuild::version;
 use crate::session::Assets;
 use crate::{AppError, Session};
@@ -260,28 +261,35 @@ fn sides(input: &Input, d: &Discrepancy, asset: &Asset) -> serde_json::Value {
     let right_amount = chain.map(|c| text(c.amount)).or_else(|| posting.map(|l| text(l.amount)));
     let mut fields = Vec::new();
     let mut field = |label: &str, kind: &str, left: Option<String>, right: Option<String>| {
-        let differs = left.is_some() && right.is_some() && left != right;
+        // Names of one thing in two books are not a difference.
+        let differs = kind != "text" && left.is_some() && right.is_some() && left != right;
         fields.push(json!({ "label": label, "kind": kind, "left": left, "right": right, "differs": differs }));
     };
     field("Amount", "amount", left_amount.clone(), right_amount.clone());
-    if let Some(line) = payout {
-        field(
-            "Paid to",
-            "address",
-            Some(line.recipient.to_checksum(None)),
-            chain.map(|c| c.recipient.to_checksum(None)),
-        );
-        field("State", "text", Some(line.state.to_string()), chain.map(|c| format!("block {}", c.block_number)));
-        let proof = line.proof.as_ref().map(|k| k.tx_hash.to_string());
-        field("Transaction", "hash", proof, chain.map(|c| c.key.tx_hash.to_string()));
-    } else if let Some(c) = chain {
-        field("Paid to", "address", None, Some(c.recipient.to_checksum(None)));
-        field("Transaction", "hash", None, Some(c.key.tx_hash.to_string()));
-    }
-    if let Some(l) = posting {
-        field("Debit", "text", None, Some(l.debit_account.clone()));
-        field("Credit", "text", None, Some(l.credit_account.clone()));
-        field("Transfer", "text", None, Some(l.id.to_string()));
+    // Every field says something of both sides, or of the only one that there is.
+    let record = payout.map(|p| format!("batch {}, line {}", p.batch_no, p.line_no));
+    let paid_to = payout.map(|p| p.recipient.to_checksum(None));
+    match (chain, posting) {
+        (Some(c), _) => {
+            let proof = payout.and_then(|p| p.proof.as_ref()).map(|k| k.tx_hash.to_string());
+            field("Paid to", "address", paid_to, Some(c.recipient.to_checksum(None)));
+            field("Transaction", "hash", proof, Some(c.key.tx_hash.to_string()));
+            let (kind, position) = place(c.key.position);
+            field(
+                "Record",
+                "text",
+                record,
+                Some(format!("{} in block {}", position_text(kind, position), c.block_number)),
+            );
+        }
+        (None, Some(l)) => {
+            field("Record", "text", record, Some(format!("transfer {}", l.id)));
+            field("Owed to", "text", paid_to, Some(l.debit_account.clone()));
+        }
+        (None, None) => {
+            field("Paid to", "address", paid_to, None);
+            field("Record", "text", record, None);
+        }
     }
     json!({
         "left_name": left_name, "right_name": right_name, "left_amount": left_amount, "right_amount": right_amount,

@@ -37,7 +37,9 @@ pub const RATES: (&str, &str, &str) = ("0.10", "0.125", "0.02");
 
 /// Fills the demo if it is empty; answers the program and whether it was filled now.
 pub async fn seed(stage: &Stage, on_chain: &OnChain) -> Result<(ProgramId, bool)> {
-    migrate(&stage.administrator).await?;
+    migrate(&stage.administrator)
+        .await
+        .context("the demo's data is of another version of this program: start over with --reset")?;
     let administrator = Administrator::connect(&stage.administrator).await?;
     for person in everybody() {
         administrator.set_login(person.login, stage.passwords.of(person.login)?, store::LoginGroup::Staff).await?;

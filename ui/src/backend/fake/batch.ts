@@ -280,29 +280,41 @@ const ACTIONS: ActionName[] = [
 function people(batch: FakeBatch, session: Session): PersonStep[] {
   const { summary, legs } = batch.detail;
   const steps: PersonStep[] = [
-    { step: 'PREPARED', person: summary.preparedBy, detail: 'cannot approve own batch' },
+    {
+      step: 'PREPARED',
+      person: summary.preparedBy,
+      at: summary.createdAt,
+      detail: 'cannot approve own batch',
+    },
     ...batch.approvedBy.map((person) => ({
       step: 'APPROVED',
       person,
+      at: summary.createdAt,
       detail: `revision ${summary.revision}, verified`,
     })),
   ];
   if (batch.rejectedBy)
-    steps.push({ step: 'REJECTED', person: batch.rejectedBy, detail: 'for good' });
+    steps.push({ step: 'REJECTED', person: batch.rejectedBy, at: null, detail: 'for good' });
   if (summary.state === 'PENDING_APPROVAL') {
     const you = refuse('APPROVE', session, batch) === null;
     steps.push({
       step: 'NEEDED',
       person: you ? 'You or Lena Brandt' : 'Adaeze Obi, Tomas Wieczorek or Lena Brandt',
+      at: null,
       detail: 'to approve',
     });
   }
   for (const leg of legs) {
     for (const one of leg.signatures)
-      steps.push({ step: 'SIGNED', person: one.person, detail: `leg ${leg.index}, software key` });
+      steps.push({
+        step: 'SIGNED',
+        person: one.person,
+        at: one.at,
+        detail: `leg ${leg.index}, software key`,
+      });
   }
   if (batch.sentAt !== null)
-    steps.push({ step: 'SENT', person: 'Ines Moreau', detail: 'to Local chain' });
+    steps.push({ step: 'SENT', person: 'Ines Moreau', at: null, detail: 'to Local chain' });
   return steps;
 }
 

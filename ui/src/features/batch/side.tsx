@@ -8,7 +8,7 @@ import { DeviceHash, PlainHash } from '../../kit/hash';
 import { Facts, SectionHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
 import { t } from '../../kit/say';
-import { type Shape, State, Status, StatusIcon, levelShape, levelWord } from '../../kit/status';
+import { levelShape, levelWord, type Shape, State, Status, StatusIcon } from '../../kit/status';
 import { countText, dateTime } from '../../kit/time';
 
 const STEP: Record<string, { shape: Shape; word: () => string }> = {
@@ -31,7 +31,7 @@ export function mergeSteps(people: readonly PersonStep[]): PersonStep[] {
   return merged;
 }
 
-function People(props: { people: PersonStep[] }) {
+function People(props: { people: PersonStep[]; zone: string }) {
   return (
     <ul>
       {mergeSteps(props.people).map((person, index) => {
@@ -46,7 +46,9 @@ function People(props: { people: PersonStep[] }) {
             </Status>
             <span className="min-w-0">
               <span className="block font-medium">{person.person}</span>
-              <span className="block text-small text-ink3">{person.detail}</span>
+              <span className="block text-small text-ink3">
+                {person.at ? `${dateTime(person.at, props.zone)}, ${person.detail}` : person.detail}
+              </span>
             </span>
           </li>
         );
@@ -271,7 +273,7 @@ export function BatchSide(props: {
           {t('{given} of {needed}', { given, needed })}
         </SectionHead>
         <p className="text-small text-ink3">{batch.policy}</p>
-        <People people={batch.people} />
+        <People people={batch.people} zone={props.zone} />
         {cancel?.enabled ? (
           <Button look="quiet" className="-ml-1.5" onPress={props.onCancel}>
             {t('Cancel batch…')}

@@ -15,7 +15,7 @@ import { PlainHash, ShortHash } from '../../kit/hash';
 import { PageHead } from '../../kit/layout';
 import { t } from '../../kit/say';
 import { Segments } from '../../kit/segments';
-import { Failure, InlineFailure, Notice, Waiting, useElapsed } from '../../kit/states';
+import { Failure, InlineFailure, Notice, useElapsed, Waiting } from '../../kit/states';
 import { Status } from '../../kit/status';
 import { count, dateTime, span, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
@@ -41,9 +41,9 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
     {
       id: 'entry',
       head: t('Entry'),
-      track: '5rem',
+      track: '6.5rem',
       end: true,
-      cell: (row) => <span className="text-ink3">{row.entry}</span>,
+      cell: (row) => <span className="whitespace-nowrap text-ink3">{row.entry}</span>,
     },
     { id: 'date', head: t('Date'), track: '6.5rem', cell: (row) => row.date },
     {

@@ -43,7 +43,7 @@ function columnsOf(slot: number, held: boolean): Column<AccountRow>[] {
     {
       id: 'account',
       head: t('Account'),
-      track: 'minmax(14rem, 1fr)',
+      track: 'minmax(14rem, 2fr)',
       cell: (row) => (
         <span className="min-w-0">
           <span className="block truncate font-medium">{row.name}</span>

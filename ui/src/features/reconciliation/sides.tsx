@@ -6,7 +6,7 @@ import { PlainHash } from '../../kit/hash';
 import { SectionHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
 import { t } from '../../kit/say';
-import { State, Status, StatusIcon, kindShape } from '../../kit/status';
+import { kindShape, State, Status, StatusIcon } from '../../kit/status';
 
 function Side(props: { field: SideField; side: 'left' | 'right'; item: DiscrepancyView }) {
   const { field, item } = props;
@@ -111,7 +111,7 @@ export function TwoSides(props: { item: DiscrepancyView }) {
                       </span>
                       <span className="sr-only">{t('differs from')}</span>
                     </>
-                  ) : (
+                  ) : field.left !== field.right ? null : (
                     <>
                       <span aria-hidden="true">=</span>
                       <span className="sr-only">{t('equals')}</span>
