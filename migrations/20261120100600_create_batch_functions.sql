@@ -471,13 +471,16 @@ EXCEPTION WHEN unique_violation THEN
 END $$;
 
 -- Hands the signed legs to the executor.
-CREATE FUNCTION api.execute_batch(p_program uuid, p_batch uuid) RETURNS void
+CREATE FUNCTION api.execute_batch(p_program uuid, p_batch uuid, p_content_hash bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid := core.require(p_program, 'execute');
   batch core.batches := core.lock_batch(p_program, p_batch);
 BEGIN
   PERFORM core.require_state(batch, 'APPROVED');
+  IF batch.content_hash IS DISTINCT FROM p_content_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s is not the content that was confirmed: open it again', batch.number);
+  END IF;
   UPDATE core.batches SET state = 'EXECUTING', executed_by = person WHERE program_id = p_program AND id = p_batch;
   UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = p_batch;
   PERFORM core.audit(p_program, 'batch.sent', p_batch, json_build_object('number', batch.number));

@@ -12,7 +12,7 @@ export default defineConfig({
   outputDir: process.env.E2E_OUT ?? 'test-results',
   reporter: [['list']],
   use: {
-    baseURL: process.env.BASE_URL ?? 'http://127.0.0.1:1421',
+    baseURL: process.env.BASE_URL,
     viewport: { width: 1440, height: 900 },
     reducedMotion: 'reduce',
     actionTimeout: 30_000,

@@ -9,25 +9,25 @@ import type { FullConfig } from '@playwright/test';
 // commands of the console over HTTP. Everything lives in one temporary folder and ends with the run.
 
 const programs = process.env.CARGO_TARGET_DIR ? join(process.env.CARGO_TARGET_DIR, 'debug') : join(import.meta.dirname, '../../target/debug');
-const address = new URL(process.env.BASE_URL ?? 'http://127.0.0.1:1421');
 const READY_MS_MAX = 180_000;
 
-/** Starts a program and waits until a line of its output says that it is ready. */
-async function started(name: string, args: string[], isReady: (line: string) => boolean): Promise<ChildProcess> {
+/** Starts a program and waits until a line of its output says that it is ready; answers what the line names. */
+async function started(name: string, args: string[], ready: RegExp): Promise<{ child: ChildProcess; said: string }> {
   const child = spawn(join(programs, name), args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise<void>((resolve, reject) => {
+  const said = await new Promise<string>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`${name} was not ready within ${READY_MS_MAX / 1000} s`)), READY_MS_MAX);
     child.once('error', (error) => reject(new Error(`${name} cannot be started from ${programs}: ${error.message}. Build it first`)));
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was ready`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
-      if (isReady(line)) {
+      const found = ready.exec(line);
+      if (found) {
         clearTimeout(late);
-        resolve();
+        resolve(found[1] ?? '');
       }
     });
   });
   child.removeAllListeners('exit');
-  return child;
+  return { child, said };
 }
 
 /** Ends a program as Ctrl-C would, and waits for it. */
@@ -41,21 +41,23 @@ async function ended(child: ChildProcess): Promise<void> {
 export default async function world(_: FullConfig): Promise<() => Promise<void>> {
   // Below /tmp, because a database that is started by root runs as another user who must reach it.
   const folder = mkdtempSync(join(tmpdir(), 'countersign-e2e-'));
-  const demo = await started('countersign', ['demo', '--serve', '--dir', folder], (line) => line.startsWith('ready '));
+  const demo = await started('countersign', ['demo', '--serve', '--dir', folder], /^ready (.*)$/);
   const server = await started(
     'countersign-devserver',
     [
       '--settings', join(folder, 'console.toml'),
-      '--listen', address.host,
+      '--listen', '127.0.0.1:0',
       '--static', join(import.meta.dirname, '../../ui/dist'),
       '--choose-file', join(folder, 'files/cow-solver-payouts-2023-02-14.csv'),
       '--save-folder', join(folder, 'files'),
     ],
-    (line) => line.includes(address.host),
+    /^listening on (.*)$/,
   );
+  // The workers that run the specs read it when they load the configuration.
+  process.env.BASE_URL = server.said;
   return async () => {
-    await ended(server);
-    await ended(demo);
+    await ended(server.child);
+    await ended(demo.child);
     rmSync(folder, { recursive: true, force: true });
   };
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::Settings;
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, MutexGuard, RwLock};
 
 use crate::batch::create::ChosenFile;
 use crate::session::{blocking, new_id};
@@ -32,6 +32,9 @@ pub struct Console {
     demo_passphrase: Option<String>,
     host: Arc<dyn Host>,
     session: RwLock<Option<Arc<Session>>>,
+    opening: Mutex<()>,
+    /// Held while a dialog is open: a page that opens fifty could make a hurried person press the wrong one.
+    asking: Mutex<()>,
     files: Mutex<HashMap<String, Arc<ChosenFile>>>,
 }
 
@@ -42,8 +45,15 @@ impl Console {
     /// [`AppError::Store`] when the database URL cannot be read.
     pub fn new(machine: MachineSettings, host: Arc<dyn Host>) -> Result<Self, AppError> {
         let settings = Settings::from_url(&machine.database_url)?;
-        let urls: BTreeMap<u64, Vec<String>> =
-            machine.endpoints.iter().filter_map(|(id, urls)| Some((id.parse().ok()?, urls.clone()))).collect();
+        let chain_id = |id: &String| {
+            id.parse::<u64>()
+                .map_err(|_| AppError::File(format!("{id:?} under [endpoints] in the settings is not a chain id")))
+        };
+        let urls: BTreeMap<u64, Vec<String>> = machine
+            .endpoints
+            .iter()
+            .map(|(id, urls)| Ok((chain_id(id)?, urls.clone())))
+            .collect::<Result<_, AppError>>()?;
         Ok(Self {
             place: settings.place(),
             settings,
@@ -52,8 +62,14 @@ impl Console {
             demo_passphrase: machine.demo_passphrase,
             host,
             session: RwLock::default(),
+            opening: Mutex::default(),
+            asking: Mutex::default(),
             files: Mutex::default(),
         })
+    }
+
+    fn one_dialog(&self) -> Result<MutexGuard<'_, ()>, AppError> {
+        self.asking.try_lock().map_err(|_| AppError::Conflict("Answer the dialog that is open first".into()))
     }
 
     async fn session(&self) -> Result<Arc<Session>, AppError> {
@@ -134,31 +150,33 @@ impl Console {
             .or_else(|| profile.demo_password.clone())
             .filter(|p| !p.expose_secret().is_empty())
             .ok_or_else(|| AppError::Invalid(format!("Type the password of {}", profile.login)))?;
+        // Two sign-ins at once would each answer for the other.
+        let _one_at_a_time = self.opening.lock().await;
         self.session_close(()).await?;
         let settings = self.settings.as_login(&profile.login, &password);
-        let session = Session::open(
-            &settings,
-            &password,
-            profile.identity_key.as_ref(),
-            profile.keystore.clone(),
-            self.chains.clone(),
-        )
-        .await?;
-        *self.session.write().await = Some(Arc::new(session));
-        self.session_get(()).await
+        let identity = profile.identity_key.as_deref().map(|path| (path, &password));
+        let session =
+            Arc::new(Session::open(&settings, identity, profile.keystore.clone(), self.chains.clone()).await?);
+        *self.session.write().await = Some(Arc::clone(&session));
+        Ok(self.session_view(&session))
     }
 
-    /// Signs out: the connection, the identity key and chosen files are dropped.
+    /// Signs out: chosen files are dropped, and a command that waits behind a dialog does nothing any more.
     pub async fn session_close(&self, (): ()) -> Result<(), AppError> {
         self.files.lock().await.clear();
-        *self.session.write().await = None;
+        if let Some(session) = self.session.write().await.take() {
+            session.close();
+        }
         Ok(())
     }
 
     /// Who is signed in.
     pub async fn session_get(&self, (): ()) -> Result<contract::Session, AppError> {
-        let session = self.session().await?;
-        Ok(contract::Session {
+        Ok(self.session_view(&*self.session().await?))
+    }
+
+    fn session_view(&self, session: &Session) -> contract::Session {
+        contract::Session {
             person: session.me.person.clone(),
             login: session.me.login.clone(),
             roles: session.me.roles.clone(),
@@ -166,7 +184,7 @@ impl Console {
             owner_address: session.me.safe_owner.map(|o| o.to_checksum(None)),
             program: session.program_view(),
             demo_passphrase: self.demo_passphrase.clone(),
-        })
+        }
     }
 
     /// The status bar.
@@ -216,8 +234,10 @@ impl Console {
     /// Asks for a payout file and reads it.
     pub async fn batch_choose_file(&self, (): ()) -> Result<Option<FilePreview>, AppError> {
         let session = self.session().await?;
+        let _one = self.one_dialog()?;
         let host = Arc::clone(&self.host);
         let Some(path) = blocking(move || host.choose_file()).await? else { return Ok(None) };
+        session.still_open()?;
         let token = new_id().to_string();
         let (preview, chosen) = cases::choose(&session, &path, &token).await?;
         if let Some(chosen) = chosen {
@@ -255,7 +275,9 @@ impl Console {
 
     /// Approves what was shown.
     pub async fn batch_approve(&self, request: BatchApprove) -> Result<(), AppError> {
-        cases::approve(&*self.session().await?, parse_id(&request.id)?, &request.content_hash).await.map(|_| ())
+        let _one = self.one_dialog()?;
+        let (session, host) = (self.session().await?, Arc::clone(&self.host));
+        cases::approve(&session, host, parse_id(&request.id)?, &request.content_hash).await.map(|_| ())
     }
 
     /// Returns to the preparer.
@@ -275,6 +297,7 @@ impl Console {
 
     /// Hands the signed legs to the executor.
     pub async fn batch_execute(&self, request: ById) -> Result<(), AppError> {
+        let _one = self.one_dialog()?;
         cases::execute(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
     }
 
@@ -286,6 +309,7 @@ impl Console {
     /// Countersigns one leg.
     pub async fn leg_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
         let session = self.session().await?;
+        let _one = self.one_dialog()?;
         let passphrase = SecretString::from(request.passphrase);
         let batch = parse_id(&request.batch_id)?;
         cases::leg_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, passphrase).await
@@ -319,6 +343,7 @@ impl Console {
 
     /// Writes the journal to a file.
     pub async fn export_journal(&self, request: Period) -> Result<Option<ExportWritten>, AppError> {
+        let _one = self.one_dialog()?;
         cases::export_journal(&*self.session().await?, Arc::clone(&self.host), &request).await
     }
 

@@ -59,14 +59,14 @@ impl AppError {
             }
             Self::Invalid(_)
             | Self::Passphrase(_)
+            | Self::File(_)
             | Self::Store(StoreError::Refused { code: RefusalCode::InvalidInput, .. } | StoreError::Settings(_)) => {
                 ErrorCode::InvalidInput
             }
             Self::Cancelled(_) => ErrorCode::Cancelled,
             Self::Incident(_) => ErrorCode::Incident,
-            Self::Chain(_) | Self::File(_) | Self::Store(StoreError::Unavailable(_) | StoreError::Schema(_)) => {
-                ErrorCode::Unavailable
-            }
+            Self::Chain(chain::ChainError::Disagreement { .. }) => ErrorCode::Incident,
+            Self::Chain(_) | Self::Store(StoreError::Unavailable(_) | StoreError::Schema(_)) => ErrorCode::Unavailable,
             Self::Store(StoreError::Inconsistent { .. } | StoreError::Database(_)) | Self::Internal(_) => {
                 ErrorCode::Internal
             }
@@ -83,7 +83,9 @@ impl AppError {
         tracing::error!(%reference, error = %self, "a use case failed");
         ApiError {
             code,
-            message: format!("The program met a fault of its own and did nothing. The log has it under {reference}"),
+            message: format!(
+                "The program met a fault of its own and stopped: look at what is there before you repeat it. The log has it under {reference}"
+            ),
             reference: Some(reference),
         }
     }

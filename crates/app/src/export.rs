@@ -1,18 +1,19 @@
 //! The journal as a file for the accounting package.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use contract::{ExportView, ExportWritten, JournalPreview, JournalRow, JournalTotal, Period};
+use contract::{AssetTag, ExportView, ExportWritten, JournalPreview, JournalRow, JournalTotal, Period};
 use domain::journal::{
     AssetBalance, JournalAccount, JournalEntry, PostedTransfer, check_balanced, journal as entries_of,
 };
 use report::journal_csv;
 use store::NewExport;
 
+use crate::files::stage;
 use crate::host::Host;
-use crate::session::blocking;
+use crate::session::{Assets, blocking};
 use crate::view::{asset_tag, parse_id, time};
 use crate::{AppError, Session};
 
@@ -24,15 +25,8 @@ pub async fn preview(session: &Session, period: &Period) -> Result<JournalPrevie
     require_export(session)?;
     let (from, to) = days(period)?;
     let entries = entries(session, from, to).await?;
-    let balances = check_balanced(&entries).map_err(|e| AppError::Internal(e.to_string()))?;
     let assets = session.assets().await?;
-    let tag = |symbol: &str| {
-        assets
-            .on_chains()
-            .find(|a| a.symbol == symbol)
-            .map(asset_tag)
-            .ok_or_else(|| AppError::Internal(format!("no asset {symbol} in this program")))
-    };
+    let totals = totals(&assets, &entries)?;
     let rows = entries.iter().flat_map(|e| e.lines.iter().map(move |l| (e, l)));
     let first = rows
         .clone()
@@ -46,28 +40,34 @@ pub async fn preview(session: &Session, period: &Period) -> Result<JournalPrevie
                 name: line.account_name.clone(),
                 debit: text(line.debit),
                 credit: text(line.credit),
-                asset: tag(&line.asset_symbol)?,
+                asset: tag(&assets, &line.asset_symbol)?,
                 reference: line.reference.clone(),
                 narration: entry.narration.clone(),
             })
         })
         .collect::<Result<_, AppError>>()?;
+    Ok(JournalPreview { rows: u32::try_from(rows.count()).unwrap_or(u32::MAX), totals, first })
+}
+
+fn tag(assets: &Assets, symbol: &str) -> Result<AssetTag, AppError> {
+    let asset = assets.every().find(|a| a.symbol == symbol);
+    asset.map(asset_tag).ok_or_else(|| AppError::Internal(format!("no asset {symbol} in this program")))
+}
+
+/// Debits and credits per asset, which are equal, and how many entries each has.
+fn totals(assets: &Assets, entries: &[JournalEntry]) -> Result<Vec<JournalTotal>, AppError> {
+    let balances = check_balanced(entries).map_err(|e| AppError::Internal(e.to_string()))?;
+    let names = |entry: &&JournalEntry, symbol: &str| entry.lines.iter().any(|l| l.asset_symbol == symbol);
     let total = |balance: &AssetBalance| {
         Ok(JournalTotal {
-            asset: tag(&balance.asset_symbol)?,
+            asset: tag(assets, &balance.asset_symbol)?,
             debits: balance.debit.to_decimal(balance.decimals),
             credits: balance.credit.to_decimal(balance.decimals),
-            entries: u32::try_from(
-                entries.iter().filter(|e| e.lines.iter().any(|l| l.asset_symbol == balance.asset_symbol)).count(),
-            )
-            .unwrap_or(u32::MAX),
+            entries: u32::try_from(entries.iter().filter(|e| names(e, &balance.asset_symbol)).count())
+                .unwrap_or(u32::MAX),
         })
     };
-    Ok(JournalPreview {
-        rows: u32::try_from(rows.count()).unwrap_or(u32::MAX),
-        totals: balances.iter().map(total).collect::<Result<_, AppError>>()?,
-        first,
-    })
+    balances.iter().map(total).collect()
 }
 
 /// Asks where to write, writes, records who exported what. None if the dialog was closed.
@@ -77,15 +77,17 @@ pub async fn journal(
     period: &Period,
 ) -> Result<Option<ExportWritten>, AppError> {
     require_export(session)?;
-    days(period)?;
-    let name = format!("{}-journal-{}-to-{}.csv", session.program.slug, period.from, period.to);
+    let (from, to) = days(period)?;
+    let name = format!("{}-journal-{from}-to-{to}.csv", session.program.slug);
     let Some(path) = blocking(move || host.save_file(&name)).await? else {
         return Ok(None);
     };
+    session.still_open()?;
     Ok(Some(write_journal(session, &path, period).await?))
 }
 
-/// Writes the journal to a path: first whole into a file beside it, then renamed, so that nothing half-done remains.
+/// Writes the journal to a path. The file is whole and recorded in the audit trail before it is put in its place, so
+/// that no file leaves without its entry.
 ///
 /// # Errors
 /// [`AppError::File`] when it cannot be written; what stood there stays as it was.
@@ -93,40 +95,29 @@ pub async fn write_journal(session: &Session, path: &Path, period: &Period) -> R
     require_export(session)?;
     let (from, to) = days(period)?;
     let entries = entries(session, from, to).await?;
+    let totals = totals(&session.assets().await?, &entries)?;
     let target = path.to_path_buf();
-    let summary = blocking(move || write(&target, &entries)).await??;
+    let (staged, summary) =
+        blocking(move || stage(&target, |file| journal_csv(&entries, file).map_err(|e| e.to_string()))).await??;
     let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let new = NewExport {
         kind: KIND,
         from,
         to,
         file_name: &file_name,
-        rows: i32::try_from(summary.rows).unwrap_or(i32::MAX),
+        rows: i32::try_from(summary.rows)
+            .map_err(|_| AppError::Invalid("The period has too many lines for one file".into()))?,
         sha256: &summary.sha256,
     };
     let id = session.db.record_export(session.program_id(), &new).await?;
+    let target = path.to_path_buf();
+    blocking(move || staged.place(&target)).await??;
     let exports = list(session).await?;
     let export = exports
         .into_iter()
         .find(|e| e.id == id.to_string())
         .ok_or_else(|| AppError::Internal("the export that was just recorded is gone".into()))?;
-    let totals = preview(session, period).await?.totals;
     Ok(ExportWritten { export, path: path.display().to_string(), totals })
-}
-
-fn write(path: &Path, entries: &[JournalEntry]) -> Result<report::JournalSummary, AppError> {
-    let partial: PathBuf = path.with_extension("csv.partial");
-    let failed = |e: &dyn std::fmt::Display| AppError::File(format!("{} cannot be written: {e}", path.display()));
-    let file = std::fs::File::create(&partial).map_err(|e| failed(&e))?;
-    let result = journal_csv(entries, std::io::BufWriter::new(&file))
-        .map_err(|e| failed(&e))
-        .and_then(|summary| file.sync_all().map_err(|e| failed(&e)).map(|()| summary))
-        .and_then(|summary| std::fs::rename(&partial, path).map_err(|e| failed(&e)).map(|()| summary));
-    if result.is_err() {
-        // The file beside it is ours; failing to remove it changes nothing about the error.
-        let _ = std::fs::remove_file(&partial);
-    }
-    result
 }
 
 /// Files that left the house, newest first.

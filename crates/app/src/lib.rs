@@ -7,9 +7,11 @@
 mod batch;
 mod chains;
 mod commission;
+mod confirm;
 mod console;
 mod error;
 mod export;
+mod files;
 mod health;
 mod home;
 mod host;

@@ -1,6 +1,6 @@
 //! Rebuilds a batch on this machine: content, plan, Safe transactions and hashes, from rows alone (law 5).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 use domain::content::{BatchContent, ContentLeg, ContentLine, content_hash};
@@ -56,27 +56,19 @@ pub(crate) fn rebuild(
 ) -> Result<Rebuilt, AppError> {
     let version = version(safe)?;
     let to = deployments::multi_send_call_only(version).address;
-    let calls: HashMap<u32, PayoutCall> = lines
-        .iter()
-        .map(|line| {
-            let amount = line.amount.to_word();
-            let call = match assets.get(line.asset_id)?.token {
-                None => PayoutCall::Native { recipient: line.recipient, amount },
-                Some(token) => PayoutCall::Erc20 { token, recipient: line.recipient, amount },
-            };
-            Ok((line.line_no, call))
-        })
-        .collect::<Result<_, AppError>>()?;
-    let plan_lines: Vec<PlanLine> = calls.iter().map(|(&line_no, &call)| PlanLine { line_no, call }).collect();
-    let limits = LegLimits { gas_max: LegLimits::default().gas_max.min(safe.gas_max), ..LegLimits::default() };
-    let planned = plan_legs(&plan_lines, &limits).map_err(|e| AppError::Invalid(e.to_string()))?;
+    let plan_lines: Vec<PlanLine> = lines.iter().map(|line| plan_line(line, assets)).collect::<Result<_, _>>()?;
+    let planned = if lines.iter().all(|line| line.leg.is_some()) {
+        stored_plan(lines, &plan_lines)
+    } else {
+        let limits = LegLimits { gas_max: LegLimits::default().gas_max.min(safe.gas_max), ..LegLimits::default() };
+        let legs = plan_legs(&plan_lines, &limits).map_err(|e| AppError::Invalid(e.to_string()))?;
+        legs.into_iter().map(|leg| (leg.index + 1, leg.line_nos)).collect()
+    };
     let legs: Vec<RebuiltLeg> = planned
         .into_iter()
-        .map(|leg| RebuiltLeg {
-            index: leg.index + 1,
-            calls: leg.line_nos.iter().filter_map(|n| calls.get(n).copied()).collect(),
-            line_nos: leg.line_nos,
-            to,
+        .map(|(index, line_nos)| {
+            let call_of = |n: &u32| plan_lines.iter().find(|l| l.line_no == *n).map(|l| l.call);
+            RebuiltLeg { index, calls: line_nos.iter().filter_map(call_of).collect(), line_nos, to }
         })
         .collect();
     let content = BatchContent {
@@ -100,7 +92,31 @@ pub(crate) fn rebuild(
             .collect::<Result<_, AppError>>()?,
         legs: legs.iter().map(content_leg).collect(),
     };
+    content.check().map_err(|e| AppError::Incident(format!("The batch is not one that can be paid: {e}")))?;
     Ok(Rebuilt { content_hash: content_hash(&content), legs })
+}
+
+fn plan_line(line: &PayoutRow, assets: &Assets) -> Result<PlanLine, AppError> {
+    let (recipient, amount) = (line.recipient, line.amount.to_word());
+    let call = match assets.get(line.asset_id)?.token {
+        None => PayoutCall::Native { recipient, amount },
+        Some(token) => PayoutCall::Erc20 { token, recipient, amount },
+    };
+    Ok(PlanLine { line_no: line.line_no, call })
+}
+
+/// The plan that was made at submission, read back: which lines each leg pays. The order inside a leg is that of every
+/// plan (tokens by address, then the native coin, then line numbers), so only the grouping is taken from the rows, and
+/// the approved content hash covers it. A later version of this program with other gas tables plans new batches
+/// otherwise and still rebuilds old ones.
+fn stored_plan(lines: &[PayoutRow], plan_lines: &[PlanLine]) -> BTreeMap<u32, Vec<u32>> {
+    let mut ordered: Vec<(&PayoutRow, &PlanLine)> = lines.iter().zip(plan_lines).collect();
+    ordered.sort_by_key(|(_, l)| (l.call.token().is_none(), l.call.token(), l.line_no));
+    let mut legs: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (row, line) in ordered {
+        legs.entry(row.leg.unwrap_or_default()).or_default().push(line.line_no);
+    }
+    legs
 }
 
 fn content_leg(leg: &RebuiltLeg) -> ContentLeg {

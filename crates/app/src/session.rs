@@ -1,7 +1,8 @@
 //! A signed-in person: their own database login, their identity key in memory, their owner key on disk.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alloy_primitives::Address;
 use contract::{ProgramView, SafeOwner, SafeView};
@@ -26,6 +27,7 @@ pub struct Session {
     identity: Option<IdentityKey>,
     /// Owner key file of this person.
     pub keystore: Option<PathBuf>,
+    open: AtomicBool,
 }
 
 impl Session {
@@ -35,25 +37,33 @@ impl Session {
     /// What the database says of the login; [`AppError::Forbidden`] when the login is nobody's or sees no program.
     pub async fn open(
         settings: &Settings,
-        password: &SecretString,
-        identity_file: Option<&PathBuf>,
+        identity_file: Option<(&Path, &SecretString)>,
         keystore: Option<PathBuf>,
         chains: Chains,
     ) -> Result<Self, AppError> {
-        let db = Db::connect(&settings.as_login(settings.login(), password)).await?;
-        let program = db.programs().await?.into_iter().next().ok_or_else(|| {
-            AppError::Forbidden(format!(
-                "{} sees no program yet: two people with manage_staff grant a role first",
-                settings.login()
-            ))
-        })?;
+        let db = Db::connect(settings).await?;
+        let login = settings.login();
+        let program = match &db.programs().await?[..] {
+            [one] => one.clone(),
+            [] => {
+                return Err(AppError::Forbidden(format!(
+                    "{login} sees no program yet: two people with manage_staff grant a role first"
+                )));
+            }
+            many => {
+                return Err(AppError::Invalid(format!(
+                    "{login} sees {} programs, and this version works in one: use a login with a grant in one program",
+                    many.len()
+                )));
+            }
+        };
         let me = db.me(program.id).await?.ok_or_else(|| {
             AppError::Forbidden(format!("{} is not registered as staff in this database", settings.login()))
         })?;
         let identity = match identity_file {
             None => None,
-            Some(path) => {
-                let (path, password) = (path.clone(), password.clone());
+            Some((path, password)) => {
+                let (path, password) = (path.to_path_buf(), password.clone());
                 // Opening derives a key for a quarter of a second: not on an async thread.
                 let key = blocking(move || {
                     IdentityFile::read(&path)
@@ -64,12 +74,25 @@ impl Session {
                 Some(key)
             }
         };
-        Ok(Self { db, program, me, chains, identity, keystore })
+        Ok(Self { db, program, me, chains, identity, keystore, open: AtomicBool::new(true) })
     }
 
     /// Id of the program.
     pub fn program_id(&self) -> ProgramId {
         self.program.id
+    }
+
+    /// Ends the session for commands that still run, for example behind a dialog.
+    pub fn close(&self) {
+        self.open.store(false, Ordering::SeqCst);
+    }
+
+    /// Refuses when the person signed out meanwhile.
+    ///
+    /// # Errors
+    /// [`AppError::NotSignedIn`].
+    pub fn still_open(&self) -> Result<(), AppError> {
+        if self.open.load(Ordering::SeqCst) { Ok(()) } else { Err(AppError::NotSignedIn) }
     }
 
     /// Whether the person has a permission.
@@ -141,7 +164,7 @@ impl Assets {
     }
 
     /// Every asset.
-    pub fn on_chains(&self) -> impl Iterator<Item = &Asset> {
+    pub fn every(&self) -> impl Iterator<Item = &Asset> {
         self.by_id.values().map(|(asset, _)| asset)
     }
 

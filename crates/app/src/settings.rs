@@ -1,6 +1,7 @@
 //! What this machine knows: where the database and the chains are, and which people work here.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -54,6 +55,13 @@ impl MachineSettings {
     /// # Errors
     /// [`AppError::File`] names the file, and the line where there is one.
     pub fn read(path: &Path) -> Result<Self, AppError> {
+        let readable_by_others = std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0);
+        if readable_by_others {
+            return Err(AppError::File(format!(
+                "The settings {} can be read by other users: run chmod 600 on them, they may hold a password",
+                path.display()
+            )));
+        }
         let text = std::fs::read_to_string(path).map_err(|e| {
             AppError::File(format!("The settings {} cannot be read ({e}): name them with --settings", path.display()))
         })?;
@@ -62,10 +70,5 @@ impl MachineSettings {
             let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
             AppError::File(format!("The settings {} have an error near line {line}: {}", path.display(), e.message()))
         })
-    }
-
-    /// Endpoints of a chain.
-    pub fn endpoints_of(&self, chain_id: u64) -> Vec<String> {
-        self.endpoints.get(&chain_id.to_string()).cloned().unwrap_or_default()
     }
 }

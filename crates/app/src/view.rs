@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use contract::{AssetTag, Check, Level, Money};
 use domain::asset::Asset;
+use domain::text::is_hidden;
 use money::Amount;
 
 use crate::AppError;
@@ -60,6 +61,27 @@ fn grouped(amount: &str) -> String {
     out
 }
 
+/// Text of a row as one quoted line of a dialog: nothing in it moves, hides or breaks what stands beside it.
+pub(crate) fn plain(text: &str) -> String {
+    let line: String = text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).take(80).collect();
+    format!("\u{201c}{line}\u{201d}")
+}
+
+/// What a person names a thing by: one line of 1 to `chars_max` characters that people can see.
+pub(crate) fn one_line<'a>(what: &str, text: &'a str, chars_max: usize) -> Result<&'a str, AppError> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > chars_max {
+        return Err(AppError::Invalid(format!("Give {what} 1 to {chars_max} characters")));
+    }
+    if let Some(hidden) = text.chars().find(|&c| is_hidden(c)) {
+        return Err(AppError::Invalid(format!(
+            "{what} holds the invisible character U+{:04X}: type it again",
+            u32::from(hidden)
+        )));
+    }
+    Ok(text)
+}
+
 /// An id that the window sent.
 pub(crate) fn parse_id<T: std::str::FromStr>(text: &str) -> Result<T, AppError>
 where
@@ -75,5 +97,12 @@ mod tests {
         assert_eq!(super::grouped("442786.4239935922618"), "442,786.4239935922618");
         assert_eq!(super::grouped("0.000000003357056306"), "0.000000003357056306");
         assert_eq!(super::grouped("100"), "100");
+    }
+
+    #[test]
+    fn text_of_rows_stays_on_its_line() {
+        assert_eq!(super::plain("Week 7\n\n1 USDC \u{202e}"), "\u{201c}Week 7\u{fffd}\u{fffd}1 USDC \u{fffd}\u{201d}");
+        assert!(super::one_line("the batch", "Week 7\u{200b}", 80).is_err());
+        assert!(matches!(super::one_line("the batch", " Week 7 ", 80), Ok("Week 7")));
     }
 }

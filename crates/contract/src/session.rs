@@ -33,8 +33,8 @@ pub struct Profiles {
     pub demo_passphrase: Option<String>,
 }
 
-/// Opens a session.
-#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+/// Opens a session. No Debug: it may hold a typed password.
+#[derive(Clone, Deserialize, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionOpen {
     /// Profile to use.

@@ -103,7 +103,7 @@ impl BatchContent {
         }
         let mut indexes: Vec<u32> = self.legs.iter().map(|leg| leg.index).collect();
         indexes.sort_unstable();
-        if let Some((expected, _)) = (0_u32..).zip(&indexes).find(|(expected, index)| expected != *index) {
+        if let Some((expected, _)) = (1_u32..).zip(&indexes).find(|(expected, index)| expected != *index) {
             return Err(ContentError::LegMissing(expected));
         }
         for leg in &self.legs {

@@ -9,6 +9,7 @@ pub mod payout_file;
 pub mod reconciliation;
 pub mod statement;
 pub mod states;
+pub mod text;
 pub mod wallet;
 
 pub use alloy_primitives::{Address, B256};

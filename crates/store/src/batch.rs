@@ -270,6 +270,19 @@ impl Db {
         .await?)
     }
 
+    /// Whether every policy over the assets of a batch lets software keys complete a threshold.
+    pub async fn software_keys_allowed(&self, program: ProgramId, batch: BatchId) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT coalesce(bool_and(o.software_keys), false) AS "allowed!" FROM core.payouts p
+               LEFT JOIN core.policies o ON o.program_id = p.program_id AND o.asset_id = p.asset_id AND o.replaced_at IS NULL
+               WHERE p.program_id = $1 AND p.batch_id = $2"#,
+            program.as_uuid(),
+            batch.as_uuid()
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
     /// Whether a person created or edited a batch, or approved it: `EDITOR`, `APPROVER` or none.
     pub async fn my_part(&self, program: ProgramId, batch: BatchId) -> Result<Option<String>, StoreError> {
         Ok(sqlx::query_scalar!(
@@ -410,11 +423,21 @@ impl Db {
         Ok(())
     }
 
-    /// Hands a signed batch to the executor.
-    pub async fn execute_batch(&self, program: ProgramId, batch: BatchId) -> Result<(), StoreError> {
-        sqlx::query!("SELECT api.execute_batch($1, $2)", program.as_uuid(), batch.as_uuid())
-            .execute(&self.pool)
-            .await?;
+    /// Hands a signed batch to the executor, with exactly this content.
+    pub async fn execute_batch(
+        &self,
+        program: ProgramId,
+        batch: BatchId,
+        content_hash: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            "SELECT api.execute_batch($1, $2, $3)",
+            program.as_uuid(),
+            batch.as_uuid(),
+            content_hash.as_slice()
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

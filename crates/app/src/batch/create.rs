@@ -9,7 +9,7 @@ use domain::payout_file::{self, Limits, PayoutFile};
 use money::Amount;
 use store::{ImportLine, NewFileBatch};
 
-use crate::view::money;
+use crate::view::{money, one_line};
 use crate::{AppError, Session};
 
 /// A file that was read and can be imported as it was then.
@@ -119,16 +119,9 @@ pub async fn import(
     title: &str,
     period: &str,
 ) -> Result<BatchId, AppError> {
-    let (title, period) = (title.trim(), period.trim());
-    if title.is_empty() || title.chars().count() > 80 {
-        return Err(AppError::Invalid("Give the batch a title of 1 to 80 characters".into()));
-    }
-    if period.is_empty() || period.chars().count() > 40 {
-        return Err(AppError::Invalid(
-            "Name the period that the file pays, in 1 to 40 characters: it keeps the same lines from being paid twice"
-                .into(),
-        ));
-    }
+    let title = one_line("the title of the batch", title, 80)?;
+    // It keeps the same lines from being paid twice.
+    let period = one_line("the period that the file pays", period, 40)?;
     if session.safe(safe).await?.chain_id != chosen.chain_id {
         return Err(AppError::Invalid("The file pays assets of another chain than this Safe is on".into()));
     }
@@ -154,9 +147,6 @@ pub async fn import(
 /// # Errors
 /// [`AppError::Store`] with a conflict when nothing is payable.
 pub async fn from_commissions(session: &Session, safe: SafeId, title: &str) -> Result<BatchId, AppError> {
-    let title = title.trim();
-    if title.is_empty() || title.chars().count() > 80 {
-        return Err(AppError::Invalid("Give the batch a title of 1 to 80 characters".into()));
-    }
+    let title = one_line("the title of the batch", title, 80)?;
     Ok(session.db.create_commission_batch(session.program_id(), safe, title).await?)
 }

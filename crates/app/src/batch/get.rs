@@ -9,6 +9,7 @@ use store::{ApprovalRow, BatchRow, EvidenceRow, LegRow, PayoutRow, SafeRow, Sign
 
 use crate::batch::list::{Progress, summary};
 use crate::batch::{load, warnings};
+use crate::confirm::sums;
 use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, money, time};
@@ -43,15 +44,26 @@ impl Loaded {
         self.rebuilt.equals_stored(&self.progress.legs, &self.lines, self.row.content_hash)
     }
 
-    /// The same as a refusal.
-    pub fn require_identical(&self) -> Result<(), AppError> {
-        if self.is_identical() {
-            return Ok(());
+    /// A submitted batch whose stored plan and content hash are what this machine makes of its lines.
+    ///
+    /// The parts are read one after another, so a difference is an incident only when it is there a second time: the
+    /// first may be a colleague's change that came between two reads.
+    pub async fn load_identical(session: &Session, id: BatchId) -> Result<Self, AppError> {
+        for _ in 0..2 {
+            let loaded = Self::load(session, id).await?;
+            if loaded.row.content_hash.is_none() {
+                return Err(AppError::Conflict(format!(
+                    "Batch {} is {} now: open it again",
+                    loaded.row.number, loaded.row.state
+                )));
+            }
+            if loaded.is_identical() {
+                return Ok(loaded);
+            }
         }
-        Err(AppError::Incident(format!(
-            "The stored plan or content hash of batch {} is not what this machine makes of its lines. Sign and send nothing; freeze the Safe and call the other owners",
-            self.row.number
-        )))
+        Err(AppError::Incident(
+            "The stored plan or content hash of this batch is not what this machine makes of its lines. Sign and send nothing; freeze the Safe and call the other owners".into(),
+        ))
     }
 }
 
@@ -198,18 +210,7 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
     let nonce = stored.and_then(|l| l.nonce);
     let signable = own.at_nonce(&loaded.safe, nonce.unwrap_or(0))?;
     let target = safe::deployments::at(own.to);
-    let mut totals = Vec::new();
-    for (asset_id, _) in &loaded.row.totals {
-        let amounts = loaded
-            .lines
-            .iter()
-            .filter(|l| l.asset_id == *asset_id && own.line_nos.contains(&l.line_no))
-            .map(|l| l.amount);
-        let sum = money::Amount::checked_sum(amounts)?;
-        if !sum.is_zero() {
-            totals.push(money(loaded.assets.get(*asset_id)?, sum));
-        }
-    }
+    let totals = sums(loaded.lines.iter().filter(|l| own.line_nos.contains(&l.line_no)), &loaded.assets)?;
     let signatures: Vec<&SignatureRow> = loaded.progress.signatures.iter().filter(|s| s.leg == index).collect();
     Ok(LegView {
         index,

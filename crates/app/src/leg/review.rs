@@ -1,5 +1,7 @@
 //! Everything that is checked and shown before the key is asked (law 5).
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, U256};
 use chain::BlockId;
 use chain::simulate::{SimulatedOutcome, simulate_leg};
@@ -12,7 +14,7 @@ use crate::batch::get::{Loaded, leg_view, line_views};
 use crate::batch::list::summary;
 use crate::rebuild::{SignableLeg, version};
 use crate::session::safe_view;
-use crate::view::check;
+use crate::view::{check, plain};
 use crate::{AppError, Session};
 
 /// One leg, rebuilt, compared with the chain, simulated.
@@ -85,11 +87,26 @@ pub(crate) async fn pre_flight(session: &Session, loaded: &Loaded, own: &Signabl
             check(Level::Block, "Same as signed", "A colleague signed another hash: sign nothing")
         });
     }
+    match software_key(session, loaded).await {
+        Ok(checks) => out.extend(checks),
+        Err(error) => out.push(check(Level::Block, "Key", error.to_string())),
+    }
     match on_chain(session, loaded, own).await {
         Ok(checks) => out.extend(checks),
         Err(error) => out.push(check(Level::Block, "Chain", error.to_string())),
     }
     out
+}
+
+/// Software keys complete a threshold only on test chains, which are a compiled list, or where every policy in play says
+/// so. Asked before the key signs: a signature that exists cannot be taken back.
+async fn software_key(session: &Session, loaded: &Loaded) -> Result<Option<Check>, AppError> {
+    if chain::is_test_chain(loaded.safe.chain_id)
+        || session.db.software_keys_allowed(session.program_id(), loaded.row.id).await?
+    {
+        return Ok(None);
+    }
+    Ok(Some(check(Level::Block, "Key", "On this chain the policy asks for a hardware key")))
 }
 
 async fn on_chain(session: &Session, loaded: &Loaded, own: &SignableLeg) -> Result<Vec<Check>, AppError> {
@@ -126,6 +143,7 @@ async fn on_chain(session: &Session, loaded: &Loaded, own: &SignableLeg) -> Resu
         ));
     }
     out.push(target_check(&rpc, own, at).await?);
+    out.extend(token_checks(&rpc, loaded, own).await?);
     let theirs = rpc.safe_tx_hash_on_chain(address, &own.tx, at).await?;
     out.push(if theirs == own.hashes.safe_tx_hash {
         check(Level::Ok, "Hash", "The Safe itself computes the same")
@@ -141,6 +159,43 @@ async fn on_chain(session: &Session, loaded: &Loaded, own: &SignableLeg) -> Resu
         SimulatedOutcome::FailsInside => check(Level::Block, "Simulated", "The payments would fail inside the Safe"),
         SimulatedOutcome::Reverts { reason } => check(Level::Block, "Simulated", format!("It would revert: {reason}")),
     });
+    Ok(out)
+}
+
+/// The content names tokens and base units; what people read are symbols and decimals, so those must be the chain's too.
+async fn token_checks(rpc: &chain::Rpc, loaded: &Loaded, own: &SignableLeg) -> Result<Vec<Check>, AppError> {
+    let mut out = Vec::new();
+    let assets: BTreeMap<_, _> = loaded
+        .lines
+        .iter()
+        .map(|line| loaded.assets.get(line.asset_id).map(|asset| (asset.token, asset)))
+        .collect::<Result<_, _>>()?;
+    for (token, asset) in assets {
+        let (decimals, symbol) = match token {
+            Some(token) => {
+                let facts = rpc.token_facts(token).await?;
+                (facts.decimals, facts.symbol)
+            }
+            None => (18, asset.symbol.clone()),
+        };
+        if decimals != asset.decimals.get() || symbol != asset.symbol {
+            out.push(check(
+                Level::Block,
+                "Token",
+                format!(
+                    "{} with {} decimals on chain {} is {} with {} here: no amount on this screen can be trusted",
+                    plain(&symbol),
+                    decimals,
+                    own.domain.chain_id,
+                    plain(&asset.symbol),
+                    asset.decimals
+                ),
+            ));
+        }
+    }
+    if out.is_empty() {
+        out.push(check(Level::Ok, "Tokens", "Symbols and decimals as on chain"));
+    }
     Ok(out)
 }
 

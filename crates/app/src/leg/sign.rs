@@ -1,18 +1,23 @@
 //! Countersigns one leg with a local key.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use contract::{LegSigned, Level};
 use domain::id::BatchId;
+use domain::states::BatchState;
 use secrecy::SecretString;
 use signing::{EnvelopeError, KeyKind, Keystore, KeystoreError, SignError, Signer, sign_and_verify};
 
-use crate::batch::get::{Loaded, leg_view};
-use crate::host::{Confirmation, Host};
+use crate::batch::get::Loaded;
+use crate::confirm::{Act, ask};
+use crate::host::Host;
 use crate::leg::review::{pre_flight, signable};
 use crate::session::blocking;
-use crate::view::{count, totals_in_words};
 use crate::{AppError, Session};
 
 /// Rebuilds the leg, repeats every check, asks the person in the system's own dialog, then the key, and verifies what
@@ -29,8 +34,7 @@ pub async fn sign(
     shown_hash: &str,
     passphrase: SecretString,
 ) -> Result<LegSigned, AppError> {
-    let loaded = Loaded::load(session, id).await?;
-    loaded.require_identical()?;
+    let loaded = Loaded::load_identical(session, id).await?;
     let own = signable(&loaded, leg)?;
     if own.hashes.safe_tx_hash.to_string() != shown_hash {
         return Err(AppError::Conflict(
@@ -43,24 +47,22 @@ pub async fn sign(
     let (Some(owner), Some(path)) = (session.me.safe_owner, session.keystore.clone()) else {
         return Err(AppError::Key("This machine has no owner key of yours".into()));
     };
-    let view = leg_view(&loaded, leg)?;
-    let confirmation = Confirmation {
-        title: format!("Countersign leg {leg} of batch {}", loaded.row.number),
-        message: format!(
-            "{} to {} from the Safe {} on {}.\n\nWith {} signatures anyone who holds them can send it; it stays valid until nonce {} is used.\n\nSafe transaction hash\n{}",
-            totals_in_words(&view.totals),
-            count(view.transfers, "transfer", "transfers"),
-            loaded.safe.name,
-            loaded.safe.chain,
-            loaded.safe.threshold,
-            own.tx.nonce,
-            own.hashes.safe_tx_hash,
-        ),
-        act: format!("Countersign leg {leg}"),
-        keep: "Keep it".into(),
+    let act = Act::Sign {
+        leg,
+        nonce: own.tx.nonce.to_string(),
+        safe_tx_hash: own.hashes.safe_tx_hash.to_string(),
+        owner: owner.to_checksum(None),
     };
-    if !blocking(move || host.confirm(&confirmation)).await? {
-        return Err(AppError::Cancelled("You kept the leg. Nothing was signed".into()));
+    ask(session, &host, &loaded, &act).await?;
+    // The dialog may have stood for long: what is signed now must still be what was confirmed.
+    let again = Loaded::load_identical(session, id).await?;
+    let unchanged = again.row.state == BatchState::Approved
+        && again.row.frozen.is_none()
+        && signable(&again, leg)?.hashes.safe_tx_hash == own.hashes.safe_tx_hash;
+    if !unchanged {
+        return Err(AppError::Conflict(
+            "The batch changed while you were asked: open it again. Nothing was signed".into(),
+        ));
     }
     let (domain, tx, safe_tx_hash) = (own.domain, own.tx, own.hashes.safe_tx_hash);
     let signed = blocking(move || -> Result<_, Failure> {
@@ -105,15 +107,52 @@ async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppErro
         Failure::OtherKey { expected, found } => AppError::Key(format!(
             "The key file holds {found}, and your registered owner key is {expected}. Nothing was signed"
         )),
-        Failure::Sign(error @ SignError::Mismatch { .. }) => {
-            let reason = format!("Signature mismatch on batch {}: {error}", loaded.row.number);
-            let safe = loaded.safe.id.as_uuid();
-            if let Err(freeze) = session.db.freeze(session.program_id(), "SAFE", safe, &reason).await {
-                tracing::error!(error = %freeze, "the Safe could not be frozen after a signature mismatch");
-            }
-            AppError::Incident(error.to_string())
+        Failure::Sign(SignError::Mismatch { expected, safe_tx_hash, signed_by, signature }) => {
+            let foreign = Foreign { expected, safe_tx_hash, signed_by, bytes: *signature.0 };
+            incident(session, loaded, &foreign).await
         }
         Failure::Sign(error @ SignError::UserRefused) => AppError::Cancelled(error.to_string()),
         Failure::Sign(error) => AppError::Key(error.to_string()),
     }
+}
+
+/// Something that a key signed though nobody asked for it. It may be worth money on another nonce, Safe or chain.
+struct Foreign {
+    expected: Address,
+    safe_tx_hash: B256,
+    signed_by: Option<Address>,
+    bytes: [u8; 65],
+}
+
+/// Keeps the foreign signature beside the key, freezes the Safe, and says which of the two worked.
+async fn incident(session: &Session, loaded: &Loaded, foreign: &Foreign) -> AppError {
+    let kept = keep(session, foreign);
+    let reason = format!("Signature mismatch on batch {}, asked {}", loaded.row.number, foreign.safe_tx_hash);
+    let frozen = session.db.freeze(session.program_id(), "SAFE", loaded.safe.id.as_uuid(), &reason).await;
+    AppError::Incident(format!(
+        "The signature that came back is not by {} over {}. Do not sign anything else with this key. {} {}",
+        foreign.expected,
+        foreign.safe_tx_hash,
+        match kept {
+            Ok(path) => format!("It is kept in {}.", path.display()),
+            Err(error) => format!("It could not be kept: {error}."),
+        },
+        match frozen {
+            Ok(_) => "The Safe is frozen; call the other owners.".to_owned(),
+            Err(error) => format!("The Safe is NOT frozen ({error}): call the other owners now."),
+        }
+    ))
+}
+
+fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, String> {
+    let folder = session.keystore.as_ref().and_then(|k| k.parent()).ok_or("there is no folder of keys")?;
+    let path = folder.join(format!("foreign-signature-{}.json", foreign.safe_tx_hash));
+    let text = serde_json::json!({
+        "expected": foreign.expected, "asked_safe_tx_hash": foreign.safe_tx_hash, "recovers_to": foreign.signed_by,
+        "signature": hex::encode(foreign.bytes),
+    });
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| e.to_string())?;
+    file.write_all(text.to_string().as_bytes()).and_then(|()| file.sync_all()).map_err(|e| e.to_string())?;
+    Ok(path)
 }

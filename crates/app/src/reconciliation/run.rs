@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256};
 use chain::Rpc;
 use chrono::NaiveDate;
 use domain::asset::Asset;
 use domain::id::{PayoutId, RunId};
 use domain::reconciliation::{
-    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, Discrepancy, Input, LedgerLine, Leg, LineRef,
-    Outcome, reconcile,
+    AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, Discrepancy, DiscrepancyKind, Input,
+    LedgerLine, Leg, LineRef, Outcome, reconcile,
 };
 use domain::states::BatchState;
 use safe::{SafeDomain, hashes};
@@ -18,8 +18,9 @@ use serde_json::json;
 use store::{NewDiscrepancy, NewMatch, SafeRow};
 
 use crate::batch::get::position as position_text;
+use crate::files::write_whole;
 use crate::rebuild::version;
-use crate::session::Assets;
+use crate::session::{Assets, blocking};
 use crate::{AppError, Session};
 
 /// Compares now; answers the run.
@@ -31,13 +32,18 @@ pub async fn run(session: &Session) -> Result<RunId, AppError> {
 /// Compares now and writes every line as CSV to a path.
 pub async fn run_with_file(session: &Session, path: &Path) -> Result<RunId, AppError> {
     let (id, input, outcome) = compare(session).await?;
-    let failed = |e: &dyn std::fmt::Display| AppError::File(format!("{} cannot be written: {e}", path.display()));
-    let file = std::fs::File::create(path).map_err(|e| failed(&e))?;
-    report::reconciliation_csv(&input, &outcome, std::io::BufWriter::new(file)).map_err(|e| failed(&e))?;
+    let target = path.to_path_buf();
+    blocking(move || {
+        write_whole(&target, |file| report::reconciliation_csv(&input, &outcome, file).map_err(|e| e.to_string()))
+    })
+    .await??;
     Ok(id)
 }
 
 async fn compare(session: &Session) -> Result<(RunId, Input, Outcome), AppError> {
+    if !session.can("resolve_discrepancy") {
+        return Err(AppError::Forbidden("Your role may not reconcile (needs resolve_discrepancy)".into()));
+    }
     let started_at = session.db.now().await?;
     let assets = session.assets().await?;
     let safes = session.db.safes(session.program_id()).await?;
@@ -45,18 +51,27 @@ async fn compare(session: &Session) -> Result<(RunId, Input, Outcome), AppError>
     let ledger = ledger_lines(session, &assets, &safes).await?;
     let mut chain = Vec::new();
     let mut last_block = 0;
+    let mut unreadable = Vec::new();
     for safe in &safes {
         let quorum = session.chains.quorum(safe.chain_id).await?;
         let depth = u64::from(safe.confirmation_depth);
-        let Some(head) = quorum.for_finality()?.final_block(depth).await? else { continue };
+        let head = quorum.for_finality()?.final_block(depth).await?.ok_or_else(|| {
+            AppError::Conflict(format!("The endpoints of {} do not agree on a final block yet: run again", safe.chain))
+        })?;
         last_block = last_block.max(head.number);
-        chain.extend(chain_lines(quorum.first(), safe, &assets, head.number).await?);
+        let read = chain_lines(quorum.first(), safe, &assets, head.number).await?;
+        chain.extend(read.lines);
+        unreadable.extend(read.unreadable.into_iter().map(|tx| (safe, tx)));
     }
     let input = Input { ledger, batches, chain };
     let outcome = reconcile(&input).map_err(|e| AppError::Internal(e.to_string()))?;
     let lines = u32::try_from(outcome.totals.lines).unwrap_or(u32::MAX);
     let matches = new_matches(&outcome);
-    let discrepancies = new_discrepancies(&input, &outcome, &assets)?;
+    let mut discrepancies = new_discrepancies(&input, &outcome, &assets)?;
+    for (safe, tx_hash) in unreadable {
+        let number = u32::try_from(discrepancies.len() + 1).unwrap_or(u32::MAX);
+        discrepancies.push(unreadable_execution(number, safe, tx_hash, &assets)?);
+    }
     let id = session
         .db
         .record_reconciliation(session.program_id(), started_at, (0, last_block), lines, &matches, &discrepancies)
@@ -126,12 +141,20 @@ async fn ledger_lines(session: &Session, assets: &Assets, safes: &[SafeRow]) -> 
         .collect()
 }
 
+/// What the chain says of one Safe.
+struct ChainSide {
+    lines: Vec<ChainLine>,
+    /// Executions that are no batch of payments: native coin that they moved cannot be read from their input.
+    unreadable: Vec<B256>,
+}
+
 /// Everything that left a Safe up to a final block: tokens by their logs, native coin by the decoded calls of each Safe
 /// transaction that succeeded. A Safe counts its transactions, so the n-th execution consumed nonce n.
-async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) -> Result<Vec<ChainLine>, AppError> {
+async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) -> Result<ChainSide, AppError> {
     let tokens: Vec<_> = assets.on_chain(safe.chain_id).filter_map(|a| a.token).collect();
     let executed = rpc.executed_safe_txs(safe.address, 0, to_block).await?;
     let mut out = Vec::new();
+    let mut unreadable = Vec::new();
     for transfer in rpc.safe_outflows(safe.address, &tokens, 0, to_block).await? {
         let maker = executed
             .iter()
@@ -152,6 +175,7 @@ async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) 
     let domain = SafeDomain { version: version(safe)?, chain_id: safe.chain_id, safe: safe.address };
     for (nonce, execution) in executed.iter().enumerate().filter(|(_, e)| e.is_success) {
         let Some(calls) = rpc.executed_calls(execution.place.tx_hash, safe.address, U256::from(nonce)).await? else {
+            unreadable.push(execution.place.tx_hash);
             continue;
         };
         if hashes(&domain, &calls.tx).safe_tx_hash != execution.safe_tx_hash {
@@ -175,7 +199,7 @@ async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) 
             });
         }
     }
-    Ok(out)
+    Ok(ChainSide { lines: out, unreadable })
 }
 
 fn amount(word: U256) -> Result<money::Amount, AppError> {
@@ -236,6 +260,33 @@ fn new_discrepancies(input: &Input, outcome: &Outcome, assets: &Assets) -> Resul
             })
         })
         .collect()
+}
+
+/// An execution whose native coin cannot be read is said, never passed over.
+fn unreadable_execution(
+    number: u32,
+    safe: &SafeRow,
+    tx_hash: B256,
+    assets: &Assets,
+) -> Result<NewDiscrepancy, AppError> {
+    let asset = assets
+        .of_token(safe.chain_id, None)
+        .or_else(|| assets.on_chain(safe.chain_id).next())
+        .ok_or_else(|| AppError::Internal(format!("no asset on chain {}", safe.chain_id)))?;
+    Ok(NewDiscrepancy {
+        number,
+        kind: DiscrepancyKind::UnexplainedOutflow.as_str().into(),
+        title: format!(
+            "Transaction {tx_hash} of {} is no batch of payments: native coin that it moved is not in this run. Look at it on the chain",
+            safe.name
+        ),
+        payout_id: None,
+        asset_id: asset.id,
+        sides: json!({
+            "left_name": "Batch", "right_name": "Chain", "left_amount": null, "right_amount": null, "difference": "0",
+            "fields": [{ "label": "Transaction", "kind": "hash", "left": null, "right": tx_hash, "differs": false }],
+        }),
+    })
 }
 
 /// Both sides of a discrepancy as the screen lays them beside each other.

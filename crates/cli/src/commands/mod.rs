@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use app::{Chains, MachineSettings, Session};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use store::Settings;
 
 use crate::output::WrongUse;
@@ -70,46 +70,13 @@ impl Connection {
 
     /// Signs in as the person of the URL.
     pub async fn session(&self) -> Result<Session> {
-        let url = self.url()?;
-        let settings = Settings::from_url(&url)?;
-        // The session connects with the password that the URL holds.
-        let password = password_of(url.expose_secret());
-        Ok(Session::open(&settings, &password, None, None, self.chains()?).await?)
+        Ok(Session::open(&self.database()?, None, None, self.chains()?).await?)
     }
-}
-
-/// The password of a postgres:// URL, percent-decoded; empty when it has none.
-fn password_of(url: &str) -> SecretString {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or(""));
-    let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map_or("", |(_, p)| p);
-    let mut bytes = Vec::with_capacity(password.len());
-    let mut rest = password.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let decoded = (first == b'%').then(|| tail.get(..2).and_then(|h| hex::decode(h).ok())).flatten();
-        match decoded {
-            Some(byte) => {
-                bytes.extend(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    SecretString::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_are_percent_decoded() {
-        let password = |url| password_of(url).expose_secret().to_owned();
-        assert_eq!(password("postgres://ines:a%2Fb%40c@localhost/db?host=/tmp"), "a/b@c");
-        assert_eq!(password("postgres://ines@localhost/db"), "");
-    }
 
     #[test]
     fn endpoints_name_their_chain() {

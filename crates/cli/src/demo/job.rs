@@ -263,7 +263,7 @@ async fn approve_and_sign(team: &Team, batch: BatchId, record: &mut Record) -> R
     for person in [&team.tomas, &team.adaeze] {
         let shown = cases::batch_get(person, batch).await?;
         let hash = shown.content_hash.context("a submitted batch has a content hash")?;
-        cases::approve(person, batch, &hash).await?;
+        cases::approve(person, Arc::new(Terminal), batch, &hash).await?;
         record.fact("approved", format!("{} saw {hash}", person.me.person));
     }
     let detail = cases::batch_get(&team.tomas, batch).await?;

@@ -110,7 +110,7 @@ impl Stage {
         let password = self.passwords.of(login)?;
         let settings = self.database.as_login(login, password);
         let keystore = Some(self.keystore(login)).filter(|p| p.exists());
-        Ok(Session::open(&settings, password, Some(&self.identity(login)), keystore, self.chains.clone()).await?)
+        Ok(Session::open(&settings, Some((&self.identity(login), password)), keystore, self.chains.clone()).await?)
     }
 
     /// Where a person's identity key is.

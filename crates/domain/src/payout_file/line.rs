@@ -7,6 +7,7 @@ use super::columns::Columns;
 use super::records::Record;
 use super::{FileLine, Limits, LineError, whole};
 use crate::asset::{Asset, AssetBook};
+use crate::text::is_hidden;
 use crate::wallet;
 
 /// Reads one payout, or says everything that is wrong with it.
@@ -37,8 +38,8 @@ pub(super) fn read(
     let asset = asset(field(columns.token_type), field(columns.token_address), book, &mut faults);
     let recipient = recipient(field(columns.receiver), asset.as_ref(), &mut faults);
     let amount = amount(field(columns.amount), asset.as_ref(), &mut faults);
-    let reference = text("reference", optional(columns.reference), limits, &mut faults);
-    let name = text("name", optional(columns.name), limits, &mut faults);
+    let reference = text("reference", optional(columns.reference), limits.text_chars_max, &mut faults);
+    let name = text("name", optional(columns.name), limits.name_chars_max, &mut faults);
 
     match (asset, recipient, amount) {
         (Some(asset), Some(recipient), Some(amount)) if faults.errors.is_empty() => Ok(FileLine {
@@ -146,9 +147,9 @@ fn amount(text: &str, asset: Option<&Asset>, faults: &mut Faults) -> Option<Amou
 
 /// References and names are read by approvers, so they hold nothing that hides or reorders
 /// other text.
-fn text(field: &str, text: &str, limits: Limits, faults: &mut Faults) -> String {
-    if text.chars().count() > limits.text_chars_max {
-        faults.add(field, format!("The {field} has more than {} characters; shorten it.", limits.text_chars_max));
+fn text(field: &str, text: &str, chars_max: usize, faults: &mut Faults) -> String {
+    if text.chars().count() > chars_max {
+        faults.add(field, format!("The {field} has more than {chars_max} characters; shorten it."));
     }
     if let Some(hidden) = text.chars().find(|&c| is_hidden(c)) {
         faults.add(
@@ -157,14 +158,4 @@ fn text(field: &str, text: &str, limits: Limits, faults: &mut Faults) -> String 
         );
     }
     text.to_owned()
-}
-
-/// Control characters, and those that reorder or hide what stands beside them.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
 }

@@ -27,14 +27,16 @@ pub struct Limits {
     pub lines_max: usize,
     /// The largest size of the file, in bytes.
     pub bytes_max: usize,
-    /// The longest reference or name, in characters.
+    /// The longest reference, in characters.
     pub text_chars_max: usize,
+    /// The longest name, in characters.
+    pub name_chars_max: usize,
 }
 
 impl Default for Limits {
     /// 1,000 lines, one mebibyte, 140 characters (the room that ISO 20022 gives a reference).
     fn default() -> Self {
-        Self { lines_max: 1_000, bytes_max: 1024 * 1024, text_chars_max: 140 }
+        Self { lines_max: 1_000, bytes_max: 1024 * 1024, text_chars_max: 140, name_chars_max: 80 }
     }
 }
 
