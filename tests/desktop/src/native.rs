@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 const APPEARS_SECS_MAX: u64 = 30;
+/// From the key to the dialog's end.
+const ANSWERED: Duration = Duration::from_secs(10);
 
 /// A dialog on the screen.
 pub struct Dialog {
@@ -59,17 +61,43 @@ impl Dialog {
         Ok(())
     }
 
-    /// Names a file in a file dialog and takes it: a path that starts with a slash is typed in full.
+    /// Names a file to open and opens it: a slash opens the dialog's field for a path.
     ///
     /// # Errors
     /// When the dialog stays.
-    pub fn choose(&self, path: &Path) -> Result<()> {
-        let path = path.to_str().context("a path that is not text")?;
+    pub fn open_file(&self, path: &Path) -> Result<()> {
+        self.settle()?;
+        self.type_text(path.to_str().context("a path that is not text")?)?;
+        self.take_typed_path()
+    }
+
+    /// Names the file to write, in the place of the suggested name, and writes it.
+    ///
+    /// # Errors
+    /// When the dialog stays.
+    pub fn save_file(&self, path: &Path) -> Result<()> {
+        self.settle()?;
         self.press(&["ctrl+a"])?;
-        self.type_text(path)?;
-        std::thread::sleep(Duration::from_millis(300));
-        self.press(&["Return"])?;
-        self.wait_gone()
+        self.type_text(path.to_str().context("a path that is not text")?)?;
+        self.take_typed_path()
+    }
+
+    /// Time for the dialog to read its folders: they take the keyboard when they arrive.
+    fn settle(&self) -> Result<()> {
+        std::thread::sleep(Duration::from_millis(1_000));
+        self.focus()
+    }
+
+    /// The first Enter may only take a completion of the path.
+    fn take_typed_path(&self) -> Result<()> {
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(500));
+            self.press(&["Return"])?;
+            if self.wait_gone(Duration::from_secs(3)).is_ok() {
+                return Ok(());
+            }
+        }
+        self.wait_gone(Duration::ZERO)
     }
 
     /// Takes what Enter takes: the safe choice.
@@ -78,7 +106,7 @@ impl Dialog {
     /// When the dialog stays.
     pub fn take_default(&self) -> Result<()> {
         self.press(&["Return"])?;
-        self.wait_gone()
+        self.wait_gone(ANSWERED)
     }
 
     /// Leaves the safe choice for the button beside it, and presses that.
@@ -87,7 +115,7 @@ impl Dialog {
     /// When the dialog stays.
     pub fn take_act(&self) -> Result<()> {
         self.press(&["Tab", "Return"])?;
-        self.wait_gone()
+        self.wait_gone(ANSWERED)
     }
 
     fn focus(&self) -> Result<()> {
@@ -95,16 +123,16 @@ impl Dialog {
         xdotool(&["windowfocus", "--sync", &self.id])
     }
 
-    fn wait_gone(&self) -> Result<()> {
-        let until = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < until {
+    fn wait_gone(&self, patience: Duration) -> Result<()> {
+        let until = Instant::now() + patience;
+        loop {
             let shown = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "."]).output()?;
             if !String::from_utf8_lossy(&shown.stdout).lines().any(|id| id == self.id) {
                 return Ok(());
             }
+            ensure!(Instant::now() < until, "the dialog did not take its answer");
             std::thread::sleep(Duration::from_millis(100));
         }
-        bail!("the dialog did not take its answer");
     }
 }
 

@@ -20,6 +20,8 @@ use crate::{native, programs};
 const ANSWER_SECS_MAX: u64 = 60;
 /// A single request to the driver that takes longer never comes back.
 const STUCK_SECS_MAX: u64 = 30;
+/// Control and A, then every modifier up, in WebDriver's own letters.
+const SELECT_ALL: &str = "\u{e009}a\u{e000}";
 const POLL: Duration = Duration::from_millis(150);
 
 /// A running console. Its process and its driver end when this is dropped.
@@ -79,7 +81,7 @@ impl Window {
     /// Waits for an element and answers its text.
     ///
     /// # Errors
-    /// When it does not show in time; the page goes into a picture.
+    /// When it does not show in time.
     pub async fn see(&self, xpath: &str) -> Result<String> {
         self.see_within(xpath, ANSWER_SECS_MAX).await
     }
@@ -87,7 +89,7 @@ impl Window {
     /// The same with a patience of its own, in seconds.
     ///
     /// # Errors
-    /// When it does not show in time; the page goes into a picture.
+    /// When it does not show in time.
     pub async fn see_within(&self, xpath: &str, secs_max: u64) -> Result<String> {
         self.until(xpath, secs_max, async |element| element.text().await).await
     }
@@ -103,7 +105,7 @@ impl Window {
     /// Clicks an element as soon as it can be clicked.
     ///
     /// # Errors
-    /// When it cannot in time; the page goes into a picture.
+    /// When it cannot in time.
     pub async fn click(&self, xpath: &str) -> Result<()> {
         self.until(xpath, ANSWER_SECS_MAX, async |element| element.click().await).await
     }
@@ -111,7 +113,7 @@ impl Window {
     /// Clicks a button that is not off, or a link, by its words.
     ///
     /// # Errors
-    /// When it cannot in time; the page goes into a picture.
+    /// When it cannot in time.
     pub async fn press(&self, words: &str) -> Result<()> {
         let words = quoted(words);
         self.click(&format!(
@@ -123,7 +125,7 @@ impl Window {
     /// Waits for words anywhere on the page.
     ///
     /// # Errors
-    /// When they do not show in time; the page goes into a picture.
+    /// When they do not show in time.
     pub async fn read(&self, words: &str) -> Result<String> {
         self.see(&format!("//*[text()[contains(normalize-space(.), {})]]", quoted(words))).await
     }
@@ -131,11 +133,12 @@ impl Window {
     /// Replaces what is in the field with this label.
     ///
     /// # Errors
-    /// When there is no such field in time; the page goes into a picture.
+    /// When there is no such field in time.
     pub async fn fill(&self, label: &str, text: &str) -> Result<()> {
         let field = format!("//label[normalize-space(.)={}]/following::input[1]", quoted(label));
         self.until(&field, ANSWER_SECS_MAX, async |element| {
-            element.clear().await?;
+            // Clearing by the driver goes past the page's own state; a person selects all and types.
+            element.send_keys(SELECT_ALL).await?;
             element.send_keys(text).await
         })
         .await
@@ -181,15 +184,9 @@ impl Window {
             match done.with_context(|| format!("the window or its driver is stuck at {xpath}"))? {
                 Ok(value) => return Ok(value),
                 Err(error) if Instant::now() >= until => {
-                    // The picture is a help; the error stands without it.
-                    let _ = self.picture("failed").await;
                     let text =
                         self.client.execute("return document.body.innerText", Vec::new()).await.unwrap_or_default();
-                    bail!(
-                        "{xpath} within {secs_max} s: {error}\npicture: {}\npage:\n{}",
-                        self.picture_path("failed").display(),
-                        text.as_str().unwrap_or_default()
-                    );
+                    bail!("{xpath} within {secs_max} s: {error}\npage:\n{}", text.as_str().unwrap_or_default());
                 }
                 Err(_) => tokio::time::sleep(POLL).await,
             }
