@@ -175,6 +175,8 @@ async fn approve(window: &Window, name: &str) -> Result<()> {
     window.press("Approve batch…").await?;
     window.see("//*[@role='dialog']").await?;
     window.press(&format!("Approve {LINES} payments")).await?;
+    // No page approves by itself: the system asks, too.
+    Dialog::find("Approve batch")?.take_act()?;
     window
         .see("//header//*[starts-with(normalize-space(.), 'Approved') or normalize-space(.)='Pending approval']")
         .await?;

@@ -151,7 +151,14 @@ impl House {
     pub async fn hand_over(&self, batch: BatchId) {
         self.sign("mia", batch).await.expect("a signature");
         self.sign("ada", batch).await.expect("a signature");
-        self.db("pia").await.execute_batch(self.acme().id, batch).await.expect("handed over");
+        self.send("pia", batch).await.expect("handed over");
+    }
+
+    /// Hands a signed batch to the executor with the content that it has now.
+    pub async fn send(&self, login: &str, batch: BatchId) -> Result<(), StoreError> {
+        let db = self.db(login).await;
+        let row = db.batches(self.acme().id, Some(batch)).await?.pop().expect("the batch");
+        db.execute_batch(self.acme().id, batch, &row.content_hash.unwrap_or_default()).await
     }
 
     /// Records the submission and the block of a batch's leg; answers the leg as the watcher sees it.

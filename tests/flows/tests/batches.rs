@@ -188,7 +188,7 @@ async fn a_stricter_policy_stops_a_batch_that_is_approved_already() {
     let hash = house.content("max", batch).await.hash;
     assert_eq!(house.approve("max", batch, &hash).await.expect("a third approval"), BatchState::Approved);
     house.sign("ada", batch).await.expect("a signature");
-    house.db("pia").await.execute_batch(house.acme().id, batch).await.expect("handed over");
+    house.send("pia", batch).await.expect("handed over");
 }
 
 #[tokio::test]

@@ -206,7 +206,9 @@ async fn an_approval_is_of_one_content_by_one_other_person() {
             ),
             (
                 "execution before approval",
-                format!("SELECT api.execute_batch('{program}', '{batch}')"),
+                format!(
+                    "SELECT api.execute_batch('{program}', '{batch}', (SELECT content_hash FROM core.batches WHERE id = '{batch}'))"
+                ),
                 "CS409",
                 "this needs APPROVED",
             ),
@@ -279,7 +281,7 @@ async fn a_signature_follows_the_approval_of_its_owner() {
         vec![
             (
                 "executed with half of the signatures",
-                format!("SELECT api.execute_batch('{program}', '{batch}')"),
+                format!("SELECT api.execute_batch('{program}', '{batch}', (SELECT content_hash FROM core.batches WHERE id = '{batch}'))"),
                 "CS409",
                 "Every leg needs its signatures",
             ),
@@ -319,7 +321,14 @@ async fn a_freeze_stops_every_step_and_takes_two_to_lift() {
     let mut attacks = table(
         "mia",
         vec![
-            ("execution", format!("SELECT api.execute_batch('{program}', '{batch}')"), "CS423", "frozen by Person pia"),
+            (
+                "execution",
+                format!(
+                    "SELECT api.execute_batch('{program}', '{batch}', (SELECT content_hash FROM core.batches WHERE id = '{batch}'))"
+                ),
+                "CS423",
+                "frozen by Person pia",
+            ),
             (
                 "reading the signatures",
                 format!("SELECT api.execution_package('{program}', '{batch}')"),
@@ -362,7 +371,7 @@ async fn a_freeze_stops_every_step_and_takes_two_to_lift() {
         house.try_change("pia", "pia", Some(program), "freeze.lift", serde_json::json!({ "freeze_id": freeze })).await;
     assert!(alone.expect_err("one person").to_string().contains("somebody else confirms"));
     house.change("pia", "mia", Some(program), "freeze.lift", serde_json::json!({ "freeze_id": freeze })).await;
-    house.db("pia").await.execute_batch(program, batch).await.expect("free again");
+    house.send("pia", batch).await.expect("free again");
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -64,7 +64,12 @@ async fn another_programs_people_write_nothing_here() {
             ("sign from here", sign.1, "CS422", "no such batch"),
             ("reject there", reject.0, "CS403", "permission approve"),
             ("reject from here", reject.1, "CS422", "no such batch"),
-            ("execute there", format!("SELECT api.execute_batch('{acme}', '{batch}')"), "CS403", "permission execute"),
+            (
+                "execute there",
+                format!("SELECT api.execute_batch('{acme}', '{batch}', NULL)"),
+                "CS403",
+                "permission execute",
+            ),
             (
                 "freeze there",
                 format!("SELECT api.freeze('{acme}', 'PROGRAM', '{acme}', 'long enough reason')"),
