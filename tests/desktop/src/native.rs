@@ -61,14 +61,15 @@ impl Dialog {
         Ok(())
     }
 
-    /// Names a file to open and opens it: a slash opens the dialog's field for a path.
+    /// Names a file to open and opens it: a slash opens the dialog's field for a path, which loses what is typed
+    /// before it is there.
     ///
     /// # Errors
     /// When the dialog stays.
     pub fn open_file(&self, path: &Path) -> Result<()> {
         self.settle()?;
-        self.type_text(path.to_str().context("a path that is not text")?)?;
-        self.take_typed_path()
+        self.type_text("/")?;
+        self.save_file(path)
     }
 
     /// Names the file to write, in the place of the suggested name, and writes it.

@@ -99,7 +99,10 @@ impl Window {
     /// # Errors
     /// When the window is gone.
     pub async fn count(&self, xpath: &str) -> Result<usize> {
-        Ok(self.client.find_all(Locator::XPath(xpath)).await?.len())
+        // Counted in the page: elements on their way to the driver may be gone when they arrive.
+        let script = "return document.evaluate('count(' + arguments[0] + ')', document, null, 1, null).numberValue";
+        let counted = self.client.execute(script, vec![xpath.into()]).await?;
+        counted.to_string().trim_end_matches(".0").parse().with_context(|| format!("{counted} elements"))
     }
 
     /// Clicks an element as soon as it can be clicked.
