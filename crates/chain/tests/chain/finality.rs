@@ -48,7 +48,11 @@ async fn a_real_chain_needs_two_endpoints_that_agree() {
     let error = alone.for_finality().expect_err("the same host twice is one opinion");
     assert!(matches!(error, ChainError::TooFewEndpoints { chain_id: 1, configured: 1 }), "{error}");
 
-    let both = Quorum::connect(1, &[one.url(), two.url()]).await.expect("connect");
+    let ports = Quorum::connect(1, &[one.url(), two.url()]).await.expect("connect");
+    let error = ports.for_finality().expect_err("two ports of one host are one opinion");
+    assert!(matches!(error, ChainError::TooFewEndpoints { chain_id: 1, configured: 1 }), "{error}");
+
+    let both = Quorum::connect(1, &[one.url(), two.url().replace("127.0.0.1", "localhost")]).await.expect("connect");
     let finality = both.for_finality().expect("two hosts");
     let sender = tell(&one, "eth_accounts", json!([])).await[0].clone();
     let pay = json!([{ "from": sender, "to": Address::repeat_byte(2), "value": "0x1" }]);
