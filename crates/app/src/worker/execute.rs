@@ -222,3 +222,50 @@ fn own_signature(stored: &StoredSignature, hash: B256, owners: &[Address]) -> Re
     }
     Ok(signature)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signing::Signer as _;
+
+    /// A signature over some Safe transaction, with its hash.
+    fn signed(key: &LocalSigner) -> (B256, StoredSignature) {
+        let domain =
+            SafeDomain { version: "1.4.1".parse().expect("a version"), chain_id: 31337, safe: Address::repeat_byte(5) };
+        let call = safe::PayoutCall::Native { recipient: Address::repeat_byte(6), amount: U256::from(7) };
+        let to = safe::deployments::multi_send_call_only(domain.version).address;
+        let tx = leg_transaction(&[call, call], to, U256::from(3)).expect("a leg");
+        let signature = key.sign_safe_tx(&domain, &tx).expect("signed");
+        let stored = StoredSignature { owner: key.address(), signature: signature.bytes.to_vec().into() };
+        (hashes(&domain, &tx).safe_tx_hash, stored)
+    }
+
+    #[test]
+    fn only_what_proves_itself_to_be_an_owners_is_sent() {
+        let (key, other) = (LocalSigner::generate().expect("a key"), LocalSigner::generate().expect("a key"));
+        let (hash, good) = signed(&key);
+        let owners = [key.address(), other.address()];
+        let used = own_signature(&good, hash, &owners).expect("an owner's");
+        assert_eq!((used.owner, used.bytes.as_slice()), (key.address(), good.signature.as_ref()));
+
+        let refused = |stored: &StoredSignature, hash, owners: &[Address], says: &str| {
+            let reason = own_signature(stored, hash, owners).expect_err(says);
+            assert!(reason.contains(says), "{says}: {reason}");
+        };
+        let approved = OwnerSignature::prevalidated(key.address());
+        let with = |bytes: Vec<u8>| StoredSignature { owner: key.address(), signature: bytes.into() };
+        let of_kind = |v| {
+            let mut bytes = good.signature.to_vec();
+            bytes[64] = v;
+            with(bytes)
+        };
+        refused(&with(approved.bytes.to_vec()), hash, &owners, "not an ECDSA signature");
+        refused(&of_kind(0), hash, &owners, "not an ECDSA signature");
+        refused(&of_kind(31), hash, &owners, "not an ECDSA signature");
+        refused(&of_kind(2), hash, &owners, "unknown");
+        refused(&with(vec![7; 64]), hash, &owners, "64 bytes");
+        refused(&StoredSignature { owner: other.address(), ..good.clone() }, hash, &owners, "not by");
+        refused(&good, B256::repeat_byte(1), &owners, "not by");
+        refused(&good, hash, &[other.address()], "no owner of the Safe now");
+    }
+}

@@ -155,7 +155,7 @@ async fn follow(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut Seen) -> Res
 /// Looks for a transaction of somebody else that executed this very leg, once the Safe's nonce is finally past it.
 /// Whoever saw the signatures, for one in a public mempool, can send them first; the Safe takes them once.
 ///
-/// Answers whether one was recorded.
+/// Answers whether there is nothing more to say: one was recorded, or the nonce is gone for another hash.
 async fn adopt(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut Seen) -> Result<bool, AppError> {
     let finality = quorum.for_finality()?;
     let depth = u64::from(leg.confirmation_depth);
@@ -167,10 +167,12 @@ async fn adopt(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut Seen) -> Resu
     let since = u64::try_from(since).unwrap_or_default();
     let found = quorum.first().find_executed(leg.safe, leg.safe_tx_hash, since, newest.number).await?;
     let Some(tx_hash) = found.map(|executed| executed.place.tx_hash) else {
-        return Err(AppError::Conflict(format!(
+        let reason = format!(
             "nonce {} of the Safe was used by another Safe transaction: this leg can never be executed any more",
             leg.nonce
-        )));
+        );
+        seen.problems.push(Problem::because(leg, reason, false));
+        return Ok(true);
     };
     let Some(receipt) = finality.confirmed_receipt(tx_hash, depth).await? else { return Ok(false) };
     if leg_outcome(&receipt.logs, leg.safe, leg.safe_tx_hash, &calls(leg)) == LegOutcome::NotFound {
