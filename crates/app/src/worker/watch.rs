@@ -23,8 +23,8 @@ const CLOCK_MARGIN: TimeDelta = TimeDelta::days(1);
 /// What one round saw.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Seen {
-    /// Newest block that every endpoint has.
-    pub block: u64,
+    /// Newest block that every endpoint has; none while they are on different branches.
+    pub block: Option<u64>,
     /// Safes read.
     pub safes: usize,
     /// Legs found in a block.
@@ -50,7 +50,7 @@ pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64) -> Result<Seen, A
     let finality = quorum.for_finality()?;
     // Nonces decide which legs are dead and balances what may be committed: all endpoints say the same of one block.
     if let Some(block) = finality.final_block(1).await? {
-        seen.block = block.number;
+        seen.block = Some(block.number);
         for watched in db.watched_safes(chain_id).await? {
             match observe(db, &finality, &watched, block).await {
                 Ok(unread) => {
