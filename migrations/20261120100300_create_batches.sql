@@ -238,6 +238,7 @@ CALL core.make_append_only('signatures');
 CREATE TABLE core.submissions (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
+  chain_id bigint NOT NULL REFERENCES core.chains,
   ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
   raw_transaction bytea NOT NULL,
   executor bytea NOT NULL CHECK (length(executor) = 20),
@@ -245,9 +246,24 @@ CREATE TABLE core.submissions (
   submitted_by name NOT NULL DEFAULT session_user,
   submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, safe_transaction_id),
+  -- Of two transactions with one nonce the chain takes one, and the other leg would wait for ever.
+  UNIQUE (chain_id, executor, executor_nonce),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
 );
 CALL core.make_append_only('submissions');
+
+-- Legs that somebody else's transaction executed: whoever saw the signatures in a public mempool can send them first. The
+-- Safe's nonce is what keeps that to once; here it is only recognised.
+CREATE TABLE core.foreign_executions (
+  program_id uuid NOT NULL,
+  safe_transaction_id uuid NOT NULL,
+  ethereum_tx_hash bytea NOT NULL CHECK (length(ethereum_tx_hash) = 32),
+  recorded_by name NOT NULL DEFAULT session_user,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
+  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
+);
+CALL core.make_append_only('foreign_executions');
 
 -- What proves a line: its own log, or its own native leg, of a succeeded Safe transaction (law 8). The foreign key makes
 -- recipient, asset and amount those of the line; the unique key keeps one log from proving two lines.
@@ -268,10 +284,12 @@ CREATE TABLE core.evidence (
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, payout_id),
-  UNIQUE (chain_id, ethereum_tx_hash, kind, position),
   FOREIGN KEY (program_id, payout_id, asset_id, recipient, amount) REFERENCES core.payouts (program_id, id, asset_id, recipient, amount),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
 );
+-- A position among calls counts within its own leg: one transaction of somebody else may execute two legs.
+CREATE UNIQUE INDEX evidence_one_line_per_log ON core.evidence (chain_id, ethereum_tx_hash, position) WHERE kind = 'LOG';
+CREATE UNIQUE INDEX evidence_one_line_per_native_call ON core.evidence (program_id, safe_transaction_id, position) WHERE kind = 'NATIVE_LEG';
 CALL core.make_append_only('evidence');
 
 -- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them. What a line or leg lacks is
@@ -373,7 +391,7 @@ BEGIN
     PERFORM core.refuse_unapproved(NEW);
   END IF;
   IF NEW.state = 'EXECUTING' AND OLD.state = 'APPROVED' AND EXISTS (
-    SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state <> 'SIGNED') THEN
+    SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state IN ('PROPOSED', 'REPLACED', 'REJECTED')) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every leg needs its signatures before the batch is sent';
   END IF;
   IF NEW.state IN ('CANCELLED', 'REJECTED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.id, NULL) THEN
@@ -448,6 +466,7 @@ DECLARE
   batch_state text;
   signed integer;
   threshold integer;
+  is_foreign boolean;
 BEGIN
   leg := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
   IF TG_OP IN ('INSERT', 'DELETE') THEN
@@ -470,13 +489,15 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This leg has %s of %s signatures', signed, threshold);
     END IF;
   END IF;
-  IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' THEN
+  is_foreign := EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = NEW.id AND x.ethereum_tx_hash = NEW.ethereum_tx_hash);
+  -- What somebody else executed has happened, frozen or not.
+  IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' AND NOT is_foreign THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);
     IF NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent is stored first';
     END IF;
   END IF;
-  IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash THEN
+  IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash AND NOT (is_foreign AND NEW.state = 'MINED') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A resend is the same hash';
   END IF;
   -- Failed and replaced legs free their lines: only once the chain has gone past their nonce.

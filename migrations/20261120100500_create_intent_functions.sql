@@ -313,4 +313,6 @@ BEGIN
   END IF;
   INSERT INTO core.heartbeats (job, worker, detail) VALUES (p_job, p_worker, p_detail)
   ON CONFLICT (job, worker) DO UPDATE SET at = clock_timestamp(), detail = excluded.detail;
+  -- Each process beats under a name of its own; what has been silent for a day is gone.
+  DELETE FROM core.heartbeats WHERE at < clock_timestamp() - interval '1 day';
 END $$;

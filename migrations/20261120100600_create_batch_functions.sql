@@ -482,6 +482,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Batch %s is not the content that was confirmed: open it again', batch.number);
   END IF;
   UPDATE core.batches SET state = 'EXECUTING', executed_by = person WHERE program_id = p_program AND id = p_batch;
-  UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = p_batch;
+  -- Lines of a leg that somebody else executed before are further on already.
+  UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = p_batch AND state = 'QUEUED';
   PERFORM core.audit(p_program, 'batch.sent', p_batch, json_build_object('number', batch.number));
+  PERFORM core.close_batch(p_program, p_batch);
 END $$;

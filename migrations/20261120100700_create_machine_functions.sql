@@ -13,7 +13,7 @@ $$;
 CREATE TYPE core.leg_work AS (
   program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, state text, chain_id bigint, confirmation_depth integer, safe_id uuid,
   safe_address bytea, safe_version text, threshold integer, to_address bytea, nonce bigint, safe_tx_hash bytea, ethereum_tx_hash bytea,
-  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb);
+  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb, gas_max bigint, first_signed_at timestamptz);
 
 CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures boolean) RETURNS core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT p_leg.program_id, p_leg.id, p_leg.batch_id, p_leg.leg_index, p_leg.state, s.chain_id, c.confirmation_depth, s.id, s.address, s.version, s.threshold,
@@ -21,22 +21,27 @@ CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures bo
     CASE WHEN p_with_signatures THEN (SELECT u.raw_transaction FROM core.submissions u WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id) END,
     p_leg.block_number, p_leg.block_hash, core.leg_lines(p_leg.program_id, p_leg.batch_id, p_leg.leg_index),
     CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
-      FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END
+      FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END,
+    c.gas_max, (SELECT min(g.signed_at) FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id)
   FROM core.safes s JOIN core.chains c ON c.id = s.chain_id WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
 $$;
 
--- What the executor has to send: SIGNED legs of batches handed to it, and SUBMITTED ones to send again, in nonce order.
+-- What the executor has to send: first what it sent before, in the order of its own nonces, then SIGNED legs of batches
+-- handed to it, in the order of the Safe's. What it sent for a leg that somebody else executed is sent on for a day: its
+-- nonce has to be used before later ones count.
 CREATE FUNCTION api.executor_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('executor');
   RETURN QUERY
   SELECT w.* FROM core.safe_transactions t
-  JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id AND b.state = 'EXECUTING'
+  JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id
   JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
+  LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id
   CROSS JOIN LATERAL core.leg_work(t, true) w
-  WHERE t.state IN ('SIGNED', 'SUBMITTED')
+  WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING')
+      OR (t.state IN ('MINED', 'CONFIRMED') AND u.ethereum_tx_hash <> t.ethereum_tx_hash AND u.submitted_at > clock_timestamp() - interval '1 day'))
     AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
-  ORDER BY t.safe_id, t.nonce;
+  ORDER BY t.state = 'SIGNED', u.executor_nonce, t.safe_id, t.nonce;
 END $$;
 
 -- The same for a person who may execute: what a console needs to check or send a leg itself.
@@ -61,11 +66,13 @@ BEGIN
   IF leg.state IS DISTINCT FROM 'SIGNED' OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
   END IF;
-  INSERT INTO core.submissions (program_id, safe_transaction_id, ethereum_tx_hash, raw_transaction, executor, executor_nonce)
-  VALUES (p_program, p_leg, p_tx_hash, p_raw, p_executor, p_executor_nonce);
+  INSERT INTO core.submissions (program_id, safe_transaction_id, chain_id, ethereum_tx_hash, raw_transaction, executor, executor_nonce)
+  SELECT p_program, p_leg, s.chain_id, p_tx_hash, p_raw, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
   UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
   UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'PROCESSING';
   PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of this executor is taken by another leg: nothing is sent, and this leg is prepared again', p_executor_nonce);
 END $$;
 
 -- Watcher -------------------------------------------------------------------------------------------------------------
@@ -74,7 +81,7 @@ BEGIN
   PERFORM core.require_machine('watcher');
   RETURN QUERY SELECT w.* FROM core.safe_transactions t
   JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
-  CROSS JOIN LATERAL core.leg_work(t, false) w WHERE t.state IN ('SUBMITTED', 'MINED') ORDER BY t.safe_id, t.nonce;
+  CROSS JOIN LATERAL core.leg_work(t, false) w WHERE t.state IN ('SIGNED', 'SUBMITTED', 'MINED') ORDER BY t.safe_id, t.nonce;
 END $$;
 
 CREATE FUNCTION api.watcher_safes(p_chain bigint) RETURNS TABLE (program_id uuid, safe_id uuid, address bytea, asset_ids uuid[], tokens bytea[])
@@ -109,6 +116,40 @@ BEGIN
   IF FOUND THEN
     PERFORM core.audit(p_program, 'leg.mined', p_leg, json_build_object('block', p_block, 'block_hash', encode(p_block_hash, 'hex')));
   END IF;
+END $$;
+
+-- Somebody else's transaction executed this very leg. It is followed from here on like our own: lines are paid by its logs.
+-- Also before the batch is handed over, and while it is frozen: it has happened.
+CREATE FUNCTION api.record_executed_by(p_program uuid, p_leg uuid, p_tx_hash bytea, p_block bigint, p_block_hash bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+BEGIN
+  PERFORM core.require_machine('watcher');
+  IF (length(p_tx_hash) = 32 AND length(p_block_hash) = 32 AND p_block >= 0) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An execution is recorded with its transaction and block hashes of 32 bytes and its block';
+  END IF;
+  PERFORM FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
+  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state IN ('SIGNED', 'SUBMITTED', 'MINED') IS NOT TRUE OR leg.ethereum_tx_hash = p_tx_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for a transaction of somebody else';
+  END IF;
+  -- The reading of the nonce is the watcher's own, but it is another statement: one lie alone moves nothing.
+  IF NOT EXISTS (SELECT FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id AND s.observed_nonce > leg.nonce) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s is not used as far as the watcher has read this Safe: read the Safe first', leg.nonce);
+  END IF;
+  INSERT INTO core.foreign_executions (program_id, safe_transaction_id, ethereum_tx_hash) VALUES (p_program, p_leg, p_tx_hash) ON CONFLICT DO NOTHING;
+  IF leg.state = 'SIGNED' THEN
+    UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
+    UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'QUEUED';
+    UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'PROCESSING';
+  ELSIF leg.state = 'MINED' THEN
+    UPDATE core.safe_transactions SET state = 'SUBMITTED', block_number = NULL, block_hash = NULL WHERE program_id = p_program AND id = p_leg;
+  END IF;
+  UPDATE core.safe_transactions SET state = 'MINED', ethereum_tx_hash = p_tx_hash, block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg;
+  PERFORM core.audit(p_program, 'leg.executed_by_other', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'block', p_block,
+    'own_tx', encode(leg.ethereum_tx_hash, 'hex')));
 END $$;
 
 -- A reorganisation took the block away before it was deep enough: the same transaction is tracked again.
@@ -209,6 +250,8 @@ BEGIN
   IF open = 0 THEN
     UPDATE core.batches SET state = CASE WHEN failed = 0 THEN 'EXECUTED' WHEN settled = 0 THEN 'FAILED' ELSE 'PARTIALLY_EXECUTED' END
     WHERE program_id = p_program AND id = p_batch AND state = 'EXECUTING';
-    PERFORM core.audit(p_program, 'batch.ended', p_batch, json_build_object('settled', settled, 'failed', failed));
+    IF FOUND THEN
+      PERFORM core.audit(p_program, 'batch.ended', p_batch, json_build_object('settled', settled, 'failed', failed));
+    END IF;
   END IF;
 END $$;

@@ -7,7 +7,7 @@ BEGIN
   -- Per program: every staff table is behind the same rule.
   FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
-    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports'] LOOP
+    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
     IF table_name NOT IN ('signatures', 'submissions') THEN
@@ -52,7 +52,7 @@ GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlemen
 GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(), api.seal_audit() TO countersign_worker;
 GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, jsonb),
-  api.record_mined(uuid, uuid, bigint, bytea), api.record_unmined(uuid, uuid),
+  api.record_mined(uuid, uuid, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
 

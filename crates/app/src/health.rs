@@ -6,6 +6,7 @@ use serde_json::Value;
 use store::{Heartbeat, SafeRow};
 
 use crate::view::{check, count, time};
+use crate::worker::Unread;
 use crate::{AppError, Session};
 
 /// A job that said nothing for this long is in question.
@@ -64,6 +65,11 @@ fn chain(beats: &[Heartbeat], now: DateTime<Utc>, safes: &[SafeRow]) -> contract
     let Some(beat) = alive(beats, now, "watch") else {
         return check(Level::Unknown, "Chain", "not read");
     };
+    // A chain or Safe that cannot be read is said before a block number that looks well.
+    let unread = beat.detail.get("unread").and_then(|u| serde_json::from_value::<Vec<Unread>>(u.clone()).ok());
+    if let Some(first) = unread.unwrap_or_default().first() {
+        return check(Level::Check, "Chain", first.reason.clone());
+    }
     let number = |name| beat.detail.get(name).and_then(Value::as_u64);
     let (Some(id), Some(block)) = (number("chain_id"), number("block")) else {
         return check(Level::Check, "Chain", "an endpoint does not answer");

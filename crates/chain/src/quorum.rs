@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 
 use crate::abi::ISafe;
 use crate::error::ChainError;
-use crate::rpc::{BlockRef, Rpc};
+use crate::rpc::{Balances, BlockRef, Rpc};
 use crate::track::Receipt;
 
 /// Chains where one endpoint is enough and software keys may complete a threshold: the local chain and
@@ -55,22 +55,28 @@ impl Quorum {
     /// The endpoints that must agree before a line is paid, un-paid or freed: all that are configured, on at
     /// least two hosts unless the chain is a test chain.
     pub fn for_finality(&self) -> Result<Finality<'_>, ChainError> {
-        // Two addresses of one host are one opinion.
-        let hosts: BTreeSet<&str> = self.endpoints().map(Rpc::host).collect();
+        // Two addresses or ports of one host are one opinion.
+        let hosts: BTreeSet<&str> = self.endpoints().map(|rpc| without_port(rpc.host())).collect();
         if hosts.len() < 2 && !is_test_chain(self.chain_id) {
             return Err(ChainError::TooFewEndpoints { chain_id: self.chain_id, configured: hosts.len() });
         }
-        Ok(Finality { endpoints: self.endpoints().collect() })
+        Ok(Finality { chain_id: self.chain_id, endpoints: self.endpoints().collect() })
     }
 }
 
 /// Endpoints that must all agree. A depth of 1 is a block that has just been mined.
 #[derive(Debug)]
 pub struct Finality<'a> {
+    chain_id: u64,
     endpoints: Vec<&'a Rpc>,
 }
 
 impl Finality<'_> {
+    /// The chain.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
     /// The newest block that is `depth` deep on every endpoint and the same on all; `None` when the chain is
     /// younger, or when the endpoints are on different branches there (they will settle on one).
     pub async fn final_block(&self, depth: u64) -> Result<Option<BlockRef>, ChainError> {
@@ -110,19 +116,62 @@ impl Finality<'_> {
 
     /// The Safe's nonce in the final block: every nonce below it has been consumed for good.
     pub async fn final_safe_nonce(&self, safe: Address, depth: u64) -> Result<Option<U256>, ChainError> {
-        let Some(block) = self.final_block(depth).await? else {
-            return Ok(None);
-        };
+        match self.final_block(depth).await? {
+            Some(block) => self.safe_nonce_at(safe, block).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The Safe's nonce in one block, the same on every endpoint.
+    pub async fn safe_nonce_at(&self, safe: Address, block: BlockRef) -> Result<U256, ChainError> {
         let at = BlockId::from(block.hash);
         let nonces = try_join_all(self.endpoints.iter().map(|rpc| rpc.call(safe, &ISafe::nonceCall {}, at))).await?;
-        match agreed(&nonces) {
-            Some(nonce) => Ok(Some(*nonce)),
-            None => {
-                let other = self.endpoints.iter().zip(&nonces).find(|(_, nonce)| Some(*nonce) != nonces.first());
-                let rpc = other.map_or(self.endpoints[0], |(rpc, _)| *rpc);
-                Err(self.disagreement(rpc, &format!("the nonce of Safe {safe} in block {}", block.number)))
-            }
+        self.unanimous(nonces, || format!("the nonce of Safe {safe} in block {}", block.number))
+    }
+
+    /// An account's native coin in one block, in wei, the same on every endpoint.
+    pub async fn balance_at(&self, account: Address, block: BlockRef) -> Result<U256, ChainError> {
+        let at = BlockId::from(block.hash);
+        let held = try_join_all(self.endpoints.iter().map(|rpc| rpc.balance(account, at))).await?;
+        self.unanimous(held, || format!("the balance of {account} in block {}", block.number))
+    }
+
+    /// An account's holding of a token in one block, in base units, the same on every endpoint.
+    pub async fn token_balance_at(
+        &self,
+        token: Address,
+        account: Address,
+        block: BlockRef,
+    ) -> Result<U256, ChainError> {
+        let at = BlockId::from(block.hash);
+        let held = try_join_all(self.endpoints.iter().map(|rpc| rpc.token_balance(token, account, at))).await?;
+        self.unanimous(held, || format!("the balance of {account} in token {token} in block {}", block.number))
+    }
+
+    /// An account's native coin and tokens in one block, the same on every endpoint: one round trip to each.
+    pub async fn balances_at(
+        &self,
+        account: Address,
+        tokens: &[Address],
+        block: BlockRef,
+    ) -> Result<Balances, ChainError> {
+        let at = BlockId::from(block.hash);
+        let held = try_join_all(self.endpoints.iter().map(|rpc| rpc.balances(account, tokens, at))).await?;
+        self.unanimous(held, || format!("the balances of {account} in block {}", block.number))
+    }
+
+    /// The block of this height and hash as every endpoint has it; `None` while one has another there, or none.
+    pub async fn canonical_block(&self, number: u64, hash: B256) -> Result<Option<BlockRef>, ChainError> {
+        let blocks = try_join_all(self.endpoints.iter().map(|rpc| rpc.block_at(number))).await?;
+        Ok(agreed(&blocks).copied().flatten().filter(|block| block.hash == hash))
+    }
+
+    /// The one value that every endpoint gave, or which two contradict each other.
+    fn unanimous<T: PartialEq>(&self, values: Vec<T>, what: impl Fn() -> String) -> Result<T, ChainError> {
+        if let Some((rpc, _)) = self.endpoints.iter().zip(&values).find(|(_, value)| Some(*value) != values.first()) {
+            return Err(self.disagreement(rpc, &what()));
         }
+        values.into_iter().next().ok_or(ChainError::NoEndpoint(self.chain_id))
     }
 
     fn disagreement(&self, rpc: &Rpc, what: &str) -> ChainError {
@@ -137,8 +186,35 @@ async fn is_deep(rpc: &Rpc, receipt: &Receipt, depth: u64) -> Result<bool, Chain
     Ok(head >= needed && rpc.is_canonical(receipt.block_number, receipt.block_hash).await?)
 }
 
+/// A host's name: whoever runs it runs all of its ports.
+fn without_port(host: &str) -> &str {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    // An IPv6 address stands in brackets, so that its own colons are not taken for a port's.
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if is_port(port) { name } else { host });
+    name.trim_end_matches('.')
+}
+
 /// The one value that all have.
 fn agreed<T: PartialEq>(values: &[T]) -> Option<&T> {
     let first = values.first()?;
     values.iter().all(|value| value == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_one_host_are_one_host() {
+        for (host, name) in [
+            ("node.example:8545", "node.example"),
+            ("node.example.:443", "node.example"),
+            ("node.example", "node.example"),
+            ("127.0.0.1:8546", "127.0.0.1"),
+            ("[::1]:8545", "[::1]"),
+            ("[fe80::12]", "[fe80::12]"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
 }

@@ -262,6 +262,30 @@ impl Rpc {
         Ok(found)
     }
 
+    /// Where the Safe executed this one of its transactions, newest blocks first, from `newest` back to the first block
+    /// that is older than `since_secs` (seconds since 1970). One endpoint's word: confirm the receipt before it counts.
+    pub async fn find_executed(
+        &self,
+        safe: Address,
+        safe_tx_hash: B256,
+        since_secs: u64,
+        newest: u64,
+    ) -> Result<Option<ExecutedSafeTx>, ChainError> {
+        let mut to = newest;
+        loop {
+            let from = to.saturating_sub(BLOCKS_PER_PAGE - 1);
+            let found = self.executed_safe_txs(safe, from, to).await?;
+            if let Some(executed) = found.into_iter().rev().find(|e| e.safe_tx_hash == safe_tx_hash) {
+                return Ok(Some(executed));
+            }
+            let first = self.block_at(from).await?;
+            if from == 0 || first.is_none_or(|block| block.timestamp_secs < since_secs) {
+                return Ok(None);
+            }
+            to = from - 1;
+        }
+    }
+
     /// The payments inside an executed transaction, decoded from its input: native ones leave no log.
     ///
     /// `None` when the transaction is unknown, calls something else than this Safe's `execTransaction`, or

@@ -69,11 +69,12 @@ impl Db {
         Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&self.pool).await?)
     }
 
-    /// Heartbeats, newest first.
+    /// Heartbeats of the last minute, newest first: what an older one says need not hold any more.
     pub async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
         Ok(sqlx::query_as!(
             Heartbeat,
-            r#"SELECT job, worker, at, detail AS "detail!: Value" FROM core.heartbeats ORDER BY at DESC"#
+            r#"SELECT job, worker, at, detail AS "detail!: Value" FROM core.heartbeats
+               WHERE at > clock_timestamp() - interval '1 minute' ORDER BY at DESC"#
         )
         .fetch_all(&self.pool)
         .await?)

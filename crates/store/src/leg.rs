@@ -134,6 +134,10 @@ pub struct LegWork {
     pub lines: Vec<WorkLine>,
     /// Signatures (executor only).
     pub signatures: Vec<StoredSignature>,
+    /// The most gas that one transaction may use on this chain.
+    pub gas_max: u64,
+    /// When its first signature was stored: nothing executed it before.
+    pub first_signed_at: Option<DateTime<Utc>>,
 }
 
 /// One line's evidence to record.
@@ -171,6 +175,8 @@ struct WorkRow {
     block_hash: Option<Vec<u8>>,
     lines: serde_json::Value,
     signatures: Option<serde_json::Value>,
+    gas_max: i64,
+    first_signed_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<WorkRow> for LegWork {
@@ -220,6 +226,8 @@ impl TryFrom<WorkRow> for LegWork {
                 .map(|s| serde_json::from_value(s).map_err(json_error("signatures")))
                 .transpose()?
                 .unwrap_or_default(),
+            gas_max: column!("chains", "gas_max", id).number(r.gas_max)?,
+            first_signed_at: r.first_signed_at,
         })
     }
 }
@@ -322,7 +330,7 @@ impl Db {
             r#"SELECT api.sign_leg($1, $2, $3, $4, $5, $6) AS "n!""#,
             program.as_uuid(),
             batch.as_uuid(),
-            i32::try_from(leg).unwrap_or(i32::MAX),
+            i32::try_from(leg).map_err(|_| StoreError::Settings(format!("A batch has no leg {leg}")))?,
             safe_tx_hash.as_slice(),
             key_kind,
             signature.as_slice()
@@ -332,30 +340,30 @@ impl Db {
         column!("signatures", "count", batch).number(signed.into())
     }
 
-    /// Executor: what is to be sent, or sent again, in nonce order.
+    /// Executor: what is to be sent again, in the order of the executor's nonces, then what is to be sent, in the Safe's.
     pub async fn executor_work(&self, chain_id: u64) -> Result<Vec<LegWork>, StoreError> {
         let rows = sqlx::query_as!(
             WorkRow,
             r#"SELECT program_id AS "program_id!", leg_id AS "leg_id!", batch_id AS "batch_id!", leg_index AS "leg_index!", state AS "state!", chain_id AS "chain_id!",
                  confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
                  to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
-                 lines AS "lines!", signatures FROM api.executor_work($1)"#,
-            i64::try_from(chain_id).unwrap_or(i64::MAX)
+                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at FROM api.executor_work($1)"#,
+            column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(LegWork::try_from).collect()
     }
 
-    /// Watcher: what is on its way.
+    /// Watcher: what is on its way, and what is signed, for others may send that.
     pub async fn watcher_work(&self, chain_id: u64) -> Result<Vec<LegWork>, StoreError> {
         let rows = sqlx::query_as!(
             WorkRow,
             r#"SELECT program_id AS "program_id!", leg_id AS "leg_id!", batch_id AS "batch_id!", leg_index AS "leg_index!", state AS "state!", chain_id AS "chain_id!",
                  confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
                  to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
-                 lines AS "lines!", signatures FROM api.watcher_work($1)"#,
-            i64::try_from(chain_id).unwrap_or(i64::MAX)
+                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at FROM api.watcher_work($1)"#,
+            column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
         .await?;
@@ -363,6 +371,9 @@ impl Db {
     }
 
     /// Executor: recorded before the bytes are sent. Whoever records a leg first is the one who sends it.
+    ///
+    /// # Errors
+    /// A conflict when the leg is not waiting or another leg has this nonce of the executor; nothing is to be sent then.
     pub async fn record_submission(
         &self,
         leg: &LegWork,
@@ -378,7 +389,7 @@ impl Db {
             tx_hash.as_slice(),
             raw,
             executor.as_slice(),
-            i64::try_from(executor_nonce).unwrap_or(i64::MAX)
+            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
         )
         .execute(&self.pool)
         .await?;
@@ -391,8 +402,26 @@ impl Db {
             "SELECT api.record_mined($1, $2, $3, $4)",
             leg.program.as_uuid(),
             leg.id.as_uuid(),
-            i64::try_from(block_number).unwrap_or(i64::MAX),
+            column!("safe_transactions", "block_number", leg.id).bigint(block_number)?,
             block_hash.as_slice()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Watcher: somebody else's transaction executed this very leg, and is followed from here on.
+    ///
+    /// # Errors
+    /// A conflict while the Safe was last observed at a nonce that is not past the leg's.
+    pub async fn record_executed_by(&self, leg: &LegWork, tx_hash: B256, block: (u64, B256)) -> Result<(), StoreError> {
+        sqlx::query!(
+            "SELECT api.record_executed_by($1, $2, $3, $4, $5)",
+            leg.program.as_uuid(),
+            leg.id.as_uuid(),
+            tx_hash.as_slice(),
+            column!("safe_transactions", "block_number", leg.id).bigint(block.0)?,
+            block.1.as_slice()
         )
         .execute(&self.pool)
         .await?;
@@ -420,7 +449,7 @@ impl Db {
             "SELECT api.record_confirmed($1, $2, $3, $4, $5, $6)",
             leg.program.as_uuid(),
             leg.id.as_uuid(),
-            i64::try_from(block.0).unwrap_or(i64::MAX),
+            column!("safe_transactions", "block_number", leg.id).bigint(block.0)?,
             block.1.as_slice(),
             block_time,
             evidence
@@ -436,7 +465,7 @@ impl Db {
             "SELECT api.record_failed($1, $2, $3, $4, $5)",
             leg.program.as_uuid(),
             leg.id.as_uuid(),
-            i64::try_from(block.0).unwrap_or(i64::MAX),
+            column!("safe_transactions", "block_number", leg.id).bigint(block.0)?,
             block.1.as_slice(),
             reason
         )

@@ -45,6 +45,11 @@ impl Column<'_> {
         text.parse().map_err(|_| self.bad(text))
     }
 
+    /// A count on its way into a bigint; one that does not fit is never made smaller.
+    pub fn bigint(&self, value: u64) -> Result<i64, StoreError> {
+        i64::try_from(value).map_err(|_| self.bad(value))
+    }
+
     pub fn number<T: TryFrom<i64>>(&self, value: i64) -> Result<T, StoreError> {
         T::try_from(value).map_err(|_| self.bad(value))
     }

@@ -157,7 +157,7 @@ impl Db {
         let rows = sqlx::query!(
             r#"SELECT program_id AS "program_id!", safe_id AS "safe_id!", address AS "address!", asset_ids AS "asset_ids!", tokens AS "tokens!"
                FROM api.watcher_safes($1)"#,
-            i64::try_from(chain_id).unwrap_or(i64::MAX)
+            column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
         .await?;
@@ -197,8 +197,8 @@ impl Db {
             "SELECT api.observe_safe($1, $2, $3, $4, $5)",
             safe.program.as_uuid(),
             safe.id.as_uuid(),
-            i64::try_from(nonce).unwrap_or(i64::MAX),
-            i64::try_from(block).unwrap_or(i64::MAX),
+            column!("safes", "observed_nonce", safe.id).bigint(nonce)?,
+            column!("safes", "observed_block", safe.id).bigint(block)?,
             serde_json::Value::Array(balances)
         )
         .execute(&self.pool)

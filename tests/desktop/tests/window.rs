@@ -3,6 +3,7 @@
 mod journal;
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -43,6 +44,8 @@ async fn an_unreachable_database_is_one_clear_sentence() -> Result<()> {
     let text = "database_url = \"postgres://127.0.0.1:1/nowhere\"\n\n[[profiles]]\nid = \"ines\"\nperson = \"Ines Moreau\"\n\
                 login = \"ines\"\nduty = \"Processor\"\ndemo_password = \"made up\"\n";
     std::fs::write(&settings, text)?;
+    // The window refuses settings that other users can read.
+    std::fs::set_permissions(&settings, std::fs::Permissions::from_mode(0o600))?;
     let window = Window::open(&settings, &pictures()).await?;
     window.read("nowhere on 127.0.0.1").await?;
     window.click("//button[contains(., 'Ines Moreau')]").await?;

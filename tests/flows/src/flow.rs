@@ -167,7 +167,10 @@ impl House {
         let work = executor.executor_work(CHAIN).await.expect("work");
         let leg = work.into_iter().find(|leg| leg.batch_id == batch).expect("a signed leg");
         let hash = B256::from(digest(&format!("tx {batch}")));
-        executor.record_submission(&leg, hash, &[1], Address::repeat_byte(9), 0).await.expect("a submission");
+        // An executor uses each of its nonces once.
+        let [a, b, c, d, ..] = digest(&batch.to_string());
+        let nonce = u64::from(u32::from_be_bytes([a, b, c, d]));
+        executor.record_submission(&leg, hash, &[1], Address::repeat_byte(9), nonce).await.expect("a submission");
         let watcher = self.db("watcher").await;
         watcher.record_mined(&leg, 11, block_hash()).await.expect("a block");
         let seen = watcher.watcher_work(CHAIN).await.expect("work");

@@ -159,16 +159,20 @@ fn balance_checks(loaded: &Loaded, balances: &[store::BalanceRow]) -> Result<Vec
         .collect()
 }
 
-/// What executors and watchers say of a batch that is on its way.
+/// What executors and watchers say of a batch that is signed or on its way.
 fn problem_checks(loaded: &Loaded, beats: &[store::Heartbeat]) -> Vec<contract::Check> {
-    if loaded.row.state != BatchState::Executing {
+    if !matches!(loaded.row.state, BatchState::Approved | BatchState::Executing) {
         return Vec::new();
     }
     let id = loaded.row.id.to_string();
     let problems =
         beats.iter().filter_map(|b| serde_json::from_value::<Vec<Problem>>(b.detail.get("problems")?.clone()).ok());
     let own = problems.flatten().filter(|p| p.batch_id == id);
-    own.map(|p| check(Level::Check, &format!("Leg {}", p.leg), format!("{}; it is tried again", p.reason))).collect()
+    own.map(|p| {
+        let (level, after) = if p.again { (Level::Check, "; it is tried again") } else { (Level::Block, "") };
+        check(level, &format!("Leg {}", p.leg), format!("{}{after}", p.reason))
+    })
+    .collect()
 }
 
 pub(crate) fn line_views(loaded: &Loaded, evidence: &[EvidenceRow]) -> Result<Vec<PayoutLine>, AppError> {

@@ -1,21 +1,21 @@
 //! Sends signed legs, each at most once: the bytes are stored before they are sent, and a resend is the same bytes.
 
-use alloy_primitives::{B256, U256};
-use chain::Rpc;
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution};
+use chain::{ChainError, Rpc};
 use domain::states::SafeTransactionState;
 use safe::execution::exec_transaction;
-use safe::signature::{check, encode_sorted};
+use safe::signature::{SignatureKind, check, encode_sorted};
 use safe::{OwnerSignature, SafeDomain, hashes, leg_transaction};
 use signing::LocalSigner;
-use store::{Db, LegWork};
+use store::{Db, LegWork, StoredSignature};
 
 use crate::worker::Problem;
 use crate::worker::watch::calls;
 use crate::{AppError, Chains};
 
-/// The most that one leg may cost in fees: 0.5 of the native coin.
-const FEE_CAP_WEI: u128 = 500_000_000_000_000_000;
+/// The most that one leg may cost in fees, unless the operator says otherwise: 0.5 of the native coin.
+pub const FEE_CAP_WEI: u128 = 500_000_000_000_000_000;
 
 /// What became of one leg.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -35,59 +35,140 @@ pub struct Sent {
 pub struct Round {
     /// Legs that were sent.
     pub sent: Vec<Sent>,
-    /// Legs that could not be sent; they are tried again.
+    /// Legs that could not be sent.
     pub problems: Vec<Problem>,
 }
 
-/// Sends whatever is due on a chain. One leg that cannot be sent does not stop the others.
-pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64, executor: &LocalSigner) -> Result<Round, AppError> {
+/// Why one leg was not sent.
+struct Stopped {
+    error: AppError,
+    /// A nonce of the executor is recorded and its transaction is not on its way: the next one would take the same nonce.
+    holds_nonce: bool,
+}
+
+impl<E: Into<AppError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), holds_nonce: false }
+    }
+}
+
+impl Stopped {
+    fn in_broadcast(error: ChainError) -> Self {
+        // A nonce that another transaction used holds nothing back any more.
+        let holds_nonce = !matches!(error, ChainError::NonceTaken { .. });
+        Self { error: error.into(), holds_nonce }
+    }
+}
+
+struct Sender<'a> {
+    db: &'a Db,
+    rpc: &'a Rpc,
+    executor: &'a LocalSigner,
+    fee_cap_wei: U256,
+}
+
+/// Sends whatever is due on a chain, resends first. One leg that cannot be sent does not stop the others, except that
+/// nothing new is prepared behind a transaction of this executor that the chain has not taken.
+///
+/// `fee_cap_wei` is the most that one leg may cost in fees, in wei.
+pub async fn run_once(
+    db: &Db,
+    chains: &Chains,
+    chain_id: u64,
+    executor: &LocalSigner,
+    fee_cap_wei: u128,
+) -> Result<Round, AppError> {
     let work = db.executor_work(chain_id).await?;
     let mut round = Round::default();
     if work.is_empty() {
         return Ok(round);
     }
     let rpc = chains.rpc(chain_id).await?;
+    let sender = Sender { db, rpc: &rpc, executor, fee_cap_wei: U256::from(fee_cap_wei) };
+    let mut may_prepare = true;
     for leg in &work {
-        match send(db, &rpc, executor, leg).await {
+        let done = match &leg.raw_transaction {
+            Some(raw) => sender.resend(leg, raw).await,
+            None if may_prepare => sender.send(leg).await,
+            None => Err(AppError::Conflict(
+                "it waits behind an earlier transaction of this executor that the chain has not taken".to_owned(),
+            )
+            .into()),
+        };
+        match done {
             Ok(done) => round.sent.extend(done),
-            Err(error) => round.problems.push(Problem::of(leg, error)),
+            Err(Stopped { error, holds_nonce }) => {
+                may_prepare &= !holds_nonce;
+                round.problems.push(Problem::of(leg, &error));
+            }
         }
     }
     Ok(round)
 }
 
-async fn send(db: &Db, rpc: &Rpc, executor: &LocalSigner, leg: &LegWork) -> Result<Option<Sent>, AppError> {
-    if leg.state == SafeTransactionState::Submitted {
-        let (Some(raw), Some(tx_hash)) = (&leg.raw_transaction, leg.ethereum_tx_hash) else {
-            return Err(AppError::Internal(format!("leg {} is SUBMITTED without its bytes", leg.id)));
-        };
-        if rpc.receipt(tx_hash).await?.is_some() {
+impl Sender<'_> {
+    /// The same bytes again, until the chain has them. Also for a leg that somebody else's transaction executed: the
+    /// executor's nonce has to be used before its later ones count.
+    async fn resend(&self, leg: &LegWork, raw: &Bytes) -> Result<Option<Sent>, Stopped> {
+        let tx_hash = keccak256(raw);
+        if self.rpc.receipt(tx_hash).await?.is_some() {
             return Ok(None);
         }
-        broadcast(rpc, raw).await?;
-        return Ok(Some(answer(leg, tx_hash, true)));
+        match broadcast(self.rpc, raw).await {
+            Ok(_) => Ok(Some(answer(leg, tx_hash, true))),
+            Err(ChainError::NonceTaken { .. }) if leg.state != SafeTransactionState::Submitted => Ok(None),
+            Err(error) => Err(Stopped::in_broadcast(error)),
+        }
     }
-    // A leg waits until every nonce before it is used: execTransaction takes the Safe's next nonce only.
-    let observed = rpc.observe_safe(leg.safe).await?;
-    if observed.safe.nonce != U256::from(leg.nonce) {
-        return Ok(None);
+
+    async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
+        if leg.state != SafeTransactionState::Signed {
+            let tx = leg.ethereum_tx_hash.unwrap_or_default();
+            return Err(AppError::Incident(format!(
+                "transaction {tx} of somebody else executed it and left the chain again: it is followed and not sent"
+            ))
+            .into());
+        }
+        let observed = self.rpc.observe_safe(leg.safe).await?;
+        let nonce = U256::from(leg.nonce);
+        if observed.safe.nonce > nonce {
+            return Err(AppError::Conflict(format!(
+                "nonce {nonce} of the Safe is used already: somebody else sent this leg or another transaction, and the watcher finds out which"
+            ))
+            .into());
+        }
+        // A leg waits until every nonce before it is used: execTransaction takes the Safe's next nonce only.
+        if observed.safe.nonce < nonce {
+            return Ok(None);
+        }
+        let executor = self.executor.address();
+        if observed.safe.owners.contains(&executor) {
+            return Err(AppError::Conflict(format!(
+                "the gas key {executor} is an owner of this Safe: run the executor with a key that owns no Safe"
+            ))
+            .into());
+        }
+        let threshold = observed.safe.threshold.max(leg.threshold);
+        let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
+        let key = self.executor.to_alloy();
+        let gas_cap = TX_GAS_CAP.min(leg.gas_max);
+        let prepared = prepare_execution(self.rpc, &key, leg.safe, calldata, gas_cap, self.fee_cap_wei).await?;
+        // Stored first. If this refuses, another executor has the leg or the nonce, and nothing was sent.
+        self.db
+            .record_submission(leg, prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce)
+            .await?;
+        broadcast(self.rpc, &prepared.raw).await.map_err(Stopped::in_broadcast)?;
+        Ok(Some(answer(leg, prepared.tx_hash, false)))
     }
-    let calldata = verified_calldata(leg, &observed.safe.owners)?;
-    let prepared =
-        prepare_execution(rpc, &executor.to_alloy(), leg.safe, calldata, TX_GAS_CAP, U256::from(FEE_CAP_WEI)).await?;
-    // Stored first. If this refuses, another executor has the leg, and nothing was sent.
-    db.record_submission(leg, prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce).await?;
-    broadcast(rpc, &prepared.raw).await?;
-    Ok(Some(answer(leg, prepared.tx_hash, false)))
 }
 
 fn answer(leg: &LegWork, tx_hash: B256, again: bool) -> Sent {
     Sent { batch_id: leg.batch_id.to_string(), leg: leg.index, tx_hash: tx_hash.to_string(), again }
 }
 
-/// Rebuilds the Safe transaction from the lines, requires the hash that was signed, and checks the signatures against the
-/// Safe's owners before they are used.
-fn verified_calldata(leg: &LegWork, owners: &[alloy_primitives::Address]) -> Result<alloy_primitives::Bytes, AppError> {
+/// Rebuilds the Safe transaction from the lines, requires the hash that was signed, and uses only signatures that prove
+/// themselves to be owners' over it.
+fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Result<Bytes, AppError> {
     let version = leg
         .safe_version
         .parse()
@@ -102,18 +183,89 @@ fn verified_calldata(leg: &LegWork, owners: &[alloy_primitives::Address]) -> Res
             leg.index, leg.safe_tx_hash
         )));
     }
-    let signatures: Vec<OwnerSignature> = leg
-        .signatures
-        .iter()
-        .map(|s| {
-            let bytes = <[u8; 65]>::try_from(s.signature.as_ref())
-                .map_err(|_| AppError::Incident(format!("A stored signature of leg {} has not 65 bytes", leg.index)))?;
-            OwnerSignature::from_bytes(hash, bytes).map_err(|e| AppError::Incident(e.to_string()))
-        })
-        .collect::<Result<_, _>>()?;
-    let blob = encode_sorted(&signatures).map_err(|e| AppError::Incident(e.to_string()))?;
-    let threshold = usize::try_from(leg.threshold).unwrap_or(usize::MAX);
-    check(version, hash, &blob, owners, threshold)
-        .map_err(|e| AppError::Incident(format!("Leg {} is not sent: {e}", leg.index)))?;
+    let stays = |why: String| AppError::Incident(format!("Leg {} is not sent: {why}", leg.index));
+    let blob = encode_sorted(&usable(leg, hash, owners)).map_err(|e| stays(e.to_string()))?;
+    let threshold = usize::try_from(threshold).map_err(|e| stays(e.to_string()))?;
+    let checked = check(version, hash, &blob, owners, threshold).map_err(|e| stays(e.to_string()))?;
+    if !checked.is_proven() {
+        return Err(stays("a signature needs the chain to prove it".to_owned()));
+    }
     Ok(exec_transaction(&tx, &blob))
+}
+
+/// The stored signatures that hold; one that does not is logged and left out, for it must not keep the others back.
+fn usable(leg: &LegWork, hash: B256, owners: &[Address]) -> Vec<OwnerSignature> {
+    let mut good = Vec::with_capacity(leg.signatures.len());
+    for stored in &leg.signatures {
+        match own_signature(stored, hash, owners) {
+            Ok(signature) => good.push(signature),
+            Err(reason) => {
+                tracing::error!(batch = %leg.batch_id, leg = leg.index, owner = %stored.owner, reason, "a stored signature is left out");
+            }
+        }
+    }
+    good
+}
+
+/// ECDSA over our hash by exactly the owner it is stored for. Contract and pre-validated signatures prove nothing by
+/// themselves, and `eth_sign` is what devices are asked for nowhere here.
+fn own_signature(stored: &StoredSignature, hash: B256, owners: &[Address]) -> Result<OwnerSignature, String> {
+    let bytes = <[u8; 65]>::try_from(stored.signature.as_ref())
+        .map_err(|_| format!("it has {} bytes, not 65", stored.signature.len()))?;
+    let signature = OwnerSignature { owner: stored.owner, bytes };
+    if signature.kind().map_err(|e| e.to_string())? != SignatureKind::Ecdsa {
+        return Err("it is not an ECDSA signature over the hash".to_owned());
+    }
+    signature.verify(hash).map_err(|e| e.to_string())?;
+    if !owners.contains(&stored.owner) {
+        return Err(format!("{} is no owner of the Safe now", stored.owner));
+    }
+    Ok(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signing::Signer as _;
+
+    /// A signature over some Safe transaction, with its hash.
+    fn signed(key: &LocalSigner) -> (B256, StoredSignature) {
+        let domain =
+            SafeDomain { version: "1.4.1".parse().expect("a version"), chain_id: 31337, safe: Address::repeat_byte(5) };
+        let call = safe::PayoutCall::Native { recipient: Address::repeat_byte(6), amount: U256::from(7) };
+        let to = safe::deployments::multi_send_call_only(domain.version).address;
+        let tx = leg_transaction(&[call, call], to, U256::from(3)).expect("a leg");
+        let signature = key.sign_safe_tx(&domain, &tx).expect("signed");
+        let stored = StoredSignature { owner: key.address(), signature: signature.bytes.to_vec().into() };
+        (hashes(&domain, &tx).safe_tx_hash, stored)
+    }
+
+    #[test]
+    fn only_what_proves_itself_to_be_an_owners_is_sent() {
+        let (key, other) = (LocalSigner::generate().expect("a key"), LocalSigner::generate().expect("a key"));
+        let (hash, good) = signed(&key);
+        let owners = [key.address(), other.address()];
+        let used = own_signature(&good, hash, &owners).expect("an owner's");
+        assert_eq!((used.owner, used.bytes.as_slice()), (key.address(), good.signature.as_ref()));
+
+        let refused = |stored: &StoredSignature, hash, owners: &[Address], says: &str| {
+            let reason = own_signature(stored, hash, owners).expect_err(says);
+            assert!(reason.contains(says), "{says}: {reason}");
+        };
+        let approved = OwnerSignature::prevalidated(key.address());
+        let with = |bytes: Vec<u8>| StoredSignature { owner: key.address(), signature: bytes.into() };
+        let of_kind = |v| {
+            let mut bytes = good.signature.to_vec();
+            bytes[64] = v;
+            with(bytes)
+        };
+        refused(&with(approved.bytes.to_vec()), hash, &owners, "not an ECDSA signature");
+        refused(&of_kind(0), hash, &owners, "not an ECDSA signature");
+        refused(&of_kind(31), hash, &owners, "not an ECDSA signature");
+        refused(&of_kind(2), hash, &owners, "unknown");
+        refused(&with(vec![7; 64]), hash, &owners, "64 bytes");
+        refused(&StoredSignature { owner: other.address(), ..good.clone() }, hash, &owners, "not by");
+        refused(&good, B256::repeat_byte(1), &owners, "not by");
+        refused(&good, hash, &[other.address()], "no owner of the Safe now");
+    }
 }

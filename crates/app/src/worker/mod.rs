@@ -4,6 +4,8 @@ pub mod execute;
 pub mod intents;
 pub mod watch;
 
+use crate::AppError;
+
 /// Why a leg stands still, for the heartbeat: the console shows it beside the batch.
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Problem {
@@ -13,12 +15,41 @@ pub struct Problem {
     pub leg: u32,
     /// One sentence.
     pub reason: String,
+    /// Whether the next round tries it again; an incident waits for a person.
+    pub again: bool,
 }
 
 impl Problem {
-    pub(crate) fn of(leg: &store::LegWork, reason: impl std::fmt::Display) -> Self {
-        let reason = reason.to_string();
-        tracing::warn!(batch = %leg.batch_id, leg = leg.index, %reason, "a leg stands still");
-        Self { batch_id: leg.batch_id.to_string(), leg: leg.index, reason }
+    pub(crate) fn of(leg: &store::LegWork, error: &AppError) -> Self {
+        Self::because(leg, error.to_string(), !matches!(error, AppError::Incident(_)))
+    }
+
+    pub(crate) fn because(leg: &store::LegWork, reason: String, again: bool) -> Self {
+        tracing::warn!(batch = %leg.batch_id, leg = leg.index, %reason, again, "a leg stands still");
+        Self { batch_id: leg.batch_id.to_string(), leg: leg.index, reason, again }
+    }
+}
+
+/// A chain or a Safe that could not be read this time; the others were.
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+pub struct Unread {
+    /// The chain.
+    pub chain_id: u64,
+    /// The Safe; none when the chain itself could not be read.
+    pub safe: Option<String>,
+    /// One sentence.
+    pub reason: String,
+}
+
+impl Unread {
+    /// A chain that could not be read.
+    pub fn chain(chain_id: u64, error: &AppError) -> Self {
+        tracing::warn!(chain_id, %error, "a chain could not be read");
+        Self { chain_id, safe: None, reason: error.to_string() }
+    }
+
+    pub(crate) fn safe(chain_id: u64, safe: alloy_primitives::Address, error: &AppError) -> Self {
+        tracing::warn!(chain_id, %safe, %error, "a Safe could not be read");
+        Self { chain_id, safe: Some(safe.to_string()), reason: error.to_string() }
     }
 }

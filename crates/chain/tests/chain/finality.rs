@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use countersign_chain::{ChainError, Quorum, is_test_chain};
-use safe::PayoutCall;
+use safe::{PayoutCall, hashes};
 use serde_json::json;
 
 use crate::support::{World, anvil, tell};
@@ -48,7 +48,11 @@ async fn a_real_chain_needs_two_endpoints_that_agree() {
     let error = alone.for_finality().expect_err("the same host twice is one opinion");
     assert!(matches!(error, ChainError::TooFewEndpoints { chain_id: 1, configured: 1 }), "{error}");
 
-    let both = Quorum::connect(1, &[one.url(), two.url()]).await.expect("connect");
+    let ports = Quorum::connect(1, &[one.url(), two.url()]).await.expect("connect");
+    let error = ports.for_finality().expect_err("two ports of one host are one opinion");
+    assert!(matches!(error, ChainError::TooFewEndpoints { chain_id: 1, configured: 1 }), "{error}");
+
+    let both = Quorum::connect(1, &[one.url(), two.url().replace("127.0.0.1", "localhost")]).await.expect("connect");
     let finality = both.for_finality().expect("two hosts");
     let sender = tell(&one, "eth_accounts", json!([])).await[0].clone();
     let pay = json!([{ "from": sender, "to": Address::repeat_byte(2), "value": "0x1" }]);
@@ -62,4 +66,33 @@ async fn a_real_chain_needs_two_endpoints_that_agree() {
     assert!(matches!(error, ChainError::NoEndpoint(1)), "{error}");
     let error = Quorum::connect(31337, &[one.url()]).await.expect_err("another chain");
     assert!(matches!(error, ChainError::OtherChain { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_execution_is_found_by_its_hash_far_back_and_not_before_it_was_signed() {
+    let world = World::new().await;
+    let call = PayoutCall::Native { recipient: Address::repeat_byte(1), amount: U256::from(5) };
+    let tx = world.leg(&[call, call], 0);
+    let receipt = world.execute(&tx).await;
+    let hash = hashes(&world.domain(), &tx).safe_tx_hash;
+    tell(&world.anvil, "anvil_mine", json!(["0x1194"])).await;
+    let newest = world.rpc.latest_block().await.expect("a block");
+    assert!(newest.number > receipt.block_number + 4_000, "more than two pages of blocks");
+    let find = |hash, since| world.rpc.find_executed(world.safe, hash, since, newest.number);
+    let found = find(hash, 0).await.expect("asked").expect("found");
+    assert!(found.is_success);
+    assert_eq!((found.place.tx_hash, found.place.block_hash), (receipt.tx_hash, receipt.block_hash));
+    assert_eq!(find(B256::repeat_byte(1), 0).await.expect("asked"), None, "another hash was never executed");
+    assert_eq!(find(hash, newest.timestamp_secs).await.expect("asked"), None, "older than it can be");
+
+    let quorum = Quorum::connect(31337, &[world.anvil.url()]).await.expect("connect");
+    let finality = quorum.for_finality().expect("test chain");
+    let block = finality.final_block(1).await.expect("asked").expect("a block");
+    assert_eq!(finality.safe_nonce_at(world.safe, block).await.expect("asked"), U256::from(1));
+    let held = finality.balances_at(world.safe, &[world.usdc], block).await.expect("asked");
+    assert_eq!(held.tokens, [finality.token_balance_at(world.usdc, world.safe, block).await.expect("asked")]);
+    assert_eq!(held.native_wei, finality.balance_at(world.safe, block).await.expect("asked"));
+    let same = finality.canonical_block(receipt.block_number, receipt.block_hash).await.expect("asked");
+    assert_eq!(same.map(|block| block.hash), Some(receipt.block_hash));
+    assert_eq!(finality.canonical_block(receipt.block_number, hash).await.expect("asked"), None);
 }

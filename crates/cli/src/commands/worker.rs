@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use app::worker::execute::FEE_CAP_WEI;
+use app::worker::{Problem, Unread};
 use app::{Chains, worker};
 use clap::ValueEnum;
 use secrecy::SecretString;
@@ -12,7 +14,7 @@ use signing::{Keystore, LocalSigner};
 use store::{Db, Settings};
 
 use crate::commands::Connection;
-use crate::output::{Output, WrongUse};
+use crate::output::{FOUND, Output, WrongUse};
 
 /// What a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,7 +40,7 @@ pub struct Args {
     /// Jobs to run, separated by commas.
     #[arg(long = "run", value_enum, value_delimiter = ',', default_value = "intents,watch,execute")]
     jobs: Vec<Job>,
-    /// Work off what is due and end.
+    /// Work off what is due and end; with code 3 when a leg stands still or a Safe could not be read.
     #[arg(long)]
     once: bool,
     /// Keystore v3 file of the key that pays for gas and owns no Safe.
@@ -47,6 +49,9 @@ pub struct Args {
     /// File whose first line is the passphrase of that keystore.
     #[arg(long, value_name = "FILE", requires = "executor_keystore")]
     executor_passphrase_file: Option<PathBuf>,
+    /// The most that one leg may cost in fees, in wei of the chain's coin.
+    #[arg(long, default_value_t = FEE_CAP_WEI, value_name = "WEI")]
+    fee_cap_wei: u128,
     /// Pause between two rounds, in milliseconds.
     #[arg(long, default_value_t = 1_000, value_name = "MS")]
     pause_ms: u64,
@@ -62,48 +67,85 @@ pub struct Worker {
     pub chains: Chains,
     /// Gas key of an executor.
     pub executor: Option<LocalSigner>,
+    /// The most that one leg may cost in fees, in wei.
+    pub fee_cap_wei: u128,
+}
+
+/// What one round of a job did.
+pub struct Done {
+    /// For the log.
+    pub record: serde_json::Value,
+    /// Legs that stand still.
+    pub problems: Vec<Problem>,
+    /// Chains and Safes that could not be read.
+    pub unread: Vec<Unread>,
 }
 
 impl Worker {
-    /// One round; what it did, for the log.
-    pub async fn round(&self) -> Result<serde_json::Value> {
+    /// One round over every chain, and its sign of life with the problems of all of them. A chain that cannot be read does
+    /// not stop the others.
+    pub async fn round(&self) -> Result<Done> {
         let name = format!("{}-{}", hostname(), std::process::id());
-        let (job, done, sign) = match self.job {
+        let (job, done, mut sign) = match self.job {
             Job::Intents => {
-                let round = worker::intents::run_once(&self.db).await?;
-                ("intents", serde_json::to_value(round)?, serde_json::json!({}))
+                let record = serde_json::to_value(worker::intents::run_once(&self.db).await?)?;
+                ("intents", Done { record, problems: Vec::new(), unread: Vec::new() }, serde_json::json!({}))
             }
             Job::Watch => {
-                let mut seen = Vec::new();
-                let mut sign = serde_json::json!({});
-                for id in self.chains.ids() {
-                    let round = worker::watch::run_once(&self.db, &self.chains, id).await?;
-                    let endpoint = self.chains.rpc(id).await?.host().to_owned();
-                    sign = serde_json::json!({ "chain_id": id, "block": round.block, "endpoint": endpoint, "problems": round.problems });
-                    seen.push(round);
-                }
-                ("watch", serde_json::to_value(seen)?, sign)
+                let (done, sign) = self.watch().await?;
+                ("watch", done, sign)
             }
-            Job::Execute => {
-                let executor = self.executor.as_ref().context("executing needs --executor-keystore")?;
-                let (mut rounds, mut problems) = (Vec::new(), Vec::new());
-                for id in self.chains.ids() {
-                    let round = worker::execute::run_once(&self.db, &self.chains, id, executor).await?;
+            Job::Execute => ("execute", self.execute().await?, serde_json::json!({})),
+        };
+        if self.job != Job::Intents {
+            sign["problems"] = serde_json::to_value(&done.problems)?;
+            sign["unread"] = serde_json::to_value(&done.unread)?;
+        }
+        self.db.heartbeat(job, &name, &sign).await?;
+        Ok(done)
+    }
+
+    async fn watch(&self) -> Result<(Done, serde_json::Value)> {
+        let (mut rounds, mut problems, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sign = serde_json::json!({});
+        for id in self.chains.ids() {
+            let seen = async {
+                let seen = worker::watch::run_once(&self.db, &self.chains, id).await?;
+                Ok::<_, app::AppError>((seen, self.chains.rpc(id).await?.host().to_owned()))
+            };
+            match seen.await {
+                Ok((seen, endpoint)) => {
+                    sign = serde_json::json!({ "chain_id": id, "block": seen.block, "endpoint": endpoint });
+                    problems.extend(seen.problems.clone());
+                    unread.extend(seen.unread.clone());
+                    rounds.push(seen);
+                }
+                Err(error) => unread.push(Unread::chain(id, &error)),
+            }
+        }
+        Ok((Done { record: serde_json::to_value(rounds)?, problems, unread }, sign))
+    }
+
+    async fn execute(&self) -> Result<Done> {
+        let executor = self.executor.as_ref().context("executing needs --executor-keystore")?;
+        let (mut rounds, mut problems, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        for id in self.chains.ids() {
+            match worker::execute::run_once(&self.db, &self.chains, id, executor, self.fee_cap_wei).await {
+                Ok(round) => {
                     problems.extend(round.problems.clone());
                     rounds.push(round);
                 }
-                ("execute", serde_json::to_value(rounds)?, serde_json::json!({ "problems": problems }))
+                Err(error) => unread.push(Unread::chain(id, &error)),
             }
-        };
-        self.db.heartbeat(job, &name, &sign).await?;
-        Ok(done)
+        }
+        Ok(Done { record: serde_json::to_value(rounds)?, problems, unread })
     }
 
     /// Rounds until `stop` says so. A failed round is logged and tried again.
     pub async fn run_until(&self, mut stop: tokio::sync::watch::Receiver<bool>, pause: Duration) {
         while !*stop.borrow() {
             match self.round().await {
-                Ok(done) => tracing::debug!(job = ?self.job, %done, "round"),
+                Ok(done) => tracing::debug!(job = ?self.job, done = %done.record, "round"),
                 Err(error) => {
                     tracing::warn!(job = ?self.job, error = format!("{error:#}"), "a round failed; it is tried again")
                 }
@@ -140,15 +182,16 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
             );
         }
         let executor = if *job == Job::Execute { Some(open_executor(&args)?) } else { None };
-        workers.push(Worker { job: *job, db: Db::connect(&settings).await?, chains: chains.clone(), executor });
+        workers.push(Worker {
+            job: *job,
+            db: Db::connect(&settings).await?,
+            chains: chains.clone(),
+            executor,
+            fee_cap_wei: args.fee_cap_wei,
+        });
     }
     if args.once {
-        let mut done = serde_json::Map::new();
-        for worker in &workers {
-            done.insert(format!("{:?}", worker.job).to_lowercase(), worker.round().await?);
-        }
-        output.answer(&done, |d| serde_json::Value::from(d.clone()).to_string());
-        return Ok(ExitCode::SUCCESS);
+        return once(&workers, output).await;
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let pause = Duration::from_millis(args.pause_ms);
@@ -165,6 +208,26 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
         task.await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One round of each; something that a person has to look at shows in the exit code.
+async fn once(workers: &[Worker], output: Output) -> Result<ExitCode> {
+    let mut records = serde_json::Map::new();
+    let mut is_clear = true;
+    for worker in workers {
+        let done = worker.round().await?;
+        for problem in &done.problems {
+            eprintln!("countersign: batch {}, leg {} stands still: {}", problem.batch_id, problem.leg, problem.reason);
+        }
+        for unread in &done.unread {
+            let safe = unread.safe.as_ref().map_or_else(String::new, |safe| format!(", Safe {safe}"));
+            eprintln!("countersign: chain {}{safe} was not read: {}", unread.chain_id, unread.reason);
+        }
+        is_clear &= done.problems.is_empty() && done.unread.is_empty();
+        records.insert(format!("{:?}", worker.job).to_lowercase(), done.record);
+    }
+    output.answer(&records, |d| serde_json::Value::from(d.clone()).to_string());
+    Ok(if is_clear { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
 fn open_executor(args: &Args) -> Result<LocalSigner> {

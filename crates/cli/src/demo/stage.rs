@@ -144,7 +144,8 @@ impl Stage {
             [(Job::Intents, "demo_worker"), (Job::Watch, "demo_watcher"), (Job::Execute, "demo_executor")]
         {
             let executor = (job == Job::Execute).then(|| self.key("demo_executor")).transpose()?;
-            out.push(Worker { job, db: self.db(login).await?, chains: self.chains.clone(), executor });
+            let (db, chains) = (self.db(login).await?, self.chains.clone());
+            out.push(Worker { job, db, chains, executor, fee_cap_wei: app::worker::execute::FEE_CAP_WEI });
         }
         Ok(out)
     }

@@ -1,5 +1,7 @@
 //! Stolen machine logins: each does only its own job, and that only once and only truly.
 
+use alloy_primitives::{Address, B256, Bytes};
+use domain::states::SafeTransactionState;
 use flows::House;
 use flows::attack::all_refused;
 use flows::flow::{MULTI_SEND, USER, block_hash, block_time, evidence, sale};
@@ -7,6 +9,8 @@ use serde_json::{Value, json};
 use store::{LegWork, NewEvidence};
 
 use crate::{bytes, table};
+
+const CHAIN: u64 = 31337;
 
 #[tokio::test]
 async fn machines_read_no_table_and_do_no_other_machines_work() {
@@ -27,7 +31,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
             "platform" => "confirm_settlements schema_version submit_intents",
             "worker" => "claim_intents heartbeat mature_commissions process_intents schema_version seal_audit",
             "watcher" => {
-                "heartbeat observe_safe record_confirmed record_failed record_mined record_unmined schema_version watcher_safes watcher_work"
+                "heartbeat observe_safe record_confirmed record_executed_by record_failed record_mined record_unmined schema_version watcher_safes watcher_work"
             }
             _ => "executor_work heartbeat record_submission schema_version",
         };
@@ -238,9 +242,122 @@ async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
                 "CS422",
                 "observed with its nonce",
             ),
+            (
+                "executed by nobody's transaction",
+                format!("SELECT api.record_executed_by('{program}', '{leg}', NULL, 11, {true_hash})"),
+                "CS422",
+                "its transaction and block hashes",
+            ),
+            (
+                "executed by another while the nonce is unused",
+                format!("SELECT api.record_executed_by('{program}', '{leg}', {true_hash}, 11, {true_hash})"),
+                "CS409",
+                "is not used as far as the watcher has read",
+            ),
         ],
     );
     let again = format!("SELECT api.record_submission('{program}', '{leg}', {}, '\\x01', {}, 1)", bytes(32), bytes(20));
     attacks.extend(table("executor", vec![("sent a second time", again, "CS409", "not waiting to be sent")]));
     all_refused(house, &attacks).await;
+}
+
+#[tokio::test]
+async fn a_nonce_of_an_executor_carries_one_leg() {
+    let house = House::new().await;
+    let (first, second) = (house.approved("one.csv", 5).await, house.approved("two.csv", 6).await);
+    house.hand_over(first).await;
+    house.hand_over(second).await;
+    let executor = house.db("executor").await;
+    let work = executor.executor_work(CHAIN).await.expect("work");
+    assert_eq!(work.iter().map(|leg| leg.batch_id).collect::<Vec<_>>(), [first, second], "in the order of the Safe");
+    assert!(work[0].gas_max > 0 && work[0].first_signed_at.is_some());
+    let key = Address::repeat_byte(9);
+    // The later leg goes out first, as after a crash between two rounds.
+    executor.record_submission(&work[1], B256::repeat_byte(1), &[1], key, 7).await.expect("a submission");
+    let taken = executor.record_submission(&work[0], B256::repeat_byte(2), &[2], key, 7).await;
+    assert!(taken.expect_err("one nonce twice").to_string().contains("Nonce 7 of this executor is taken"));
+    let again = executor.executor_work(CHAIN).await.expect("work");
+    let order: Vec<_> = again.iter().map(|leg| (leg.batch_id, leg.state)).collect();
+    let expected = [(second, SafeTransactionState::Submitted), (first, SafeTransactionState::Signed)];
+    assert_eq!(order, expected, "what was sent before goes first, and what was refused still waits");
+    executor.record_submission(&work[0], B256::repeat_byte(2), &[2], key, 8).await.expect("the next nonce");
+    let too_large = executor.record_submission(&work[0], B256::repeat_byte(3), &[3], key, u64::MAX).await;
+    assert!(too_large.expect_err("beyond a bigint").to_string().contains("executor_nonce"));
+}
+
+#[tokio::test]
+async fn a_leg_that_somebody_else_sent_in_our_place_is_paid_by_that_transaction() {
+    let house = House::new().await;
+    let batch = house.approved("copied.csv", 5).await;
+    house.hand_over(batch).await;
+    let executor = house.db("executor").await;
+    let leg = executor.executor_work(CHAIN).await.expect("work").remove(0);
+    executor.record_submission(&leg, B256::repeat_byte(1), &[1], Address::repeat_byte(9), 0).await.expect("sent");
+    let watcher = house.db("watcher").await;
+    let foreign = B256::repeat_byte(0xf0);
+    house.observe(&house.acme(), leg.nonce + 1, 50).await;
+    watcher.record_executed_by(&leg, foreign, (11, block_hash())).await.expect("recognised");
+    let seen = watcher.watcher_work(CHAIN).await.expect("work").remove(0);
+    assert_eq!((seen.state, seen.ethereum_tx_hash), (SafeTransactionState::Mined, Some(foreign)));
+    let twice = watcher.record_executed_by(&leg, foreign, (11, block_hash())).await;
+    assert!(twice.expect_err("twice").to_string().contains("not waiting for a transaction of somebody else"));
+    // Our own transaction still has to use the executor's nonce.
+    let own = executor.executor_work(CHAIN).await.expect("work").remove(0);
+    assert_eq!((own.state, own.raw_transaction), (SafeTransactionState::Mined, Some(Bytes::from_static(&[1]))));
+    let mut owner = house.owner().await;
+    let third = format!("UPDATE core.safe_transactions SET ethereum_tx_hash = {} WHERE id = '{}'", bytes(32), leg.id);
+    let refused = sqlx::query(sqlx::AssertSqlSafe(third)).execute(&mut owner).await.expect_err("any other hash");
+    assert!(refused.to_string().contains("A resend is the same hash"), "{refused}");
+    house.confirm(&seen).await.expect("the truth");
+    let paid = "SELECT b.state || ' ' || p.state || ' ' || encode(e.ethereum_tx_hash, 'hex') FROM core.batches b JOIN core.payouts p ON p.batch_id = b.id JOIN core.evidence e ON e.payout_id = p.id";
+    assert_eq!(
+        house.read(&format!("{paid} WHERE b.id = '{batch}'")).await,
+        format!("EXECUTED SETTLED {}", "f0".repeat(32))
+    );
+}
+
+#[tokio::test]
+async fn a_leg_that_somebody_else_sent_before_its_hand_over_is_paid_and_the_batch_ends_with_it() {
+    let house = House::new().await;
+    let batch = house.approved("early.csv", 5).await;
+    house.sign("mia", batch).await.expect("a signature");
+    house.sign("ada", batch).await.expect("a signature");
+    let watcher = house.db("watcher").await;
+    let leg = watcher.watcher_work(CHAIN).await.expect("work").remove(0);
+    assert_eq!((leg.state, leg.signatures.len()), (SafeTransactionState::Signed, 0), "no cheque for the watcher");
+    let block = (11, block_hash());
+    let early = watcher.record_executed_by(&leg, B256::repeat_byte(0xf0), block).await;
+    assert!(early.expect_err("the nonce is unused").to_string().contains("is not used as far as"));
+    house.observe(&house.acme(), leg.nonce + 1, 50).await;
+    watcher.record_executed_by(&leg, B256::repeat_byte(0xf0), block).await.expect("recognised");
+    let seen = watcher.watcher_work(CHAIN).await.expect("work").remove(0);
+    house.confirm(&seen).await.expect("the truth");
+    let state = format!(
+        "SELECT b.state || ' ' || p.state FROM core.batches b JOIN core.payouts p ON p.batch_id = b.id WHERE b.id = '{batch}'"
+    );
+    assert_eq!(house.read(&state).await, "APPROVED SETTLED");
+    let pia = house.db("pia").await;
+    assert!(pia.cancel_batch(house.acme().id, batch, "not needed").await.is_err(), "what is paid is not cancelled");
+    house.send("pia", batch).await.expect("handed over");
+    assert_eq!(house.read(&state).await, "EXECUTED SETTLED");
+    assert_eq!(house.read("SELECT count(*) FROM core.audit_entries WHERE action = 'batch.ended'").await, "1");
+    assert!(house.db("executor").await.executor_work(CHAIN).await.expect("work").is_empty(), "nothing is sent");
+}
+
+#[tokio::test]
+async fn what_a_silent_machine_said_is_shown_for_a_minute_and_kept_for_a_day() {
+    let house = House::new().await;
+    let (watcher, pia) = (house.db("watcher").await, house.db("pia").await);
+    for worker in ["a", "b", "c"] {
+        watcher.heartbeat("watch", worker, &json!({})).await.expect("a sign of life");
+    }
+    let mut owner = house.owner().await;
+    for (worker, age) in [("a", "2 minutes"), ("b", "25 hours")] {
+        let aged = format!("UPDATE core.heartbeats SET at = at - interval '{age}' WHERE worker = '{worker}'");
+        sqlx::query(sqlx::AssertSqlSafe(aged)).execute(&mut owner).await.expect("aged");
+    }
+    let shown: Vec<_> = pia.heartbeats().await.expect("heartbeats").into_iter().map(|b| b.worker).collect();
+    assert_eq!(shown, ["c"]);
+    watcher.heartbeat("watch", "c", &json!({})).await.expect("a sign of life");
+    assert_eq!(house.read("SELECT string_agg(worker, ' ' ORDER BY worker) FROM core.heartbeats").await, "a c");
 }
