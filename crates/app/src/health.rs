@@ -39,7 +39,7 @@ pub async fn health(session: &Session) -> Result<Health, AppError> {
         ));
     }
     checks.push(match freezes.as_slice() {
-        [] => check(Level::Note, "Freezes", "No freeze"),
+        [] => check(Level::Note, "Freezes", "none"),
         [one] => check(Level::Check, "Freezes", format!("{} frozen by {}", one.scope.to_lowercase(), one.person)),
         many => check(Level::Check, "Freezes", count(many.len() as u64, "freeze", "freezes")),
     });

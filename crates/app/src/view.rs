@@ -45,7 +45,7 @@ pub(crate) fn totals_in_words(totals: &[Money]) -> String {
 }
 
 /// Thousands separators for reading; every digit stays.
-fn grouped(amount: &str) -> String {
+pub(crate) fn grouped(amount: &str) -> String {
     let (whole, fraction) = amount.split_once('.').map_or((amount, None), |(w, f)| (w, Some(f)));
     let mut out = String::new();
     for (i, digit) in whole.chars().enumerate() {

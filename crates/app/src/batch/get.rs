@@ -12,7 +12,7 @@ use crate::batch::{load, warnings};
 use crate::confirm::sums;
 use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
-use crate::view::{check, count, money, time};
+use crate::view::{check, count, grouped, money, time};
 use crate::worker::Problem;
 use crate::{AppError, Session};
 
@@ -140,7 +140,7 @@ fn balance_checks(loaded: &Loaded, balances: &[store::BalanceRow]) -> Result<Vec
         .iter()
         .map(|(asset_id, total)| {
             let asset = loaded.assets.get(*asset_id)?;
-            let label = format!("{} after", asset.symbol);
+            let label = format!("{} left", asset.symbol);
             let balance = balances.iter().find(|b| b.safe_id == loaded.safe.id && b.asset_id == *asset_id);
             let Some((balance, (on_chain, _))) = balance.and_then(|b| b.on_chain.map(|c| (b, c))) else {
                 return Ok(check(Level::Unknown, &label, "the chain's balance is not read yet"));
@@ -148,11 +148,11 @@ fn balance_checks(loaded: &Loaded, balances: &[store::BalanceRow]) -> Result<Vec
             let usable = balance.in_ledger.min(on_chain);
             let needed = if held { balance.committed } else { balance.committed.checked_add(*total)? };
             Ok(match usable.checked_sub(needed) {
-                Ok(left) => check(Level::Ok, &label, format!("{} available", left.to_decimal(asset.decimals))),
+                Ok(left) => check(Level::Ok, &label, grouped(&left.to_decimal(asset.decimals))),
                 Err(_) => check(
                     Level::Block,
                     &label,
-                    format!("short by {}", needed.checked_sub(usable)?.to_decimal(asset.decimals)),
+                    format!("short by {}", grouped(&needed.checked_sub(usable)?.to_decimal(asset.decimals))),
                 ),
             })
         })

@@ -29,7 +29,7 @@ fn of_line(line: &PayoutRow, same_recipient: &[&PayoutRow], safe: &SafeRow) -> V
         warn(Level::Check, "Pays an owner of the Safe".into(), "Who signs would be paid");
     }
     if line.paid_before == 0 && line.state != PayoutState::Settled {
-        warn(Level::Check, "First payment to this address".into(), "No evidence of an earlier one");
+        warn(Level::Check, "First payment".into(), "No evidence of an earlier one");
     }
     let others: Vec<u32> = same_recipient
         .iter()

@@ -154,10 +154,19 @@ fn matched(row: &MatchRow, assets: &Assets) -> Result<MatchView, AppError> {
         line: row.line_no,
         recipient: row.recipient.to_checksum(None),
         money: money(assets.get(row.asset_id)?, row.amount),
-        rule: row.rule.clone(),
+        rule: rule_in_words(&row.rule).into(),
         tx_hash: row.tx_hash.to_string(),
         position: position(&row.position_kind, row.position),
     })
+}
+
+/// What an engine's rule is called on screen.
+fn rule_in_words(rule: &str) -> &str {
+    match rule {
+        "evidence_key" => "Evidence",
+        "occurrence" => "Identical",
+        other => other,
+    }
 }
 
 #[cfg(test)]
