@@ -1,5 +1,6 @@
 //! The capability list is binding: a window gets what it is allowed and nothing else.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ fn application() -> App<MockRuntime> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("console.toml");
     std::fs::write(&path, SETTINGS).expect("a settings file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its user's alone");
     let console =
         Console::new(MachineSettings::read(&path).expect("settings"), Arc::new(NoDialogs)).expect("a console");
     countersign_console::with_commands(mock_builder())

@@ -72,3 +72,30 @@ impl MachineSettings {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_others_can_read_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("console.toml");
+        std::fs::write(&path, "database_url = \"postgres://localhost/countersign\"\n").expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("open to others");
+        let refused = MachineSettings::read(&path).err().expect("refused");
+        assert!(refused.to_string().contains("chmod 600"), "{refused}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its user's alone");
+        assert!(MachineSettings::read(&path).is_ok());
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_no_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("console.toml");
+        std::fs::write(&path, "database_url = \"postgres://ines:secret@localhost/x\"\nunknown = 1\n").expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its user's alone");
+        let refused = MachineSettings::read(&path).err().expect("refused").to_string();
+        assert!(refused.contains("near line") && !refused.contains("secret"), "{refused}");
+    }
+}

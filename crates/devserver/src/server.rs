@@ -70,6 +70,8 @@ fn status(code: ErrorCode) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use app::MachineSettings;
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
@@ -90,9 +92,11 @@ mod tests {
 
     async fn ask(request: axum::http::request::Builder, body: &str) -> (StatusCode, String) {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("console.toml"), SETTINGS).expect("a file");
+        let settings = folder.path().join("console.toml");
+        std::fs::write(&settings, SETTINGS).expect("a file");
+        std::fs::set_permissions(&settings, std::fs::Permissions::from_mode(0o600)).expect("its user's alone");
         std::fs::write(folder.path().join("index.html"), "the page").expect("a file");
-        let settings = MachineSettings::read(&folder.path().join("console.toml")).expect("settings");
+        let settings = MachineSettings::read(&settings).expect("settings");
         let console = Console::new(settings, Arc::new(PreparedDialogs::new(None, None, true))).expect("a console");
         let request = request.body(Body::from(body.to_owned())).expect("a request");
         let answer = router(Arc::new(console), Some(folder.path())).oneshot(request).await.expect("an answer");

@@ -1,8 +1,6 @@
 //! Two-person changes: proposed by one, confirmed by another.
 
 use domain::id::{ChangeId, ProgramId};
-use serde_json::Value;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{Db, StoreError};
@@ -59,15 +57,5 @@ impl Db {
         )
         .fetch_one(&self.pool)
         .await?)
-    }
-
-    /// Changes that wait for a second person, oldest first: id, kind and payload.
-    pub async fn open_changes(&self) -> Result<Vec<(Uuid, String, Value)>, StoreError> {
-        let rows = sqlx::query!(
-            r#"SELECT id, kind, payload AS "payload!: Json<Value>" FROM core.change_requests WHERE confirmed_by IS NULL ORDER BY id"#
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|r| (r.id, r.kind, r.payload.0)).collect())
     }
 }
