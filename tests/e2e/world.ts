@@ -52,7 +52,11 @@ export default async function world(_: FullConfig): Promise<() => Promise<void>>
       '--save-folder', join(folder, 'files'),
     ],
     /^listening on (.*)$/,
-  );
+  ).catch(async (error: unknown) => {
+    // What was started before the failure ends with it.
+    await ended(demo.child);
+    throw error;
+  });
   // The workers that run the specs read it when they load the configuration.
   process.env.BASE_URL = server.said;
   return async () => {
