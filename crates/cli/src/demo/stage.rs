@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
+use app::worker::Stop;
 use app::{Chains, Session};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use signing::{KdfCost, Keystore, LocalSigner};
 use store::{Administrator, Db, Settings};
 
-use crate::commands::worker::{Job, Worker};
+use crate::commands::worker::{Job, Machine, Worker};
 use crate::demo::people::{self, PASSPHRASE, Passwords};
 
 /// Name of the demo's database once it is complete.
@@ -30,6 +31,21 @@ pub const COW: &str = "0xDEf1CA1fb7FBcDC777520aa7f396b4E015F497aB";
 const PAYOUT_FILE: &str = include_str!("../../../../tests/data/cow-solver-payouts-2023-02-14.csv");
 /// Its name.
 pub const PAYOUT_FILE_NAME: &str = "cow-solver-payouts-2023-02-14.csv";
+
+/// What machines do while a run is shown in the terminal, one after the other.
+pub const MAIN_JOBS: [Job; 4] = [Job::Intents, Job::Seal, Job::Watch, Job::Execute];
+/// What they do beside an open window.
+pub const EVERY_JOB: [Job; 9] = [
+    Job::Intents,
+    Job::Reap,
+    Job::Retry,
+    Job::Mature,
+    Job::Seal,
+    Job::Notify,
+    Job::Watch,
+    Job::Reconcile,
+    Job::Execute,
+];
 
 /// Says what the chain got once.
 const NOTE_OF_CHAIN: &str = "on-chain.json";
@@ -153,15 +169,20 @@ impl Stage {
         Ok(signer)
     }
 
-    /// The machines, as a worker process would run them.
-    pub async fn workers(&self) -> Result<Vec<Worker>> {
+    /// Machines at these jobs, as a worker process would run them.
+    pub async fn workers(&self, jobs: &[Job]) -> Result<Vec<Worker>> {
         let mut out = Vec::new();
-        for (job, login) in
-            [(Job::Intents, "demo_worker"), (Job::Watch, "demo_watcher"), (Job::Execute, "demo_executor")]
-        {
-            let executor = (job == Job::Execute).then(|| self.key("demo_executor")).transpose()?;
-            let (db, chains) = (self.db(login).await?, self.chains.clone());
-            out.push(Worker { job, db, chains, executor, fee_cap_wei: app::worker::execute::FEE_CAP_WEI });
+        for job in jobs {
+            let login = match job.machine() {
+                Machine::Worker => "demo_worker",
+                Machine::Watcher => "demo_watcher",
+                Machine::Executor => "demo_executor",
+            };
+            let worker = Worker::new(*job, self.db(login).await?, self.chains.clone());
+            out.push(match job {
+                Job::Execute => worker.paying(self.key("demo_executor")?, app::worker::execute::FEE_CAP_WEI),
+                _ => worker,
+            });
         }
         Ok(out)
     }
@@ -279,7 +300,7 @@ where
     let began = std::time::Instant::now();
     loop {
         for worker in workers {
-            worker.round().await?;
+            worker.round(&Stop::never()).await?;
         }
         if done().await? {
             return Ok(());
