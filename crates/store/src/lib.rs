@@ -19,6 +19,7 @@ mod ledger;
 mod leg;
 mod migrate;
 mod program;
+mod proof;
 mod reconciliation;
 mod row;
 mod safe;
@@ -41,6 +42,7 @@ pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSigna
 pub use leg::{EvidenceRow, LegRow, SignatureRow};
 pub use migrate::{Founders, Migrated, SCHEMA_VERSION, found, migrate};
 pub use program::ProgramRow;
+pub use proof::{LedgerProof, ProvedSale};
 pub use reconciliation::{DiscrepancyRow, MatchRow, NewDiscrepancy, NewMatch, NewRun, RunRow};
 pub use safe::{BalanceRow, SafeRow, WatchedSafe};
 pub use schedule::{CHANGE_CHANNEL, HeldRun, Notifier};

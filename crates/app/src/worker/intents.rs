@@ -9,7 +9,8 @@ use crate::AppError;
 use crate::worker::Stop;
 
 const CLAIM_MAX: i32 = 1_000;
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a set stays with a worker that says nothing, unless the operator says otherwise.
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// What one round did.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -21,10 +22,10 @@ pub struct Round {
 }
 
 /// Works until nothing is left to claim, or until it is asked to stop: then it finishes the set that it holds.
-pub async fn run_once(db: &Db, stop: &Stop) -> Result<Round, AppError> {
+pub async fn run_once(db: &Db, lease: Duration, stop: &Stop) -> Result<Round, AppError> {
     let mut round = Round::default();
     while !stop.is_asked() {
-        let (token, claimed) = db.claim_intents(CLAIM_MAX, LEASE).await?;
+        let (token, claimed) = db.claim_intents(CLAIM_MAX, lease).await?;
         if claimed == 0 {
             break;
         }

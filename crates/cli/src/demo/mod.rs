@@ -1,10 +1,10 @@
 //! `countersign demo`: the main job on this machine, with real parts and made-up people.
 
-mod evidence;
+pub mod evidence;
 mod job;
-mod people;
-mod seed;
-mod stage;
+pub mod people;
+pub mod seed;
+pub mod stage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -151,6 +151,6 @@ fn reset(dir: &Path) -> Result<()> {
 
 /// The time of this machine: what the platform of the demo says in its intents.
 #[expect(clippy::disallowed_methods, reason = "the demo plays the platform, whose clock this is")]
-fn now() -> chrono::DateTime<chrono::Utc> {
+pub fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }

@@ -6,6 +6,7 @@ use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use app::staff::{self, Person};
 use app::worker::Stop;
+use app::worker::intents::LEASE;
 use chain::{BlockId, Rpc};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::ProgramId;
@@ -21,7 +22,7 @@ use crate::demo::stage::{MAIN_JOBS, OnChain, Stage, work_until};
 const CHAIN_ID: u64 = 31337;
 const ETHER: u128 = 1_000_000_000_000_000_000;
 /// Affiliates: name, tier, referral code, code of the parent.
-const AFFILIATES: [(&str, &str, &str, Option<&str>); 6] = [
+pub const AFFILIATES: [(&str, &str, &str, Option<&str>); 6] = [
     ("Harrow Lane", "gold", "HARROW", None),
     ("Corvid Labs", "standard", "CORVID", Some("HARROW")),
     ("Granary Nine", "standard", "GRANARY", Some("HARROW")),
@@ -29,7 +30,8 @@ const AFFILIATES: [(&str, &str, &str, Option<&str>); 6] = [
     ("Ardent Flow", "standard", "ARDENT", Some("DUNLIN")),
     ("Meridian Six", "standard", "MERIDIAN", Some("CORVID")),
 ];
-const USERS: u64 = 24;
+/// Users, each referred by the next of the affiliates.
+pub const USERS: u64 = 24;
 const HISTORY_DAYS: i64 = 28;
 const CHARGES_PER_DAY: u64 = 8;
 
@@ -263,7 +265,7 @@ pub async fn commerce(stage: &Stage, payloads: &[Value]) -> Result<Vec<Uuid>> {
     let written = platform.submit_intents("COMMERCE", &Value::from(payloads)).await?;
     let ids: Vec<Uuid> = written.iter().map(|w| w.id).collect();
     let worker = stage.db("demo_worker").await?;
-    app::worker::intents::run_once(&worker, &Stop::never()).await?;
+    app::worker::intents::run_once(&worker, LEASE, &Stop::never()).await?;
     platform.confirm_settlements(&ids).await?;
     worker.mature_commissions().await?;
     Ok(ids)
@@ -281,7 +283,7 @@ async fn history(stage: &Stage, _program: ProgramId, on_chain: &OnChain) -> Resu
         })
         .collect();
     platform.submit_intents("REGISTER", &Value::from(users)).await?;
-    app::worker::intents::run_once(&stage.db("demo_worker").await?, &Stop::never()).await?;
+    app::worker::intents::run_once(&stage.db("demo_worker").await?, LEASE, &Stop::never()).await?;
     let mut payloads = Vec::new();
     for day in 0..HISTORY_DAYS {
         for slot in 0..CHARGES_PER_DAY {

@@ -78,7 +78,7 @@ pub struct Stage {
     database_url: String,
     // Stopped in this order: the chain writes its state, then the database stops.
     _anvil: Anvil,
-    _cluster: Cluster,
+    cluster: Option<Cluster>,
 }
 
 impl Stage {
@@ -119,7 +119,7 @@ impl Stage {
                 percent(&cluster.socket_dir().display().to_string())
             ),
             _anvil: anvil,
-            _cluster: cluster,
+            cluster: Some(cluster),
         })
     }
 
@@ -129,6 +129,33 @@ impl Stage {
         Administrator::connect(&server).await?.rename_database(DRAFT, DATABASE).await?;
         self.administrator = server.in_database(DATABASE);
         self.is_complete = true;
+        Ok(())
+    }
+
+    /// The database's address with a login of the demo and its password, for another process.
+    pub fn url_of(&self, login: &str) -> Result<SecretString> {
+        let password = self.passwords.text_of(login)?;
+        // Passwords of the demo are hex, so nothing has to be quoted.
+        Ok(self.database_url.replacen("postgres://", &format!("postgres://{login}:{password}@"), 1).into())
+    }
+
+    /// Kills the database as a failing machine would, and starts it again where it was.
+    pub async fn crash_database(&mut self) -> Result<()> {
+        let (dir, cluster) = (self.dir.join("postgres"), self.cluster.take());
+        let started = tokio::task::spawn_blocking(move || {
+            cluster.map(Cluster::kill).transpose()?;
+            let deadline = std::time::Instant::now() + Duration::from_secs(60);
+            loop {
+                match Cluster::start(&dir) {
+                    // Backends of the killed server notice its end one by one, and until then hold its memory.
+                    Err(local::postgres::ClusterError::Ended { .. }) if std::time::Instant::now() < deadline => {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    other => return other.map_err(anyhow::Error::from),
+                }
+            }
+        });
+        self.cluster = Some(started.await??);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use app::worker::execute::FEE_CAP_WEI;
+use app::worker::intents::LEASE;
 use app::worker::{Stop, Stopper};
 use secrecy::{ExposeSecret as _, SecretString};
 use signing::{Keystore, LocalSigner};
@@ -54,6 +55,9 @@ pub struct Args {
     /// The most that one leg may cost in fees, in wei of the chain's coin.
     #[arg(long, default_value_t = FEE_CAP_WEI, value_name = "WEI")]
     fee_cap_wei: u128,
+    /// How long claimed intents stay with a worker that says nothing, in seconds; then others take them.
+    #[arg(long, default_value_t = LEASE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    lease_secs: u64,
     /// Pause between two rounds, in milliseconds; of intents at most 50.
     #[arg(long, default_value_t = 1_000, value_name = "MS")]
     pause_ms: u64,
@@ -124,7 +128,7 @@ async fn connect(args: &Args) -> Result<Vec<Worker>> {
                 db
             }
         };
-        let worker = Worker::new(*job, db, chains.clone());
+        let worker = Worker::new(*job, db, chains.clone()).leasing(Duration::from_secs(args.lease_secs));
         workers.push(match job {
             Job::Execute => worker.paying(open_executor(args)?, args.fee_cap_wei),
             _ => worker,

@@ -100,6 +100,7 @@ pub struct Worker {
     executor: Option<LocalSigner>,
     /// The most that one leg may cost in fees, in wei.
     fee_cap_wei: u128,
+    lease: Duration,
     office: Mutex<Office>,
     last_beat: Mutex<Option<Instant>>,
 }
@@ -129,6 +130,7 @@ impl Worker {
             chains,
             executor: None,
             fee_cap_wei: worker::execute::FEE_CAP_WEI,
+            lease: worker::intents::LEASE,
             office: Mutex::default(),
             last_beat: Mutex::default(),
         }
@@ -139,12 +141,17 @@ impl Worker {
         Self { executor: Some(executor), fee_cap_wei, ..self }
     }
 
+    /// Holding claimed intents for this long.
+    pub fn leasing(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
     /// One round, and its sign of life with the problems of every chain. A chain that cannot be read does not stop the
     /// others.
     pub async fn round(&self, stop: &Stop) -> Result<Done> {
         let mut sign = serde_json::json!({});
         let done = match self.job {
-            Job::Intents => Done::of(&worker::intents::run_once(&self.db, stop).await?)?,
+            Job::Intents => Done::of(&worker::intents::run_once(&self.db, self.lease, stop).await?)?,
             Job::Watch => {
                 let (done, seen) = self.watch().await?;
                 sign = seen;
