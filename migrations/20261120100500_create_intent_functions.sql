@@ -268,15 +268,16 @@ CREATE FUNCTION core.affiliate_account(p_program uuid, p_affiliate uuid, p_asset
   FROM core.affiliates a WHERE a.program_id = p_program AND a.id = p_affiliate
 $$;
 
--- Commissions whose holding period ended and whose settlement is confirmed become payable.
-CREATE FUNCTION api.mature_commissions() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Commissions whose holding period ended and whose settlement is confirmed become payable, in one program or in all.
+CREATE FUNCTION api.mature_commissions(p_program uuid DEFAULT NULL) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   matured integer;
 BEGIN
   PERFORM core.require_machine('worker');
   UPDATE core.commissions c SET state = 'PAYABLE'
   FROM core.settlements s
-  WHERE s.program_id = c.program_id AND s.id = c.settlement_id AND s.state = 'CONFIRMED' AND c.state = 'ACCRUED' AND c.payable_from <= clock_timestamp();
+  WHERE s.program_id = c.program_id AND s.id = c.settlement_id AND s.state = 'CONFIRMED' AND c.state = 'ACCRUED' AND c.payable_from <= clock_timestamp()
+    AND c.program_id = coalesce(p_program, c.program_id);
   GET DIAGNOSTICS matured = ROW_COUNT;
   RETURN matured;
 END $$;

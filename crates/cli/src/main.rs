@@ -1,9 +1,12 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile.
+//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, chaos.
 
+mod chaos;
 mod commands;
 mod demo;
 mod output;
+mod signals;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +34,7 @@ enum Command {
     Worker(commands::worker::Args),
     Export(commands::export::Args),
     Reconcile(commands::reconcile::Args),
+    Chaos(chaos::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
                 .unwrap_or_else(|_| "warn,sqlx::query=error".into()),
         )
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let output = Output { json: cli.json };
@@ -62,6 +67,7 @@ fn main() -> ExitCode {
             Command::Worker(args) => commands::worker::run(args, output).await,
             Command::Export(args) => commands::export::run(args, output).await,
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
+            Command::Chaos(args) => chaos::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

@@ -41,6 +41,10 @@ pub struct Administrator {
 }
 
 impl Administrator {
+    pub(crate) fn pool(&self) -> &sqlx::PgPool {
+        &self.db.pool
+    }
+
     /// Connects; the schema need not be there yet.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         Ok(Self { db: Db::connect_unchecked(settings).await? })

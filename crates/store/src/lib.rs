@@ -7,6 +7,7 @@
 mod administer;
 mod asset;
 mod batch;
+mod books;
 mod change;
 mod commission;
 mod connect;
@@ -18,14 +19,17 @@ mod ledger;
 mod leg;
 mod migrate;
 mod program;
+mod proof;
 mod reconciliation;
 mod row;
 mod safe;
+mod schedule;
 mod staff;
 
 pub use administer::{Administrator, LoginGroup};
 pub use asset::AssetRow;
 pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayoutRow, PlanLeg};
+pub use books::{BookedLine, BookedSafe, Posting};
 pub use change::Change;
 pub use commission::{CommissionSum, PayableSum};
 pub use connect::{Db, Settings};
@@ -38,6 +42,8 @@ pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSigna
 pub use leg::{EvidenceRow, LegRow, SignatureRow};
 pub use migrate::{Founders, Migrated, SCHEMA_VERSION, found, migrate};
 pub use program::ProgramRow;
-pub use reconciliation::{DiscrepancyRow, MatchRow, NewDiscrepancy, NewMatch, RunRow};
+pub use proof::{LedgerProof, ProvedSale};
+pub use reconciliation::{DiscrepancyRow, MatchRow, NewDiscrepancy, NewMatch, NewRun, RunRow};
 pub use safe::{BalanceRow, SafeRow, WatchedSafe};
+pub use schedule::{CHANGE_CHANNEL, HeldRun, Notifier};
 pub use staff::{ColleagueRow, MeRow};
