@@ -84,7 +84,7 @@ BEGIN
     JOIN LATERAL (SELECT x.program_id, x.id FROM core.accounts x WHERE x.program_id = m.program_id AND x.id = m.account FOR NO KEY UPDATE) a ON true)
   UPDATE core.accounts a SET
     debits_posted = a.debits_posted + m.debits_posted, credits_posted = a.credits_posted + m.credits_posted,
-    debits_pending = a.debits_pending + m.debits_pending, credits_pending = a.credits_pending + m.credits_pending
+    debits_pending = a.debits_pending + m.debits_pending, credits_pending = a.credits_pending + m.credits_pending, changed_xid = pg_current_xact_id()
   FROM locked m WHERE a.program_id = m.program_id AND a.id = m.id;
   RETURN NULL;
 END $$;

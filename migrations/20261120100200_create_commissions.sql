@@ -120,7 +120,6 @@ CREATE TABLE core.intents (
   error text,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   completed_at timestamptz,
-  changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   PRIMARY KEY (program_id, id),
   CHECK (state <> 'LOCKED' OR (lease_expires_at IS NOT NULL AND fencing_token IS NOT NULL)),
   CHECK ((state = 'COMPLETED') = (completed_at IS NOT NULL))
@@ -128,7 +127,6 @@ CREATE TABLE core.intents (
 -- Indexes of another column are partial on that column being there: a query that only knows the program and the id cannot take
 -- one of them by mistake while the table is empty, and keep that plan when it is large.
 CREATE UNIQUE INDEX intents_once_per_key ON core.intents (program_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX intents_changed ON core.intents (program_id, changed_xid) WHERE changed_xid IS NOT NULL;
 CREATE INDEX intents_to_claim ON core.intents (program_id, next_attempt_at, id) WHERE state = 'PENDING' AND kind <> 'PAYOUT';
 -- Of its own: among a million that wait, the few that failed are found at once.
 CREATE INDEX intents_to_try_again ON core.intents (next_attempt_at) WHERE state = 'FAILED';

@@ -149,6 +149,25 @@ BEGIN
   RETURN core.reap_leases();
 END $$;
 
+-- Failed intents whose time has come wait to be claimed again. Answers how many.
+CREATE FUNCTION core.retry_intents() RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off AS $$
+DECLARE
+  retried integer;
+BEGIN
+  WITH due AS (
+    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp()
+    ORDER BY i.next_attempt_at LIMIT 10000 FOR NO KEY UPDATE SKIP LOCKED)
+  UPDATE core.intents i SET state = 'PENDING' FROM due d WHERE i.program_id = d.program_id AND i.id = d.id;
+  GET DIAGNOSTICS retried = ROW_COUNT;
+  RETURN retried;
+END $$;
+
+CREATE FUNCTION api.retry_intents() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('worker');
+  RETURN core.retry_intents();
+END $$;
+
 -- Claims up to p_max intents for p_lease; 0 when there are none. The token fences off whoever held them before. Programs take
 -- turns by lot, so that none waits behind the backlog of another.
 CREATE FUNCTION api.claim_intents(p_max integer, p_lease interval) RETURNS TABLE (token bigint, claimed integer)
@@ -163,11 +182,7 @@ BEGIN
   END IF;
   token := nextval('core.fencing_tokens');
   claimed := 0;
-  PERFORM core.reap_leases();
-  WITH due AS (
-    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp()
-    ORDER BY i.next_attempt_at LIMIT p_max FOR NO KEY UPDATE SKIP LOCKED)
-  UPDATE core.intents i SET state = 'PENDING' FROM due d WHERE i.program_id = d.program_id AND i.id = d.id;
+  PERFORM core.reap_leases(), core.retry_intents();
   FOR program IN SELECT p.id FROM core.programs p WHERE core.settles_now(p.id) ORDER BY random() LOOP
     WITH next AS (
       SELECT i.id FROM core.intents i
@@ -510,7 +525,7 @@ BEGIN
   LOCK TABLE core.seals IN SHARE ROW EXCLUSIVE MODE;
   FOR entry IN
     SELECT a.* FROM core.audit_entries a
-    WHERE a.xid < pg_snapshot_xmin(pg_current_snapshot()) AND NOT EXISTS (SELECT FROM core.seals s WHERE s.audit_entry_id = a.id)
+    WHERE a.changed_xid < pg_snapshot_xmin(pg_current_snapshot()) AND NOT EXISTS (SELECT FROM core.seals s WHERE s.audit_entry_id = a.id)
     ORDER BY a.id LIMIT 10000 LOOP
     -- Entries outside any program form a chain of their own under the nil id.
     chain_id := coalesce(entry.program_id, '00000000-0000-0000-0000-000000000000');

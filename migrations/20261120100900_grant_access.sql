@@ -7,7 +7,7 @@ BEGIN
   -- Per program: every staff table is behind the same rule.
   FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
-    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports'] LOOP
+    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports', 'tombstones'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
     IF table_name NOT IN ('signatures', 'submissions') THEN
@@ -49,13 +49,28 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
   api.record_export(uuid, text, date, date, text, integer, bytea) TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
-GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.reap_leases(), api.process_intents(bigint), api.mature_commissions(), api.seal_audit() TO countersign_worker;
+GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.reap_leases(), api.retry_intents(), api.process_intents(bigint), api.mature_commissions(), api.seal_audit() TO countersign_worker;
 GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, jsonb),
   api.record_mined(uuid, uuid, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
   api.watcher_confirmed(bigint), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
+
+-- What consoles replicate carries the transaction that changed it last: every table of a program that staff read, and those of
+-- the whole house that a console needs to say who did what.
+DO $$
+DECLARE
+  table_name text;
+BEGIN
+  FOR table_name IN
+    SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
+    WHERE c.relnamespace = 'core'::regnamespace AND has_any_column_privilege('countersign_staff', c.oid, 'SELECT') AND c.relname NOT IN ('heartbeats', 'tombstones')
+    UNION VALUES ('chains')
+    ORDER BY 1 LOOP
+    CALL core.make_replicated(table_name);
+  END LOOP;
+END $$;
 
 -- No table is emptied, not even by its owner.
 DO $$

@@ -30,7 +30,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         let expected = match login {
             "platform" => "confirm_settlements schema_version submit_intents",
             "worker" => {
-                "claim_intents heartbeat mature_commissions process_intents reap_leases schema_version seal_audit"
+                "claim_intents heartbeat mature_commissions process_intents reap_leases retry_intents schema_version seal_audit"
             }
             "watcher" => {
                 "heartbeat observe_safe record_confirmed record_executed_by record_failed record_mined record_replaced record_unknown record_unmined record_unpaid schema_version watcher_confirmed watcher_safes watcher_work"
