@@ -152,35 +152,6 @@ BEGIN
   WHERE r.program_id = p_program AND r.job = p_job AND r.due_at = p_due;
 END $$;
 
--- Intents whose worker did not come back before its lease ended wait again; after six workers that did not, it is not the workers.
-CREATE FUNCTION api.reap_leases() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  reaped integer;
-BEGIN
-  PERFORM core.require_machine('worker');
-  WITH ended AS (
-    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'LOCKED' AND i.lease_expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
-  UPDATE core.intents i SET state = CASE WHEN i.attempts < 6 THEN 'PENDING' ELSE 'FAILED' END, lease_expires_at = NULL, fencing_token = NULL,
-    error = CASE WHEN i.attempts < 6 THEN i.error ELSE 'Six workers claimed this and none came back' END
-  FROM ended e WHERE i.program_id = e.program_id AND i.id = e.id;
-  GET DIAGNOSTICS reaped = ROW_COUNT;
-  RETURN reaped;
-END $$;
-
--- Failed intents whose time has come wait again; those without attempts left are dead.
-CREATE FUNCTION api.retry_intents() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  retried integer;
-BEGIN
-  PERFORM core.require_machine('worker');
-  UPDATE core.intents i SET state = 'DEAD' WHERE i.state = 'FAILED' AND i.attempts >= 6;
-  WITH due AS (
-    SELECT i.program_id, i.id FROM core.intents i WHERE i.state = 'FAILED' AND i.next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
-  UPDATE core.intents i SET state = 'PENDING' FROM due d WHERE i.program_id = d.program_id AND i.id = d.id;
-  GET DIAGNOSTICS retried = ROW_COUNT;
-  RETURN retried;
-END $$;
-
 -- How far each program has come, for the notifier alone: the newest ids of what consoles show, each one step in an index.
 CREATE FUNCTION api.change_horizon() RETURNS TABLE (program_id uuid, horizon text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
