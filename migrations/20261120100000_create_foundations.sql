@@ -285,7 +285,7 @@ INSERT INTO core.change_kinds VALUES
   ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
   ('staff.add', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
-  ('affiliate.add', 'manage_payees', 'PROGRAM'), ('freeze.lift', 'operate', 'PROGRAM');
+  ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'), ('freeze.lift', 'operate', 'PROGRAM');
 
 -- Freezes -------------------------------------------------------------------------------------------------------------
 CREATE TABLE core.freezes (

@@ -564,10 +564,15 @@ DECLARE
   line_is_signed boolean;
 BEGIN
   IF OLD.state = 'ACCRUED' AND NEW.state = 'PAYABLE' THEN
-    IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id AND s.state = 'CONFIRMED') THEN
+    IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id
+                     AND s.state = CASE WHEN NEW.kind = 'CLAW_BACK' THEN 'REVERSED' ELSE 'CONFIRMED' END) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is payable only from a confirmed settlement';
     END IF;
     RETURN NEW;
+  END IF;
+  IF NEW.state = 'CLAWED_BACK' AND (NEW.kind = 'CLAW_BACK' OR NOT EXISTS (
+    SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id AND s.state IN ('REVERSED', 'FAILED'))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is clawed back only when its settlement is taken back';
   END IF;
   SELECT p.state, core.is_signed(p.program_id, p.batch_id, p.leg_index) INTO line_state, line_is_signed
   FROM core.payout_sources ps JOIN core.payouts p ON p.program_id = ps.program_id AND p.id = ps.payout_id

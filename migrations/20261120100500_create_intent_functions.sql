@@ -220,22 +220,25 @@ BEGIN
     AND a.token IS NOT DISTINCT FROM CASE WHEN i.payload ->> 'token' IS NOT NULL THEN core.parse_address(i.payload ->> 'token') END
   WHERE i.program_id = ANY (p_programs) AND i.id = ANY (p_held) AND i.state = 'LOCKED' AND i.kind IN ('COMMERCE', 'CLAIM');
 
-  -- The rule in force when the sale happened; a tier's rate replaces the base rate; each part rounds half to even at the
-  -- asset's base unit, an override takes at most what the direct share left, and the program keeps the rest.
+  -- The rule and the affiliates' terms in force when the sale happened; a tier's rate replaces the base rate.
   INSERT INTO core.commissions (program_id, settlement_id, kind, affiliate_id, rule_id, rate, asset_id, amount, payable_from)
   SELECT s.program_id, s.id, c.kind, c.affiliate_id, r.id, c.rate, s.asset_id, c.amount,
-         s.occurred_at + make_interval(days => r.holding_days)
+         s.occurred_at + make_interval(hours => 24 * r.holding_days)
   FROM core.settlements s
   JOIN core.intents i ON i.program_id = s.program_id AND i.id = s.intent_id AND i.kind = 'COMMERCE'
   JOIN core.users u ON u.program_id = s.program_id AND u.id = s.user_id
   JOIN core.affiliates f ON f.program_id = s.program_id AND f.id = u.affiliate_id
   CROSS JOIN LATERAL (SELECT * FROM core.commission_rules r WHERE r.program_id = s.program_id AND r.effective_from <= s.occurred_at
-                      ORDER BY r.effective_from DESC LIMIT 1) r
-  LEFT JOIN core.commission_rule_tiers t ON t.program_id = r.program_id AND t.rule_id = r.id AND t.tier = f.tier
-  CROSS JOIN LATERAL (SELECT core.share_half_even(s.amount, coalesce(t.rate, r.base_rate)) AS amount) d
-  CROSS JOIN LATERAL (VALUES ('DIRECT', f.id, coalesce(t.rate, r.base_rate), d.amount),
-    ('OVERRIDE', f.parent_id, r.override_rate, least(core.share_half_even(s.amount, r.override_rate), s.amount - d.amount))) AS c(kind, affiliate_id, rate, amount)
-  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED' AND c.affiliate_id IS NOT NULL AND c.amount > 0;
+                      ORDER BY r.effective_from DESC, r.version DESC LIMIT 1) r
+  CROSS JOIN LATERAL (SELECT * FROM core.affiliate_terms x WHERE x.program_id = s.program_id AND x.affiliate_id = f.id AND x.effective_from <= s.occurred_at
+                      ORDER BY x.effective_from DESC, x.version DESC LIMIT 1) own
+  LEFT JOIN LATERAL (SELECT * FROM core.affiliate_terms x WHERE x.program_id = s.program_id AND x.affiliate_id = f.parent_id AND x.effective_from <= s.occurred_at
+                     ORDER BY x.effective_from DESC, x.version DESC LIMIT 1) parents ON true
+  LEFT JOIN core.commission_rule_tiers t ON t.program_id = r.program_id AND t.rule_id = r.id AND t.tier = own.tier
+  LEFT JOIN core.commission_rule_assets m ON m.program_id = r.program_id AND m.rule_id = r.id AND m.asset_id = s.asset_id
+  CROSS JOIN LATERAL core.commissions_of(s.amount, s.occurred_at, u.registered_at, coalesce(t.rate, r.base_rate), r.override_rate, r.earning_days,
+    m.minimum_settlement, f.id, own.active, f.parent_id, parents.active) c
+  WHERE s.program_id = ANY (p_programs) AND s.intent_id = ANY (p_held) AND i.state = 'LOCKED';
 
   -- Materialised, or the accounts would be looked up again for every row.
   WITH a AS MATERIALIZED (

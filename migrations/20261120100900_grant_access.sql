@@ -5,9 +5,10 @@ DECLARE
   table_name text;
 BEGIN
   -- Per program: every staff table is behind the same rule.
-  FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'intents', 'settlements',
+  FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'commission_rule_assets', 'affiliate_terms', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
-    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports'] LOOP
+    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
+    'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
     IF table_name NOT IN ('signatures', 'submissions') THEN

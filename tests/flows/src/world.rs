@@ -59,9 +59,9 @@ impl World {
 }
 
 /// Chain of every Safe here: a test chain.
-pub(crate) const CHAIN: u64 = 31337;
+pub const CHAIN: u64 = 31337;
 /// The token of `usdc`.
-pub(crate) const TOKEN: &str = "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+pub const TOKEN: &str = "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 /// Login, group and role. Those with a role in `other` work there alone.
 const STAFF: &[(&str, &str, &str)] = &[

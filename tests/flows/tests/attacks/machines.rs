@@ -28,10 +28,12 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
             .await;
         assert!(callable.contains(own), "{login}: {callable}");
         let expected = match login {
-            "platform" => "confirm_settlements schema_version submit_intents",
-            "worker" => "claim_intents heartbeat mature_commissions process_intents schema_version seal_audit",
+            "platform" => "confirm_settlements reverse_settlements schema_version submit_intents",
+            "worker" => {
+                "check_ledger claim_intents heartbeat match_inflows mature_commissions process_intents propose_batches schema_version seal_audit"
+            }
             "watcher" => {
-                "heartbeat observe_safe record_confirmed record_executed_by record_failed record_mined record_unmined schema_version watcher_safes watcher_work"
+                "heartbeat observe_safe record_confirmed record_executed_by record_failed record_gas record_inflow record_mined record_unmined schema_version watcher_safes watcher_work"
             }
             _ => "executor_work heartbeat record_submission schema_version",
         };
