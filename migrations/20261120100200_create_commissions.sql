@@ -65,13 +65,29 @@ CREATE TABLE core.payee_addresses (
   program_id uuid NOT NULL,
   payee_id uuid NOT NULL,
   version integer NOT NULL CHECK (version >= 1),
-  address bytea NOT NULL CHECK (length(address) = 20),
+  address bytea NOT NULL CHECK (length(address) = 20 AND address <> '\x0000000000000000000000000000000000000000'),
   payable_from timestamptz NOT NULL,
+  changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Who proposed and confirmed it.
+  change_id uuid NOT NULL REFERENCES core.change_requests,
   PRIMARY KEY (program_id, payee_id, version),
   FOREIGN KEY (program_id, payee_id) REFERENCES core.payees
 );
 CREATE INDEX payee_addresses_by_address ON core.payee_addresses (program_id, address);
 CALL core.make_append_only('payee_addresses');
+
+-- A first address can be paid at once (it is a first payment, which everybody is told); a changed one cools down first.
+CREATE FUNCTION core.guard_payee_address() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NEW.version <> (SELECT coalesce(max(a.version), 0) + 1 FROM core.payee_addresses a WHERE a.program_id = NEW.program_id AND a.payee_id = NEW.payee_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The address of this payee was changed meanwhile: look at it again';
+  END IF;
+  IF NEW.version > 1 THEN
+    NEW.payable_from := clock_timestamp() + make_interval(hours => (SELECT p.payee_cooling_hours FROM core.programs p WHERE p.id = NEW.program_id));
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER payee_addresses_cool_down BEFORE INSERT ON core.payee_addresses FOR EACH ROW EXECUTE FUNCTION core.guard_payee_address();
 
 CREATE TABLE core.users (
   program_id uuid NOT NULL REFERENCES core.programs,

@@ -54,6 +54,7 @@ BEGIN
     INSERT INTO core.assets (program_id, chain_id, token, symbol, decimals, pegged_to)
     VALUES (program, (body ->> 'chain_id')::bigint, CASE WHEN body ->> 'token' IS NOT NULL THEN core.parse_address(body ->> 'token') END,
             body ->> 'symbol', (body ->> 'decimals')::smallint, body ->> 'pegged_to') RETURNING id INTO made;
+    PERFORM core.apply_policy_defaults(program, made);
   WHEN 'safe.add' THEN
     INSERT INTO core.safes (program_id, name, chain_id, address, version, singleton, fallback_handler, threshold)
     VALUES (program, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
@@ -68,14 +69,7 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The threshold of a Safe is at most the number of its owners';
     END IF;
   WHEN 'policy.set' THEN
-    IF (body ->> 'approvers')::integer > (SELECT min(threshold) FROM core.safes WHERE program_id = program) AND (body ->> 'beyond_chain')::boolean IS NOT TRUE THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The policy asks for more approvers than the Safe has signatures: say beyond_chain to accept that the rest is not enforced on chain';
-    END IF;
-    UPDATE core.policies SET replaced_at = clock_timestamp()
-    WHERE program_id = program AND asset_id = (body ->> 'asset_id')::uuid AND at_least = core.parse_amount(body ->> 'at_least') AND replaced_at IS NULL;
-    INSERT INTO core.policies (program_id, asset_id, at_least, approvers, software_keys)
-    VALUES (program, (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'at_least'), (body ->> 'approvers')::integer,
-            coalesce((body ->> 'software_keys')::boolean, false)) RETURNING id INTO made;
+    made := core.set_policy(program, body);
   WHEN 'rule.set' THEN
     made := core.set_rule(program, body);
   WHEN 'opening_balance.add' THEN
@@ -110,8 +104,19 @@ BEGIN
     INSERT INTO core.affiliate_terms (program_id, affiliate_id, version, tier, active, effective_from)
     VALUES (program, made, 1, coalesce(body ->> 'tier', 'standard'), true, '-infinity');
     WITH payee AS (INSERT INTO core.payees (program_id, name, affiliate_id) VALUES (program, body ->> 'name', made) RETURNING id)
-    INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from)
-    SELECT program, payee.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp() FROM payee;
+    INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
+    SELECT program, payee.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp(), p_request.id FROM payee;
+  WHEN 'payee.add' THEN
+    made := core.add_payee(program, p_request.id, body);
+  WHEN 'payee.address' THEN
+    made := core.change_payee_address(program, p_request.id, body);
+  WHEN 'payee_cooling.set' THEN
+    IF (body ->> 'hours') ~ '^[0-9]{1,3}$' IS NOT TRUE OR (body ->> 'hours')::integer > 720 THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A changed address cools down for 0 to 720 hours';
+    END IF;
+    UPDATE core.programs SET payee_cooling_hours = (body ->> 'hours')::integer WHERE id = program;
+  WHEN 'policy_default.set' THEN
+    PERFORM core.set_policy_default(body);
   WHEN 'affiliate.set' THEN
     made := core.set_affiliate_terms(program, body);
   WHEN 'freeze.lift' THEN
