@@ -185,6 +185,8 @@ CREATE TABLE core.programs (
   name text NOT NULL CHECK (length(name) BETWEEN 1 AND 80),
   status text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'PAUSED', 'CLOSED')),
   time_zone text NOT NULL DEFAULT 'UTC',
+  -- How long a changed address of a payee waits before it is paid.
+  payee_cooling_hours integer NOT NULL DEFAULT 24 CHECK (payee_cooling_hours BETWEEN 0 AND 720),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -360,7 +362,8 @@ INSERT INTO core.change_kinds VALUES
   ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
   ('staff.add', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
-  ('affiliate.add', 'manage_payees', 'PROGRAM'), ('freeze.lift', 'operate', 'PROGRAM');
+  ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'),
+  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM');
 
 -- Freezes -------------------------------------------------------------------------------------------------------------
 CREATE TABLE core.freezes (
@@ -410,7 +413,7 @@ CREATE TABLE core.assets (
   UNIQUE (program_id, symbol)
 );
 
-CALL core.make_fixed('programs', 'name', 'status');
+CALL core.make_fixed('programs', 'name', 'status', 'payee_cooling_hours');
 CALL core.make_fixed('staff', 'revoked_at');
 CALL core.make_fixed('machines', 'revoked_at');
 CALL core.make_fixed('identity_keys', 'revoked_at');

@@ -39,7 +39,6 @@ DECLARE
   program uuid := p_request.program_id;
   made uuid;
   owner_text text;
-  tier record;
 BEGIN
   CASE p_request.kind
   WHEN 'program.add' THEN
@@ -55,6 +54,7 @@ BEGIN
     INSERT INTO core.assets (program_id, chain_id, token, symbol, decimals, pegged_to)
     VALUES (program, (body ->> 'chain_id')::bigint, CASE WHEN body ->> 'token' IS NOT NULL THEN core.parse_address(body ->> 'token') END,
             body ->> 'symbol', (body ->> 'decimals')::smallint, body ->> 'pegged_to') RETURNING id INTO made;
+    PERFORM core.apply_policy_defaults(program, made);
   WHEN 'safe.add' THEN
     INSERT INTO core.safes (program_id, name, chain_id, address, version, singleton, fallback_handler, threshold)
     VALUES (program, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
@@ -69,36 +69,11 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The threshold of a Safe is at most the number of its owners';
     END IF;
   WHEN 'policy.set' THEN
-    IF (body ->> 'approvers')::integer > (SELECT min(threshold) FROM core.safes WHERE program_id = program) AND (body ->> 'beyond_chain')::boolean IS NOT TRUE THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The policy asks for more approvers than the Safe has signatures: say beyond_chain to accept that the rest is not enforced on chain';
-    END IF;
-    UPDATE core.policies SET replaced_at = clock_timestamp()
-    WHERE program_id = program AND asset_id = (body ->> 'asset_id')::uuid AND at_least = core.parse_amount(body ->> 'at_least') AND replaced_at IS NULL;
-    INSERT INTO core.policies (program_id, asset_id, at_least, approvers, software_keys)
-    VALUES (program, (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'at_least'), (body ->> 'approvers')::integer,
-            coalesce((body ->> 'software_keys')::boolean, false)) RETURNING id INTO made;
+    made := core.set_policy(program, body);
   WHEN 'rule.set' THEN
-    -- numeric(9,8) would round a ninth digit away without a word.
-    IF EXISTS (SELECT FROM (SELECT body ->> 'base_rate' UNION ALL SELECT body ->> 'override_rate' UNION ALL SELECT t.value FROM jsonb_each_text(coalesce(body -> 'tiers', '{}')) t) r(rate)
-               WHERE r.rate IS NULL OR r.rate !~ '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$') THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A rate is a number from 0 to 1 with at most 8 decimals';
-    END IF;
-    INSERT INTO core.commission_rules (program_id, base_rate, override_rate, holding_days, effective_from)
-    VALUES (program, (body ->> 'base_rate')::numeric, (body ->> 'override_rate')::numeric, coalesce((body ->> 'holding_days')::integer, 30),
-            (body ->> 'effective_from')::timestamptz) RETURNING id INTO made;
-    FOR tier IN SELECT key, value FROM jsonb_each_text(coalesce(body -> 'tiers', '{}')) LOOP
-      INSERT INTO core.commission_rule_tiers (program_id, rule_id, tier, rate) VALUES (program, made, tier.key, tier.value::numeric);
-    END LOOP;
+    made := core.set_rule(program, body);
   WHEN 'opening_balance.add' THEN
-    made := core.uuid_v7();
-    INSERT INTO core.transfers (program_id, id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
-    SELECT program, made, core.treasury_account(program, s.id, (body ->> 'asset_id')::uuid), core.program_account(program, 'equity', (body ->> 'asset_id')::uuid),
-           (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'amount'), 'opening_balance', p_request.id,
-           format('Opening balance of %s at block %s', s.name, body ->> 'block'), clock_timestamp()
-    FROM core.safes s WHERE s.program_id = program AND s.id = (body ->> 'safe_id')::uuid;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The opening balance names no Safe of this program';
-    END IF;
+    made := core.add_opening_balance(program, p_request.id, body);
   WHEN 'staff.add' THEN
     IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = body ->> 'login' AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_staff', 'MEMBER')) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not a login in countersign_staff: the administrator of the database makes it first', body ->> 'login');
@@ -123,12 +98,27 @@ BEGIN
     INSERT INTO core.identity_keys (staff_id, public_key, confirmed_by)
     VALUES (p_request.proposed_by, decode(body ->> 'public_key', 'hex'), core.me()) RETURNING id INTO made;
   WHEN 'affiliate.add' THEN
-    INSERT INTO core.affiliates (program_id, name, wallet, tier, referral_code, parent_id)
-    VALUES (program, body ->> 'name', core.parse_address(body ->> 'wallet'), coalesce(body ->> 'tier', 'standard'), body ->> 'referral_code', (body ->> 'parent_id')::uuid)
+    INSERT INTO core.affiliates (program_id, name, wallet, referral_code, parent_id)
+    VALUES (program, body ->> 'name', core.parse_address(body ->> 'wallet'), body ->> 'referral_code', (body ->> 'parent_id')::uuid)
     RETURNING id INTO made;
+    INSERT INTO core.affiliate_terms (program_id, affiliate_id, version, tier, active, effective_from)
+    VALUES (program, made, 1, coalesce(body ->> 'tier', 'standard'), true, '-infinity');
     WITH payee AS (INSERT INTO core.payees (program_id, name, affiliate_id) VALUES (program, body ->> 'name', made) RETURNING id)
-    INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from)
-    SELECT program, payee.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp() FROM payee;
+    INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
+    SELECT program, payee.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp(), p_request.id FROM payee;
+  WHEN 'payee.add' THEN
+    made := core.add_payee(program, p_request.id, body);
+  WHEN 'payee.address' THEN
+    made := core.change_payee_address(program, p_request.id, body);
+  WHEN 'payee_cooling.set' THEN
+    IF (body ->> 'hours') ~ '^[0-9]{1,3}$' IS NOT TRUE OR (body ->> 'hours')::integer > 720 THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A changed address cools down for 0 to 720 hours';
+    END IF;
+    UPDATE core.programs SET payee_cooling_hours = (body ->> 'hours')::integer WHERE id = program;
+  WHEN 'policy_default.set' THEN
+    PERFORM core.set_policy_default(body);
+  WHEN 'affiliate.set' THEN
+    made := core.set_affiliate_terms(program, body);
   WHEN 'freeze.lift' THEN
     UPDATE core.freezes SET lifted_at = clock_timestamp()
     WHERE program_id = program AND id = (body ->> 'freeze_id')::uuid AND lifted_at IS NULL RETURNING id INTO made;
@@ -151,7 +141,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change is a JSON object';
   END IF;
   IF EXISTS (SELECT FROM json_object_keys(p_payload) AS k(name) GROUP BY name HAVING count(*) > 1)
-     OR (json_typeof(p_payload -> 'tiers') = 'object' AND EXISTS (SELECT FROM json_object_keys(p_payload -> 'tiers') AS k(name) GROUP BY name HAVING count(*) > 1)) THEN
+     OR EXISTS (SELECT FROM json_each(p_payload) AS part(name, body), json_object_keys(CASE WHEN json_typeof(part.body) = 'object' THEN part.body ELSE '{}' END) AS k(name)
+                GROUP BY part.name, k.name HAVING count(*) > 1) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change names each field once';
   END IF;
 END $$;

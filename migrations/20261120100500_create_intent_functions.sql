@@ -279,18 +279,22 @@ DECLARE
   shares core.commission_share[];
 BEGIN
   SELECT array_agg(ROW(core.uuid_v7(), s.settlement_id, c.kind, c.affiliate_id, r.id, c.rate, s.asset_id, c.amount,
-           s.occurred_at + make_interval(days => r.holding_days), s.label, s.occurred_at)::core.commission_share)
+           s.occurred_at + make_interval(hours => 24 * r.holding_days), s.label, s.occurred_at)::core.commission_share)
   INTO shares
   FROM unnest(p_cases) s
   JOIN core.users u ON u.program_id = p_program AND u.id = s.user_id
   JOIN core.affiliates f ON f.program_id = p_program AND f.id = u.affiliate_id
   CROSS JOIN LATERAL (SELECT * FROM core.commission_rules r WHERE r.program_id = p_program AND r.effective_from <= s.occurred_at
-                      ORDER BY r.effective_from DESC LIMIT 1) r
-  LEFT JOIN core.commission_rule_tiers t ON t.program_id = p_program AND t.rule_id = r.id AND t.tier = f.tier
-  CROSS JOIN LATERAL (SELECT core.share_half_even(s.amount, coalesce(t.rate, r.base_rate)) AS amount) d
-  CROSS JOIN LATERAL (VALUES ('DIRECT', f.id, coalesce(t.rate, r.base_rate), d.amount),
-    ('OVERRIDE', f.parent_id, r.override_rate, least(core.share_half_even(s.amount, r.override_rate), s.amount - d.amount))) AS c(kind, affiliate_id, rate, amount)
-  WHERE s.kind = 'COMMERCE' AND s.obstacle IS NULL AND c.affiliate_id IS NOT NULL AND c.amount > 0;
+                      ORDER BY r.effective_from DESC, r.version DESC LIMIT 1) r
+  CROSS JOIN LATERAL (SELECT * FROM core.affiliate_terms x WHERE x.program_id = p_program AND x.affiliate_id = f.id AND x.effective_from <= s.occurred_at
+                      ORDER BY x.effective_from DESC, x.version DESC LIMIT 1) own
+  LEFT JOIN LATERAL (SELECT * FROM core.affiliate_terms x WHERE x.program_id = p_program AND x.affiliate_id = f.parent_id AND x.effective_from <= s.occurred_at
+                     ORDER BY x.effective_from DESC, x.version DESC LIMIT 1) parents ON true
+  LEFT JOIN core.commission_rule_tiers t ON t.program_id = p_program AND t.rule_id = r.id AND t.tier = own.tier
+  LEFT JOIN core.commission_rule_assets m ON m.program_id = p_program AND m.rule_id = r.id AND m.asset_id = s.asset_id
+  CROSS JOIN LATERAL core.commissions_of(s.amount, s.occurred_at, u.registered_at, coalesce(t.rate, r.base_rate), r.override_rate, r.earning_days,
+    m.minimum_settlement, f.id, own.active, f.parent_id, parents.active) c
+  WHERE s.kind = 'COMMERCE' AND s.obstacle IS NULL;
   RETURN shares;
 END $$;
 

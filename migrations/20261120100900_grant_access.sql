@@ -5,10 +5,10 @@ DECLARE
   table_name text;
 BEGIN
   -- Per program: every staff table is behind the same rule.
-  FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'intents', 'settlements',
+  FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'commission_rule_assets', 'affiliate_terms', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
     'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
-    'schedule_runs', 'tombstones'] LOOP
+    'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals', 'sanctions_lists', 'sanctions_entries', 'schedule_runs', 'tombstones'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
     IF table_name NOT IN ('signatures', 'submissions') THEN
@@ -36,10 +36,10 @@ CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_sta
          OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules')))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
-  core.chains, core.schedules, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
+  core.chains, core.schedules, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION core.me(), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
-  core.required_approvers(uuid, uuid), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
+  core.required_approvers(uuid, uuid), core.stakes(uuid, uuid), core.is_high_value(uuid, uuid), core.approvals_that_count(uuid, uuid, bytea), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),

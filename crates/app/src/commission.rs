@@ -18,6 +18,7 @@ pub async fn payable(session: &Session) -> Result<Vec<PayableRow>, AppError> {
                 commissions: row.commissions,
                 direct: money(asset, row.direct),
                 over: money(asset, row.over),
+                owed_back: money(asset, row.owed_back),
                 total: money(asset, row.total),
                 period: (row.from.to_string(), row.to.to_string()),
             })

@@ -7,6 +7,7 @@ pub mod id;
 pub mod journal;
 pub mod payout_file;
 pub mod reconciliation;
+pub mod sanctions;
 pub mod statement;
 pub mod states;
 pub mod text;

@@ -154,3 +154,8 @@ fn reset(dir: &Path) -> Result<()> {
 pub fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
+
+/// A week ago: what was sold then is due now, since affiliates are paid for weeks that ended.
+fn last_week() -> chrono::DateTime<chrono::Utc> {
+    now() - chrono::TimeDelta::days(7)
+}

@@ -15,9 +15,9 @@ use signing::{IdentityKey, KdfCost};
 use store::{Administrator, Db, Founders, found, migrate};
 use uuid::Uuid;
 
-use crate::demo::now;
 use crate::demo::people::{FOUNDERS, MACHINES, STAFF, everybody};
 use crate::demo::stage::{MAIN_JOBS, OnChain, Stage, work_until};
+use crate::demo::{last_week, now};
 
 const CHAIN_ID: u64 = 31337;
 const ETHER: u128 = 1_000_000_000_000_000_000;
@@ -274,8 +274,8 @@ pub async fn commerce(stage: &Stage, payloads: &[Value]) -> Result<Vec<Uuid>> {
 /// Users who were referred, and four weeks of their purchases.
 async fn history(stage: &Stage, _program: ProgramId, on_chain: &OnChain) -> Result<()> {
     let platform = stage.db("demo_platform").await?;
-    let now = now();
-    let since = now - TimeDelta::days(HISTORY_DAYS);
+    let until = last_week();
+    let since = until - TimeDelta::days(HISTORY_DAYS);
     let users: Vec<Value> = (0..USERS)
         .zip(AFFILIATES.iter().cycle())
         .map(|(index, (_, _, code, _))| {
@@ -289,7 +289,7 @@ async fn history(stage: &Stage, _program: ProgramId, on_chain: &OnChain) -> Resu
         for slot in 0..CHARGES_PER_DAY {
             let index = u64::try_from(day)? * CHARGES_PER_DAY + slot;
             let at = since + TimeDelta::days(day) + TimeDelta::minutes(i64::try_from(slot)? * 97 + 60);
-            payloads.push(charge(on_chain, &format!("ch_{:05}", index + 1), index, at.min(now)));
+            payloads.push(charge(on_chain, &format!("ch_{:05}", index + 1), index, at.min(until)));
         }
     }
     commerce(stage, &payloads).await?;
