@@ -105,11 +105,6 @@ impl Db {
         Ok(sqlx::query_scalar!(r#"SELECT api.mature_commissions() AS "n!""#).fetch_one(&self.pool).await?)
     }
 
-    /// Lets intents wait again whose worker did not come back before its lease ended; answers how many.
-    pub async fn reap_leases(&self) -> Result<i32, StoreError> {
-        Ok(sqlx::query_scalar!(r#"SELECT api.reap_leases() AS "n!""#).fetch_one(&self.pool).await?)
-    }
-
     /// Seals audit entries behind the writers; answers how many.
     pub async fn seal_audit(&self) -> Result<i32, StoreError> {
         Ok(sqlx::query_scalar!(r#"SELECT api.seal_audit() AS "n!""#).fetch_one(&self.pool).await?)
