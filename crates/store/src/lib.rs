@@ -7,6 +7,7 @@
 mod administer;
 mod asset;
 mod batch;
+pub mod bench;
 mod change;
 mod commission;
 mod connect;
