@@ -1,4 +1,4 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, chaos.
+//! `countersign`, the headless program: its commands, one file each.
 
 mod chaos;
 mod commands;
@@ -35,6 +35,7 @@ enum Command {
     Export(commands::export::Args),
     Reconcile(commands::reconcile::Args),
     Chaos(chaos::Args),
+    Bench(commands::bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
             Command::Export(args) => commands::export::run(args, output).await,
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
             Command::Chaos(args) => chaos::run(args, output).await,
+            Command::Bench(args) => commands::bench::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

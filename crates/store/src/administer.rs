@@ -37,7 +37,7 @@ impl LoginGroup {
 /// A connection of the administrator.
 #[derive(Clone, Debug)]
 pub struct Administrator {
-    db: Db,
+    pub(crate) db: Db,
 }
 
 impl Administrator {
@@ -139,7 +139,7 @@ impl Administrator {
     }
 }
 
-fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -8,6 +8,7 @@ mod administer;
 mod asset;
 mod batch;
 mod books;
+pub mod bench;
 mod change;
 mod commission;
 mod connect;
