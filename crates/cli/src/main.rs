@@ -1,4 +1,4 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile.
+//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, ledger, sanctions, what-if.
 
 mod commands;
 mod demo;
@@ -31,6 +31,9 @@ enum Command {
     Worker(commands::worker::Args),
     Export(commands::export::Args),
     Reconcile(commands::reconcile::Args),
+    Ledger(commands::ledger::Args),
+    Sanctions(commands::sanctions::Args),
+    WhatIf(commands::what_if::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,9 @@ fn main() -> ExitCode {
             Command::Worker(args) => commands::worker::run(args, output).await,
             Command::Export(args) => commands::export::run(args, output).await,
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
+            Command::Ledger(args) => commands::ledger::run(args, output).await,
+            Command::Sanctions(args) => commands::sanctions::run(args, output).await,
+            Command::WhatIf(args) => commands::what_if::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

@@ -1,8 +1,11 @@
 //! One file per command.
 
 pub mod export;
+pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
+pub mod sanctions;
+pub mod what_if;
 pub mod worker;
 
 use std::collections::BTreeMap;
