@@ -87,11 +87,11 @@ BEGIN
 END $$;
 
 -- What people approved stays as they approved it, for the owner's own statements too: only the named columns change, an end
--- (revoked, lifted, replaced) is final, and no row goes.
+-- (revoked, lifted, replaced, retracted) is final, and no row goes.
 CREATE FUNCTION core.keep_fixed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'DELETE' OR (to_jsonb(NEW) - TG_ARGV) IS DISTINCT FROM (to_jsonb(OLD) - TG_ARGV)
-     OR coalesce(to_jsonb(OLD) ->> 'revoked_at', to_jsonb(OLD) ->> 'lifted_at', to_jsonb(OLD) ->> 'replaced_at') IS NOT NULL THEN
+     OR coalesce(to_jsonb(OLD) ->> 'revoked_at', to_jsonb(OLD) ->> 'lifted_at', to_jsonb(OLD) ->> 'replaced_at', to_jsonb(OLD) ->> 'retracted_at') IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I stays as it was approved: only %s may change', TG_TABLE_NAME, array_to_string(TG_ARGV, ', '));
   END IF;
   RETURN NEW;

@@ -30,7 +30,7 @@ CREATE TABLE core.transfers (
   phase text NOT NULL DEFAULT 'POSTED' CHECK (phase IN ('POSTED', 'PENDING', 'POST', 'VOID')),
   pending_id uuid,
   -- Cause: why, of which row, and which time (a line that is submitted again holds again).
-  reason text NOT NULL CHECK (reason IN ('settlement', 'settlement_reversal', 'accrual', 'claw_back', 'file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout', 'opening_balance', 'inflow', 'inflow_match', 'gas', 'correction')),
+  reason text NOT NULL CHECK (reason IN ('settlement', 'settlement_reversal', 'accrual', 'claw_back', 'file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout', 'payout_hold_reversal', 'payout_reversal', 'opening_balance', 'inflow', 'inflow_match', 'gas', 'correction')),
   cause_id uuid NOT NULL,
   occurrence integer NOT NULL DEFAULT 0,
   narration text NOT NULL,

@@ -201,9 +201,12 @@ CREATE TABLE core.safe_transactions (
   safe_tx_hash bytea CHECK (length(safe_tx_hash) = 32),
   state text NOT NULL DEFAULT 'PROPOSED',
   ethereum_tx_hash bytea CHECK (length(ethereum_tx_hash) = 32),
+  submitted_at timestamptz,
   block_number bigint,
   block_hash bytea CHECK (length(block_hash) = 32),
   confirmed_at timestamptz,
+  -- The Safe transaction that used the nonce instead.
+  consumed_by bytea CHECK (length(consumed_by) = 32),
   PRIMARY KEY (program_id, id),
   UNIQUE (program_id, batch_id, leg_index),
   UNIQUE (program_id, id, batch_id, safe_id),
@@ -212,7 +215,9 @@ CREATE TABLE core.safe_transactions (
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
   CHECK (safe_tx_hash IS NULL OR nonce IS NOT NULL),
   CHECK (state = 'PROPOSED' OR safe_tx_hash IS NOT NULL),
-  CHECK (state NOT IN ('SUBMITTED', 'MINED', 'CONFIRMED', 'FAILED') OR ethereum_tx_hash IS NOT NULL),
+  CHECK (state NOT IN ('SUBMITTED', 'MINED', 'CONFIRMED', 'FAILED') OR (ethereum_tx_hash IS NOT NULL AND submitted_at IS NOT NULL)),
+  CHECK ((state IN ('REPLACED', 'REJECTED')) = (consumed_by IS NOT NULL)),
+  CONSTRAINT a_nonce_is_gone_for_another_hash CHECK (consumed_by <> safe_tx_hash),
   CHECK (state NOT IN ('MINED', 'CONFIRMED', 'FAILED') OR (block_number IS NOT NULL AND block_hash IS NOT NULL))
 );
 CREATE UNIQUE INDEX safe_transactions_one_live_nonce ON core.safe_transactions (program_id, safe_id, nonce)
@@ -270,9 +275,11 @@ CREATE TABLE core.foreign_executions (
 CALL core.make_append_only('foreign_executions');
 
 -- What proves a line: its own log, or its own native leg, of a succeeded Safe transaction (law 8). The foreign key makes
--- recipient, asset and amount those of the line; the unique key keeps one log from proving two lines.
+-- recipient, asset and amount those of the line; the unique keys keep one log from proving two lines. What a reorganisation
+-- takes away stays on record, retracted.
 CREATE TABLE core.evidence (
   program_id uuid NOT NULL,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
   payout_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
   chain_id bigint NOT NULL REFERENCES core.chains,
@@ -287,14 +294,16 @@ CREATE TABLE core.evidence (
   block_time timestamptz NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (program_id, payout_id),
+  retracted_at timestamptz,
+  PRIMARY KEY (program_id, id),
   FOREIGN KEY (program_id, payout_id, asset_id, recipient, amount) REFERENCES core.payouts (program_id, id, asset_id, recipient, amount),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
 );
 -- A position among calls counts within its own leg: one transaction of somebody else may execute two legs.
-CREATE UNIQUE INDEX evidence_one_line_per_log ON core.evidence (chain_id, ethereum_tx_hash, position) WHERE kind = 'LOG';
-CREATE UNIQUE INDEX evidence_one_line_per_native_call ON core.evidence (program_id, safe_transaction_id, position) WHERE kind = 'NATIVE_LEG';
-CALL core.make_append_only('evidence');
+CREATE UNIQUE INDEX evidence_one_per_line ON core.evidence (program_id, payout_id) WHERE retracted_at IS NULL;
+CREATE UNIQUE INDEX evidence_one_line_per_log ON core.evidence (chain_id, ethereum_tx_hash, position) WHERE kind = 'LOG' AND retracted_at IS NULL;
+CREATE UNIQUE INDEX evidence_one_line_per_native_call ON core.evidence (program_id, safe_transaction_id, position) WHERE kind = 'NATIVE_LEG' AND retracted_at IS NULL;
+CALL core.make_fixed('evidence', 'retracted_at');
 
 -- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them. What a line or leg lacks is
 -- an empty field: one NULL among the fields would drop the whole line or leg from what is hashed.
@@ -368,6 +377,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   GROUP BY a.staff_id HAVING bool_or(rp.permission = 'approve')
 $$;
 
+-- Holds of lines that are neither posted nor voided: at most one a line.
+CREATE FUNCTION core.live_holds(p_program uuid, p_payouts uuid[]) RETURNS SETOF core.transfers LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT h.* FROM core.transfers h
+  WHERE h.program_id = p_program AND h.reason = 'payout_hold' AND h.phase = 'PENDING' AND h.cause_id = ANY (p_payouts)
+    AND NOT EXISTS (SELECT FROM core.transfers r WHERE r.program_id = h.program_id AND r.pending_id = h.id)
+$$;
+
 -- Guards that hold against the owner's own statements ----------------------------------------------------------------
 CREATE TRIGGER batches_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.batches FOR EACH ROW EXECUTE FUNCTION core.guard_state('batch');
 CREATE TRIGGER payouts_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_state('payout');
@@ -407,6 +423,8 @@ CREATE FUNCTION core.is_signed(p_program uuid, p_batch uuid, p_leg integer) RETU
 $$;
 
 CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  is_unpaid boolean;
 BEGIN
   IF TG_OP = 'DELETE' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is cancelled, never deleted';
@@ -419,7 +437,13 @@ BEGIN
      IS DISTINCT FROM (OLD.content_hash, OLD.revision, OLD.submitted_by, OLD.submitted_at) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The content of a submitted batch is frozen: return it to its preparer';
   END IF;
-  IF NEW.state IN ('PENDING_APPROVAL', 'APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN
+  -- What a reorganisation takes away has happened, frozen or not.
+  is_unpaid := NEW.state = 'EXECUTING' AND OLD.state IN ('EXECUTED', 'PARTIALLY_EXECUTED');
+  IF is_unpaid AND NOT EXISTS (
+    SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state IN ('SENT', 'UNKNOWN')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch is on its way again when one of its lines is';
+  END IF;
+  IF NEW.state IN ('PENDING_APPROVAL', 'APPROVED', 'EXECUTING') AND NEW.state <> OLD.state AND NOT is_unpaid THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.id);
     PERFORM core.refuse_sanctioned(NEW.program_id, NEW.id, NULL);
     IF NEW.state <> 'EXECUTING' THEN
@@ -429,18 +453,18 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The lines or legs of this batch are not what its content hash says: open it again';
     END IF;
   END IF;
-  IF NEW.state IN ('APPROVED', 'EXECUTING') AND NEW.state <> OLD.state THEN
+  IF NEW.state IN ('APPROVED', 'EXECUTING') AND NEW.state <> OLD.state AND NOT is_unpaid THEN
     PERFORM core.refuse_unapproved(NEW);
   END IF;
   IF NEW.state = 'EXECUTING' AND OLD.state = 'APPROVED' AND EXISTS (
-    SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state IN ('PROPOSED', 'REPLACED', 'REJECTED')) THEN
+    SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.id AND t.state = 'PROPOSED') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every leg needs its signatures before the batch is sent';
   END IF;
   IF NEW.state IN ('CANCELLED', 'REJECTED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.id, NULL) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed batch is not free before its nonces are used';
   END IF;
   IF NEW.state IN ('FAILED', 'PARTIALLY_EXECUTED') AND NEW.state <> OLD.state AND EXISTS (
-    SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state <> 'FAILED' AND (NEW.state = 'FAILED' OR p.state <> 'SETTLED')) THEN
+    SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.batch_id = NEW.id AND p.state NOT IN ('FAILED', 'CANCELLED') AND (NEW.state = 'FAILED' OR p.state <> 'SETTLED')) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A batch has failed when each of its lines has ended and the chain paid none of them, or not all';
   END IF;
   IF OLD.state = 'PENDING_APPROVAL' AND NEW.state = 'DRAFT' AND (NEW.content_hash IS NOT NULL OR NEW.revision <> OLD.revision + 1) THEN
@@ -464,8 +488,13 @@ BEGIN
      IS NOT DISTINCT FROM (OLD.program_id, OLD.id, OLD.batch_id, OLD.line_no, OLD.asset_id, OLD.recipient, OLD.amount, OLD.reference, OLD.payee_name, OLD.affiliate_id, OLD.leg_index) THEN
     IF NEW.state = 'SETTLED' AND NOT EXISTS (
       SELECT FROM core.evidence e JOIN core.safe_transactions t ON t.program_id = e.program_id AND t.id = e.safe_transaction_id
-      WHERE e.program_id = NEW.program_id AND e.payout_id = NEW.id AND t.state = 'CONFIRMED' AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index) THEN
+      WHERE e.program_id = NEW.program_id AND e.payout_id = NEW.id AND e.retracted_at IS NULL AND t.state = 'CONFIRMED' AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A line is paid only by its own evidence';
+    END IF;
+    IF OLD.state = 'SETTLED' AND NEW.state = 'SENT' AND EXISTS (
+      SELECT FROM core.safe_transactions t
+      WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index AND t.state = 'CONFIRMED') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A paid line is un-paid only with its leg';
     END IF;
     IF NEW.state IN ('CANCELLED', 'FAILED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.batch_id, NEW.leg_index) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed line is not free before its nonce is used';
@@ -541,7 +570,11 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent is stored first';
     END IF;
   END IF;
-  IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash AND NOT (is_foreign AND NEW.state = 'MINED') THEN
+  -- Another transaction for the same Safe transaction: somebody else's that is in a block, or our own after theirs left it.
+  IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash AND NOT (is_foreign AND NEW.state = 'MINED')
+     AND NOT (OLD.state = 'SUBMITTED' AND NEW.state = 'SUBMITTED'
+       AND EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = NEW.id AND x.ethereum_tx_hash = OLD.ethereum_tx_hash)
+       AND EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A resend is the same hash';
   END IF;
   -- Failed and replaced legs free their lines: only once the chain has gone past their nonce.
@@ -577,9 +610,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A person signs with the owner key that is registered as theirs';
   END IF;
   IF EXISTS (
-    SELECT FROM core.payouts p WHERE p.program_id = leg.program_id AND p.batch_id = leg.batch_id AND p.leg_index = leg.leg_index AND NOT EXISTS (
-      SELECT FROM core.transfers h WHERE h.program_id = p.program_id AND h.reason = 'payout_hold' AND h.cause_id = p.id AND h.phase = 'PENDING' AND h.occurrence = batch.revision
-        AND NOT EXISTS (SELECT FROM core.transfers r WHERE r.program_id = h.program_id AND r.pending_id = h.id))) THEN
+    SELECT FROM core.payouts p WHERE p.program_id = leg.program_id AND p.batch_id = leg.batch_id AND p.leg_index = leg.leg_index
+      AND NOT EXISTS (SELECT FROM core.live_holds(p.program_id, ARRAY[p.id]))) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Every line of this leg must be held on the treasury before it is signed';
   END IF;
   RETURN NEW;
@@ -604,13 +636,16 @@ BEGIN
   IF NEW.phase = 'VOID' AND core.is_signed(payout.program_id, payout.batch_id, payout.leg_index) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The hold of a signed line is not released before its nonce is used';
   END IF;
-  IF NEW.phase <> 'VOID' AND payout.state IS DISTINCT FROM 'SETTLED' THEN
+  IF NEW.reason IN ('payout_reversal', 'payout_hold_reversal') AND (payout.state IN ('SENT', 'UNKNOWN')) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Money comes back to the treasury in the ledger when the chain has taken the payment of the line away';
+  END IF;
+  IF NEW.reason IN ('payout', 'payout_hold') AND NEW.phase <> 'VOID' AND payout.state IS DISTINCT FROM 'SETTLED' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Money leaves the treasury in the ledger when the chain has paid the line';
   END IF;
   RETURN NEW;
 END $$;
 CREATE TRIGGER payout_transfers_follow_the_chain BEFORE INSERT ON core.transfers FOR EACH ROW
-  WHEN (NEW.reason IN ('payout', 'payout_hold') AND NEW.phase <> 'PENDING') EXECUTE FUNCTION core.guard_payout_transfer();
+  WHEN (NEW.reason IN ('payout', 'payout_hold', 'payout_reversal', 'payout_hold_reversal') AND NEW.phase <> 'PENDING') EXECUTE FUNCTION core.guard_payout_transfer();
 
 -- A commission is payable from a confirmed settlement, paid with its line, and free again only with its line.
 CREATE FUNCTION core.guard_commission() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -657,3 +692,13 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER evidence_is_of_its_leg BEFORE INSERT ON core.evidence FOR EACH ROW EXECUTE FUNCTION core.guard_evidence();
+
+-- What proves a line that is paid stays.
+CREATE FUNCTION core.guard_retraction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM core.payouts p WHERE p.program_id = NEW.program_id AND p.id = NEW.payout_id AND p.state IN ('SETTLED', 'RETURNED')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Evidence is retracted when its line is un-paid, not before';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER evidence_is_retracted_with_its_line BEFORE UPDATE OF retracted_at ON core.evidence FOR EACH ROW EXECUTE FUNCTION core.guard_retraction();

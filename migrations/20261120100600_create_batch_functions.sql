@@ -288,19 +288,25 @@ BEGIN
   SELECT p_program, core.program_account(p_program, 'expense', p.asset_id), core.line_liability(p), p.asset_id, p.amount, 'file_accrual', p.id, batch.revision,
          format('Batch %s, line %s', batch.number, p.line_no), clock_timestamp()
   FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND batch.source = 'FILE';
-  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, reason, cause_id, occurrence, narration, occurred_at)
-  SELECT p_program, core.program_account(p_program, 'payouts', p.asset_id), core.treasury_account(p_program, batch.safe_id, p.asset_id), p.asset_id, p.amount, 'PENDING', 'payout_hold',
-         p.id, batch.revision, format('Hold for batch %s, line %s', batch.number, p.line_no), clock_timestamp()
-  FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch;
+  PERFORM core.hold_lines(batch, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch));
   PERFORM core.audit(p_program, 'batch.submitted', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'content_hash', encode(p_content_hash, 'hex')));
 END $$;
+
+-- Holds lines on the treasury: at submission, and again when what paid them is taken away.
+CREATE FUNCTION core.hold_lines(p_batch core.batches, p_payouts uuid[]) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT p.program_id, core.program_account(p.program_id, 'payouts', p.asset_id), core.treasury_account(p.program_id, p_batch.safe_id, p.asset_id), p.asset_id, p.amount, 'PENDING', 'payout_hold',
+         p.id, (SELECT count(*) FROM core.transfers e WHERE e.program_id = p.program_id AND e.reason = 'payout_hold' AND e.phase = 'PENDING' AND e.cause_id = p.id),
+         format('Hold for batch %s, line %s', p_batch.number, p.line_no), clock_timestamp()
+  FROM core.payouts p WHERE p.program_id = p_batch.program_id AND p.id = ANY (p_payouts)
+$$;
 
 -- Lets go of what a submission held: holds are voided, accruals of file lines reversed, commissions payable again.
 CREATE FUNCTION core.release_lines(p_batch core.batches, p_payouts uuid[], p_let_sources_go boolean) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, pending_id, reason, cause_id, occurrence, narration, occurred_at)
   SELECT h.program_id, h.debit_account, h.credit_account, h.asset_id, h.amount, 'VOID', h.id, h.reason, h.cause_id, h.occurrence, 'Released: ' || h.narration, clock_timestamp()
-  FROM core.transfers h WHERE h.program_id = p_batch.program_id AND h.reason = 'payout_hold' AND h.phase = 'PENDING' AND h.cause_id = ANY (p_payouts) AND h.occurrence = p_batch.revision;
+  FROM core.live_holds(p_batch.program_id, p_payouts) h;
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, occurrence, narration, occurred_at)
   SELECT h.program_id, h.credit_account, h.debit_account, h.asset_id, h.amount, 'file_accrual_reversal', h.cause_id, h.occurrence, 'Reversed: ' || h.narration, clock_timestamp()
   FROM core.transfers h WHERE h.program_id = p_batch.program_id AND h.reason = 'file_accrual' AND h.cause_id = ANY (p_payouts) AND h.occurrence = p_batch.revision;
@@ -427,6 +433,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid := core.require(p_program, 'view');
   batch core.batches := core.lock_batch(p_program, p_batch);
+  lines uuid[];
 BEGIN
   IF person IS DISTINCT FROM batch.created_by OR NOT core.can(p_program, 'edit_batch') THEN
     person := core.require(p_program, 'operate');
@@ -437,25 +444,23 @@ BEGIN
   END IF;
   -- Before anything is looked at: nonces are given out under this lock, and a later batch may be taking the next one.
   PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
-  IF EXISTS (SELECT FROM core.signatures g WHERE g.program_id = p_program AND g.batch_id = p_batch) THEN
+  IF core.is_signed(p_program, p_batch, NULL) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is signed, and a signature stays valid until its nonce is used: it is freed only when the nonce is consumed by another transaction. Freeze it to stop the executor';
   END IF;
   IF EXISTS (SELECT FROM core.safe_transactions t JOIN core.safe_transactions later ON later.program_id = t.program_id AND later.safe_id = t.safe_id AND later.nonce > t.nonce AND later.batch_id <> t.batch_id
-             WHERE t.program_id = p_program AND t.batch_id = p_batch AND later.state NOT IN ('REPLACED', 'REJECTED')) THEN
+             WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state = 'PROPOSED' AND later.state NOT IN ('REPLACED', 'REJECTED')) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A later batch waits behind the nonces of this one: cancel that batch first';
   END IF;
-  UPDATE core.safe_transactions SET nonce = NULL WHERE program_id = p_program AND batch_id = p_batch AND nonce IS NOT NULL;
-  IF batch.state IN ('PENDING_APPROVAL', 'APPROVED') THEN
-    UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
-    UPDATE core.batches SET state = 'CANCELLED', last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
-    PERFORM core.release_lines(batch, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), true);
-  ELSE
-    UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND batch_id = p_batch;
-    UPDATE core.batches SET state = 'CANCELLED', last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
-    UPDATE core.payout_sources ps SET live = false FROM core.payouts p
-    WHERE p.program_id = p_program AND p.batch_id = p_batch AND ps.program_id = p_program AND ps.payout_id = p.id AND ps.live;
+  IF EXISTS (SELECT FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND state = 'SETTLED') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The chain has paid lines of this batch already: hand it over, so that it ends as what it is';
   END IF;
-  PERFORM core.finish_payout_intents(p_program, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), 'The batch was cancelled: ' || p_reason);
+  UPDATE core.safe_transactions SET nonce = NULL WHERE program_id = p_program AND batch_id = p_batch AND nonce IS NOT NULL AND safe_tx_hash IS NULL;
+  -- Lines whose leg was replaced are free already.
+  SELECT array_agg(id) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch AND state <> 'CANCELLED';
+  UPDATE core.payouts SET state = 'CANCELLED' WHERE program_id = p_program AND id = ANY (lines);
+  UPDATE core.batches SET state = 'CANCELLED', last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
+  PERFORM core.release_lines(batch, lines, true);
+  PERFORM core.finish_payout_intents(p_program, lines, 'The batch was cancelled: ' || p_reason);
   PERFORM core.audit(p_program, 'batch.cancelled', p_batch, json_build_object('number', batch.number, 'by', person, 'reason', p_reason));
 END $$;
 

@@ -9,11 +9,12 @@ CREATE FUNCTION core.leg_lines(p_program uuid, p_batch uuid, p_leg integer) RETU
   WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.leg_index = p_leg
 $$;
 
--- A leg as who executes or watches needs it. Signatures only for who may execute.
+-- A leg as who executes or watches needs it. Signatures only for who may execute. Overdue is what was handed to the chain ten
+-- minutes ago and is in no block.
 CREATE TYPE core.leg_work AS (
   program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, state text, chain_id bigint, confirmation_depth integer, safe_id uuid,
   safe_address bytea, safe_version text, threshold integer, to_address bytea, nonce bigint, safe_tx_hash bytea, ethereum_tx_hash bytea,
-  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb, gas_max bigint, first_signed_at timestamptz);
+  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb, gas_max bigint, first_signed_at timestamptz, is_overdue boolean);
 
 CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures boolean) RETURNS core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT p_leg.program_id, p_leg.id, p_leg.batch_id, p_leg.leg_index, p_leg.state, s.chain_id, c.confirmation_depth, s.id, s.address, s.version, s.threshold,
@@ -22,13 +23,14 @@ CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures bo
     p_leg.block_number, p_leg.block_hash, core.leg_lines(p_leg.program_id, p_leg.batch_id, p_leg.leg_index),
     CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
       FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END,
-    c.gas_max, (SELECT min(g.signed_at) FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id)
+    c.gas_max, (SELECT min(g.signed_at) FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id),
+    coalesce(p_leg.state = 'SUBMITTED' AND p_leg.submitted_at < clock_timestamp() - interval '10 minutes', false)
   FROM core.safes s JOIN core.chains c ON c.id = s.chain_id WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
 $$;
 
 -- What the executor has to send: first what it sent before, in the order of its own nonces, then SIGNED legs of batches
--- handed to it, in the order of the Safe's. What it sent for a leg that somebody else executed is sent on for a day: its
--- nonce has to be used before later ones count.
+-- handed to it, in the order of the Safe's. What it sent for a leg that somebody else executed or replaced is sent on for a day:
+-- its nonce has to be used before later ones count.
 CREATE FUNCTION api.executor_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('executor');
@@ -39,7 +41,7 @@ BEGIN
   LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id
   CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING')
-      OR (t.state IN ('MINED', 'CONFIRMED') AND u.ethereum_tx_hash <> t.ethereum_tx_hash AND u.submitted_at > clock_timestamp() - interval '1 day'))
+      OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (u.ethereum_tx_hash <> t.ethereum_tx_hash OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
     AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
   ORDER BY t.state = 'SIGNED', u.executor_nonce, t.safe_id, t.nonce;
 END $$;
@@ -63,13 +65,16 @@ DECLARE
 BEGIN
   PERFORM core.require_machine('executor');
   SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
-  IF leg.state IS DISTINCT FROM 'SIGNED' OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
+  -- Signed, or executed by somebody else's transaction that left the chain again.
+  IF (leg.state = 'SIGNED' OR (leg.state = 'SUBMITTED' AND NOT EXISTS (
+        SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg))) IS NOT TRUE
+     OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
   END IF;
   INSERT INTO core.submissions (program_id, safe_transaction_id, chain_id, ethereum_tx_hash, raw_transaction, executor, executor_nonce)
   SELECT p_program, p_leg, s.chain_id, p_tx_hash, p_raw, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
-  UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
-  UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'PROCESSING';
+  UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
+  UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state IN ('PROCESSING', 'UNKNOWN');
   PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of this executor is taken by another leg: nothing is sent, and this leg is prepared again', p_executor_nonce);
@@ -81,7 +86,19 @@ BEGIN
   PERFORM core.require_machine('watcher');
   RETURN QUERY SELECT w.* FROM core.safe_transactions t
   JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
-  CROSS JOIN LATERAL core.leg_work(t, false) w WHERE t.state IN ('SIGNED', 'SUBMITTED', 'MINED') ORDER BY t.safe_id, t.nonce;
+  CROSS JOIN LATERAL core.leg_work(t, false) w
+  -- One signature is enough to wait for what becomes of its nonce.
+  WHERE t.state IN ('SIGNED', 'SUBMITTED', 'MINED') OR (t.state = 'PROPOSED' AND t.safe_tx_hash IS NOT NULL) ORDER BY t.safe_id, t.nonce;
+END $$;
+
+-- Legs that were confirmed in the last 30 days, newest block first: a reorganisation may still take them away.
+CREATE FUNCTION api.watcher_confirmed(p_chain bigint) RETURNS TABLE (program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, block_number bigint, block_hash bytea)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  RETURN QUERY SELECT t.program_id, t.id, t.batch_id, t.leg_index, t.block_number, t.block_hash FROM core.safe_transactions t
+  JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
+  WHERE t.state = 'CONFIRMED' AND t.confirmed_at > clock_timestamp() - interval '30 days' ORDER BY t.block_number DESC;
 END $$;
 
 CREATE FUNCTION api.watcher_safes(p_chain bigint) RETURNS TABLE (program_id uuid, safe_id uuid, address bytea, asset_ids uuid[], tokens bytea[])
@@ -110,10 +127,14 @@ END $$;
 
 CREATE FUNCTION api.record_mined(p_program uuid, p_leg uuid, p_block bigint, p_block_hash bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
 BEGIN
   PERFORM core.require_machine('watcher');
-  UPDATE core.safe_transactions SET state = 'MINED', block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg AND state = 'SUBMITTED';
+  UPDATE core.safe_transactions SET state = 'MINED', block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg AND state = 'SUBMITTED'
+  RETURNING * INTO leg;
   IF FOUND THEN
+    UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'UNKNOWN';
     PERFORM core.audit(p_program, 'leg.mined', p_leg, json_build_object('block', p_block, 'block_hash', encode(p_block_hash, 'hex')));
   END IF;
 END $$;
@@ -141,13 +162,14 @@ BEGIN
   END IF;
   INSERT INTO core.foreign_executions (program_id, safe_transaction_id, ethereum_tx_hash) VALUES (p_program, p_leg, p_tx_hash) ON CONFLICT DO NOTHING;
   IF leg.state = 'SIGNED' THEN
-    UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
+    UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
     UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'QUEUED';
     UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'PROCESSING';
   ELSIF leg.state = 'MINED' THEN
     UPDATE core.safe_transactions SET state = 'SUBMITTED', block_number = NULL, block_hash = NULL WHERE program_id = p_program AND id = p_leg;
   END IF;
   UPDATE core.safe_transactions SET state = 'MINED', ethereum_tx_hash = p_tx_hash, block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg;
+  UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'UNKNOWN';
   PERFORM core.audit(p_program, 'leg.executed_by_other', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'block', p_block,
     'own_tx', encode(leg.ethereum_tx_hash, 'hex')));
 END $$;
@@ -161,6 +183,95 @@ BEGIN
   IF FOUND THEN
     PERFORM core.audit(p_program, 'leg.reorganised', p_leg, '{}');
   END IF;
+END $$;
+
+-- A time-out is no failure: what was handed to the chain long ago and is in no block is UNKNOWN until the chain is asked
+-- again and answers (law 7). The leg stays where it is, and a resend is the same bytes.
+CREATE FUNCTION api.record_unknown(p_program uuid, p_leg uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  UPDATE core.payouts p SET state = 'UNKNOWN'
+  FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, false) w
+  WHERE t.program_id = p_program AND t.id = p_leg AND w.is_overdue
+    AND p.program_id = t.program_id AND p.batch_id = t.batch_id AND p.leg_index = t.leg_index AND p.state = 'SENT';
+  IF FOUND THEN
+    PERFORM core.audit(p_program, 'leg.unknown', p_leg, '{}');
+  END IF;
+END $$;
+
+-- A reorganisation took away what had paid (law 8): lines are on their way again, their evidence is retracted, the postings
+-- are reversed, and the money is held again for the same Safe transaction, which is tracked on. Nothing new is signed.
+CREATE FUNCTION api.record_unpaid(p_program uuid, p_leg uuid, p_block bigint, p_block_hash bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+  batch core.batches;
+  lines uuid[];
+BEGIN
+  PERFORM core.require_machine('watcher');
+  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
+  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state IS DISTINCT FROM 'CONFIRMED' OR leg.block_number IS DISTINCT FROM p_block OR leg.block_hash IS DISTINCT FROM p_block_hash THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not confirmed in that block';
+  END IF;
+  UPDATE core.safe_transactions SET state = 'SUBMITTED', submitted_at = clock_timestamp(), block_number = NULL, block_hash = NULL, confirmed_at = NULL
+  WHERE program_id = p_program AND id = p_leg;
+  SELECT array_agg(id) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'SETTLED';
+  UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND id = ANY (lines);
+  UPDATE core.evidence SET retracted_at = clock_timestamp() WHERE program_id = p_program AND payout_id = ANY (lines) AND retracted_at IS NULL;
+  -- What the last confirmation posted goes the other way: the newest posting of each line and reason.
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, occurrence, narration, occurred_at)
+  SELECT p.program_id, p.credit_account, p.debit_account, p.asset_id, p.amount, p.reason || '_reversal', p.cause_id, p.occurrence,
+         format('Reorganised: %s', p.narration), clock_timestamp()
+  FROM (SELECT DISTINCT ON (t.cause_id, t.reason) t.* FROM core.transfers t
+        WHERE t.program_id = p_program AND t.cause_id = ANY (lines) AND ((t.reason = 'payout' AND t.phase = 'POSTED') OR (t.reason = 'payout_hold' AND t.phase = 'POST'))
+        ORDER BY t.cause_id, t.reason, t.occurrence DESC) p;
+  PERFORM core.hold_lines(batch, lines);
+  UPDATE core.commissions c SET state = 'PENDING_APPROVAL' FROM core.payout_sources ps
+  WHERE ps.program_id = p_program AND ps.payout_id = ANY (lines) AND ps.live AND c.program_id = p_program AND c.id = ps.commission_id AND c.state = 'PAID';
+  UPDATE core.batches SET state = 'EXECUTING' WHERE program_id = p_program AND id = leg.batch_id AND state IN ('EXECUTED', 'PARTIALLY_EXECUTED');
+  PERFORM core.audit(p_program, 'leg.unpaid', p_leg, json_build_object('block', p_block, 'block_hash', encode(p_block_hash, 'hex'),
+    'tx', encode(leg.ethereum_tx_hash, 'hex'), 'lines', cardinality(lines)));
+END $$;
+
+-- The nonce of a signed leg is finally gone for another Safe transaction (law 6): its signatures are worthless, and its lines
+-- are free again. REJECTED when that transaction paid nothing on purpose.
+CREATE FUNCTION api.record_replaced(p_program uuid, p_leg uuid, p_consumed_by bytea, p_is_rejection boolean, p_tx_hash bytea, p_block bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+  batch core.batches;
+  lines uuid[];
+  ended text := CASE WHEN p_is_rejection THEN 'REJECTED' ELSE 'REPLACED' END;
+  reason text;
+BEGIN
+  PERFORM core.require_machine('watcher');
+  IF (length(p_consumed_by) = 32 AND length(p_tx_hash) = 32 AND p_block >= 0 AND p_is_rejection IS NOT NULL) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A replacement is recorded with the Safe transaction that used the nonce, its transaction and its block';
+  END IF;
+  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
+  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state = 'MINED' THEN
+    UPDATE core.safe_transactions SET state = 'SUBMITTED', block_number = NULL, block_hash = NULL WHERE program_id = p_program AND id = p_leg RETURNING * INTO leg;
+  END IF;
+  IF leg.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED') IS NOT TRUE OR leg.safe_tx_hash IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for its nonce';
+  END IF;
+  IF leg.safe_tx_hash = p_consumed_by THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was executed, not replaced';
+  END IF;
+  reason := format('Nonce %s of the Safe was used by %s', leg.nonce, CASE WHEN p_is_rejection THEN 'a rejection' ELSE 'another Safe transaction' END);
+  UPDATE core.safe_transactions SET state = ended, consumed_by = p_consumed_by WHERE program_id = p_program AND id = p_leg;
+  SELECT array_agg(id) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
+  UPDATE core.payouts SET state = CASE WHEN state = 'QUEUED' THEN 'CANCELLED' ELSE 'FAILED' END WHERE program_id = p_program AND id = ANY (lines);
+  PERFORM core.release_lines(batch, lines, true);
+  PERFORM core.finish_payout_intents(p_program, lines, reason);
+  PERFORM core.audit(p_program, 'leg.' || lower(ended), p_leg, json_build_object('nonce', leg.nonce, 'safe_tx_hash', encode(leg.safe_tx_hash, 'hex'),
+    'consumed_by', encode(p_consumed_by, 'hex'), 'tx', encode(p_tx_hash, 'hex'), 'block', p_block));
+  PERFORM core.close_batch(p_program, leg.batch_id);
 END $$;
 
 -- Evidence of every line of a leg at the chain's depth: lines settle, holds post, liabilities clear, commissions are paid.
@@ -190,15 +301,15 @@ BEGIN
   JOIN core.safes s ON s.program_id = p_program AND s.id = leg.safe_id;
   UPDATE core.payouts SET state = 'SETTLED' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
   SELECT array_agg(id) INTO settled FROM core.payouts WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
-  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, occurrence, narration, occurred_at)
   SELECT p_program, core.line_liability(p), core.program_account(p_program, 'payouts', p.asset_id), p.asset_id, p.amount, 'payout', p.id,
+         (SELECT count(*) FROM core.transfers e WHERE e.program_id = p_program AND e.reason = 'payout' AND e.cause_id = p.id),
          format('Paid batch %s, line %s', batch.number, p.line_no), p_block_time
   FROM core.payouts p WHERE p.program_id = p_program AND p.id = ANY (settled);
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, pending_id, reason, cause_id, occurrence, narration, occurred_at)
   SELECT h.program_id, h.debit_account, h.credit_account, h.asset_id, h.amount, 'POST', h.id, h.reason, h.cause_id, h.occurrence,
          format('Left the treasury for batch %s, line %s', batch.number, p.line_no), p_block_time
-  FROM core.transfers h JOIN core.payouts p ON p.program_id = h.program_id AND p.id = h.cause_id
-  WHERE h.program_id = p_program AND h.reason = 'payout_hold' AND h.phase = 'PENDING' AND h.cause_id = ANY (settled) AND h.occurrence = batch.revision;
+  FROM core.live_holds(p_program, settled) h JOIN core.payouts p ON p.program_id = h.program_id AND p.id = h.cause_id;
   UPDATE core.commissions c SET state = 'PAID' FROM core.payout_sources ps
   WHERE ps.program_id = p_program AND ps.payout_id = ANY (settled) AND c.program_id = p_program AND c.id = ps.commission_id;
   PERFORM core.finish_payout_intents(p_program, settled, NULL);
@@ -238,20 +349,26 @@ BEGIN
   PERFORM core.close_batch(p_program, leg.batch_id);
 END $$;
 
--- A batch ends when each of its lines has.
+-- A batch ends when each of its lines has: one that was handed over as what its lines are, one that was not as cancelled.
 CREATE FUNCTION core.close_batch(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   settled integer;
   failed integer;
   open integer;
 BEGIN
-  SELECT count(*) FILTER (WHERE state = 'SETTLED'), count(*) FILTER (WHERE state = 'FAILED'), count(*) FILTER (WHERE state NOT IN ('SETTLED', 'FAILED'))
+  SELECT count(*) FILTER (WHERE state = 'SETTLED'), count(*) FILTER (WHERE state IN ('FAILED', 'CANCELLED')), count(*) FILTER (WHERE state NOT IN ('SETTLED', 'FAILED', 'CANCELLED'))
   INTO settled, failed, open FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch;
   IF open = 0 THEN
     UPDATE core.batches SET state = CASE WHEN failed = 0 THEN 'EXECUTED' WHEN settled = 0 THEN 'FAILED' ELSE 'PARTIALLY_EXECUTED' END
     WHERE program_id = p_program AND id = p_batch AND state = 'EXECUTING';
     IF FOUND THEN
       PERFORM core.audit(p_program, 'batch.ended', p_batch, json_build_object('settled', settled, 'failed', failed));
+    ELSIF settled = 0 THEN
+      UPDATE core.batches SET state = 'CANCELLED', last_reason = 'The nonces that were signed for it were used by other Safe transactions'
+      WHERE program_id = p_program AND id = p_batch AND state = 'APPROVED';
+      IF FOUND THEN
+        PERFORM core.audit(p_program, 'batch.cancelled', p_batch, json_build_object('failed', failed));
+      END IF;
     END IF;
   END IF;
 END $$;

@@ -35,6 +35,7 @@ INSERT INTO core.state_transitions (machine, from_state, to_state) VALUES
     ('batch', 'EXECUTING', 'PARTIALLY_EXECUTED'),
     ('batch', 'EXECUTING', 'FAILED'),
     ('batch', 'EXECUTED', 'EXECUTING'),
+    ('batch', 'PARTIALLY_EXECUTED', 'EXECUTING'),
     ('payout', '', 'PENDING'),
     ('payout', 'PENDING', 'QUEUED'),
     ('payout', 'PENDING', 'CANCELLED'),

@@ -5,6 +5,7 @@
 //! - [`simulate`]: reasons to refuse before anything is signed or sent
 //! - [`submit`]: the executing transaction, stored before it is sent
 //! - [`track`]: receipts, logs and executed payments
+//! - [`nonce`]: which Safe transaction used a nonce
 //! - [`quorum`]: what several endpoints agree on, and what counts as final
 //! - [`deploy`]: the contracts, Safe and tokens of a local chain
 //!
@@ -13,6 +14,7 @@
 mod abi;
 pub mod deploy;
 mod error;
+pub mod nonce;
 pub mod observe;
 pub mod quorum;
 pub mod rpc;

@@ -80,12 +80,12 @@ impl Finality<'_> {
     /// The newest block that is `depth` deep on every endpoint and the same on all; `None` when the chain is
     /// younger, or when the endpoints are on different branches there (they will settle on one).
     pub async fn final_block(&self, depth: u64) -> Result<Option<BlockRef>, ChainError> {
-        let heads = try_join_all(self.endpoints.iter().map(|rpc| rpc.block_number())).await?;
+        let heads = self.of_each(|rpc| rpc.block_number()).await?;
         let lowest = heads.into_iter().min().unwrap_or_default();
         let Some(number) = lowest.checked_sub(depth.saturating_sub(1)) else {
             return Ok(None);
         };
-        let blocks = try_join_all(self.endpoints.iter().map(|rpc| rpc.block_at(number))).await?;
+        let blocks = self.of_each(|rpc| rpc.block_at(number)).await?;
         Ok(agreed(&blocks).copied().flatten())
     }
 
@@ -94,7 +94,7 @@ impl Finality<'_> {
     /// `None` while any endpoint does not have it, has it in another block, or has too few blocks above it.
     /// Two endpoints that tell different contents of the same block are an error: one of them lies.
     pub async fn confirmed_receipt(&self, tx_hash: B256, depth: u64) -> Result<Option<Receipt>, ChainError> {
-        let receipts = try_join_all(self.endpoints.iter().map(|rpc| rpc.receipt(tx_hash))).await?;
+        let receipts = self.of_each(|rpc| rpc.receipt(tx_hash)).await?;
         let Some(receipts) = receipts.into_iter().collect::<Option<Vec<Receipt>>>() else {
             return Ok(None);
         };
@@ -110,7 +110,7 @@ impl Finality<'_> {
             }
         }
         // Asked after the receipts: a receipt from a block that was replaced meanwhile shows here.
-        let deep = try_join_all(self.endpoints.iter().map(|rpc| is_deep(rpc, &receipt, depth))).await?;
+        let deep = self.of_each(|rpc| is_deep(rpc, &receipt, depth)).await?;
         Ok(deep.into_iter().all(|deep| deep).then_some(receipt))
     }
 
@@ -125,14 +125,14 @@ impl Finality<'_> {
     /// The Safe's nonce in one block, the same on every endpoint.
     pub async fn safe_nonce_at(&self, safe: Address, block: BlockRef) -> Result<U256, ChainError> {
         let at = BlockId::from(block.hash);
-        let nonces = try_join_all(self.endpoints.iter().map(|rpc| rpc.call(safe, &ISafe::nonceCall {}, at))).await?;
+        let nonces = self.of_each(|rpc| rpc.call(safe, &ISafe::nonceCall {}, at)).await?;
         self.unanimous(nonces, || format!("the nonce of Safe {safe} in block {}", block.number))
     }
 
     /// An account's native coin in one block, in wei, the same on every endpoint.
     pub async fn balance_at(&self, account: Address, block: BlockRef) -> Result<U256, ChainError> {
         let at = BlockId::from(block.hash);
-        let held = try_join_all(self.endpoints.iter().map(|rpc| rpc.balance(account, at))).await?;
+        let held = self.of_each(|rpc| rpc.balance(account, at)).await?;
         self.unanimous(held, || format!("the balance of {account} in block {}", block.number))
     }
 
@@ -144,7 +144,7 @@ impl Finality<'_> {
         block: BlockRef,
     ) -> Result<U256, ChainError> {
         let at = BlockId::from(block.hash);
-        let held = try_join_all(self.endpoints.iter().map(|rpc| rpc.token_balance(token, account, at))).await?;
+        let held = self.of_each(|rpc| rpc.token_balance(token, account, at)).await?;
         self.unanimous(held, || format!("the balance of {account} in token {token} in block {}", block.number))
     }
 
@@ -156,18 +156,33 @@ impl Finality<'_> {
         block: BlockRef,
     ) -> Result<Balances, ChainError> {
         let at = BlockId::from(block.hash);
-        let held = try_join_all(self.endpoints.iter().map(|rpc| rpc.balances(account, tokens, at))).await?;
+        let held = self.of_each(|rpc| rpc.balances(account, tokens, at)).await?;
         self.unanimous(held, || format!("the balances of {account} in block {}", block.number))
     }
 
     /// The block of this height and hash as every endpoint has it; `None` while one has another there, or none.
     pub async fn canonical_block(&self, number: u64, hash: B256) -> Result<Option<BlockRef>, ChainError> {
-        let blocks = try_join_all(self.endpoints.iter().map(|rpc| rpc.block_at(number))).await?;
+        let blocks = self.of_each(|rpc| rpc.block_at(number)).await?;
         Ok(agreed(&blocks).copied().flatten().filter(|block| block.hash == hash))
     }
 
+    /// Whether a block that was once recorded has been replaced: every endpoint has the same other block at its height.
+    /// `None` while they differ, or have none there.
+    pub async fn is_replaced(&self, number: u64, hash: B256) -> Result<Option<bool>, ChainError> {
+        let blocks = self.of_each(|rpc| rpc.block_at(number)).await?;
+        Ok(agreed(&blocks).copied().flatten().map(|block| block.hash != hash))
+    }
+
+    /// One question to every endpoint, at once.
+    pub(crate) async fn of_each<'a, T, F>(&'a self, ask: impl Fn(&'a Rpc) -> F) -> Result<Vec<T>, ChainError>
+    where
+        F: Future<Output = Result<T, ChainError>>,
+    {
+        try_join_all(self.endpoints.iter().map(|rpc| ask(rpc))).await
+    }
+
     /// The one value that every endpoint gave, or which two contradict each other.
-    fn unanimous<T: PartialEq>(&self, values: Vec<T>, what: impl Fn() -> String) -> Result<T, ChainError> {
+    pub(crate) fn unanimous<T: PartialEq>(&self, values: Vec<T>, what: impl Fn() -> String) -> Result<T, ChainError> {
         if let Some((rpc, _)) = self.endpoints.iter().zip(&values).find(|(_, value)| Some(*value) != values.first()) {
             return Err(self.disagreement(rpc, &what()));
         }

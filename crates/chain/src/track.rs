@@ -17,7 +17,7 @@ use crate::error::ChainError;
 use crate::rpc::{BlockRef, Rpc, block_ref};
 
 /// Blocks asked for at once; halved when an endpoint finds that too many.
-const BLOCKS_PER_PAGE: u64 = 2_000;
+pub(crate) const BLOCKS_PER_PAGE: u64 = 2_000;
 /// Pauses between looks for a receipt: short at first for local chains, then as long as quick real ones need.
 const FIRST_POLL: Duration = Duration::from_millis(10);
 const LAST_POLL: Duration = Duration::from_secs(2);
@@ -262,30 +262,6 @@ impl Rpc {
         Ok(found)
     }
 
-    /// Where the Safe executed this one of its transactions, newest blocks first, from `newest` back to the first block
-    /// that is older than `since_secs` (seconds since 1970). One endpoint's word: confirm the receipt before it counts.
-    pub async fn find_executed(
-        &self,
-        safe: Address,
-        safe_tx_hash: B256,
-        since_secs: u64,
-        newest: u64,
-    ) -> Result<Option<ExecutedSafeTx>, ChainError> {
-        let mut to = newest;
-        loop {
-            let from = to.saturating_sub(BLOCKS_PER_PAGE - 1);
-            let found = self.executed_safe_txs(safe, from, to).await?;
-            if let Some(executed) = found.into_iter().rev().find(|e| e.safe_tx_hash == safe_tx_hash) {
-                return Ok(Some(executed));
-            }
-            let first = self.block_at(from).await?;
-            if from == 0 || first.is_none_or(|block| block.timestamp_secs < since_secs) {
-                return Ok(None);
-            }
-            to = from - 1;
-        }
-    }
-
     /// The payments inside an executed transaction, decoded from its input: native ones leave no log.
     ///
     /// `None` when the transaction is unknown, calls something else than this Safe's `execTransaction`, or
@@ -297,16 +273,20 @@ impl Rpc {
         safe: Address,
         nonce: U256,
     ) -> Result<Option<ExecutedCalls>, ChainError> {
-        let Some(input) = self.input_to(tx_hash, safe).await? else {
-            return Ok(None);
-        };
-        let Ok((tx, _)) = decode_exec_transaction(&input, nonce) else {
-            return Ok(None);
-        };
-        let Some(calls) = payments(&tx) else {
-            return Ok(None);
-        };
-        Ok(Some(ExecutedCalls { tx, calls }))
+        let executed = self.executed_safe_tx(tx_hash, safe, nonce).await?;
+        Ok(executed.and_then(|tx| payments(&tx).map(|calls| ExecutedCalls { tx, calls })))
+    }
+
+    /// The Safe transaction inside an executed transaction, decoded from its input; `None` when the transaction is
+    /// unknown or calls something else than this Safe's `execTransaction`. The input does not say the nonce.
+    pub async fn executed_safe_tx(
+        &self,
+        tx_hash: B256,
+        safe: Address,
+        nonce: U256,
+    ) -> Result<Option<SafeTx>, ChainError> {
+        let input = self.input_to(tx_hash, safe).await?;
+        Ok(input.and_then(|input| decode_exec_transaction(&input, nonce).ok()).map(|(tx, _)| tx))
     }
 
     async fn input_to(&self, tx_hash: B256, to: Address) -> Result<Option<Bytes>, ChainError> {

@@ -146,6 +146,49 @@ fn sanctions(dir: &std::path::Path, ask: Ask<'_>) {
 }
 
 #[test]
+fn a_demo_that_was_interrupted_at_any_point_starts_again_by_itself() {
+    let dir = folder();
+    let serve = || {
+        let mut child = countersign(dir.path(), &["demo", "--serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("its output");
+        (child, stdout)
+    };
+    let interrupt = |child: &std::process::Child| {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it is told to end");
+    };
+    // Each start goes a little further than the one before: cluster, chain, contracts, people, history.
+    for milliseconds in [100, 500, 1_000, 1_800, 2_600, 3_500, 4_500, 6_000, 8_000] {
+        let (child, _stdout) = serve();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        interrupt(&child);
+        let output = child.wait_with_output().expect("it ends");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && words.is_empty(), "interrupted after {milliseconds} ms: {words}");
+    }
+    let ready = |expected: &str| {
+        let (child, stdout) = serve();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
+        assert!(line.starts_with("ready "), "{expected}: {line:?}");
+        child
+    };
+    let mut complete = ready("it is filled");
+    let made = std::fs::read_to_string(dir.path().join("on-chain.json")).expect("the chain is furnished");
+    interrupt(&complete);
+    assert!(complete.wait().expect("it ends").success());
+    let mut kept = ready("it goes on");
+    let found = std::fs::read_to_string(dir.path().join("on-chain.json")).expect("the chain is furnished");
+    assert_eq!(made, found, "what is complete is kept");
+    interrupt(&kept);
+    assert!(kept.wait().expect("it ends").success());
+}
+
+#[test]
 fn says_what_is_wrong_in_one_sentence_with_an_exit_code() {
     let dir = folder();
     let code = |args: &[&str]| {

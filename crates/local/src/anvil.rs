@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::process;
+use crate::{lock, process};
 
 /// How long the chain may take to answer first; loading a large state file is the slow case.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -26,6 +26,9 @@ pub enum AnvilError {
         "Port {0} on 127.0.0.1 is taken by another program; stop that program or choose another port for the local chain."
     )]
     PortTaken(u16),
+    /// Another chain reads and writes the same state.
+    #[error("Another local chain keeps its state in {}; stop it first.", .0.display())]
+    StateInUse(PathBuf),
     /// The program could not be run, or a file could not be used.
     #[error("The local chain cannot {what} {}: {source}.", path.display())]
     File {
@@ -79,6 +82,8 @@ pub struct Options {
     /// File that keeps the chain over restarts: read at start if it exists, written every
     /// `STATE_INTERVAL_SECS` seconds and at the end.
     pub state_file: Option<PathBuf>,
+    /// Begins an empty chain, whatever the state file holds.
+    pub start_over: bool,
     /// Chain id; 31337 unless told.
     pub chain_id: u64,
     /// Seconds between blocks; `None` mines a block per transaction at once.
@@ -105,6 +110,7 @@ impl Options {
             binary: binary.into(),
             port: 0,
             state_file: None,
+            start_over: false,
             chain_id: 31337,
             block_time_secs: None,
             hardfork: "osaka".to_owned(),
@@ -148,8 +154,20 @@ impl Anvil {
         let log = options.log_file.clone().unwrap_or_else(|| {
             std::env::temp_dir().join(format!("countersign-chain-{}-{port}.log", std::process::id()))
         });
-        let child = process::spawn(command(options, port, &log)?)
-            .map_err(|source| file_error("run", &options.binary, source))?;
+        let mut command = command(options, port, &log)?;
+        if let Some(state) = &options.state_file {
+            // Held as the chain's input, which it never reads, until it has written its state and ended.
+            command.stdin(lock_state(state)?);
+            if options.start_over {
+                match std::fs::remove_file(state) {
+                    Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                        return Err(file_error("remove", state, source));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let child = process::spawn(command).map_err(|source| file_error("run", &options.binary, source))?;
         let mut anvil = Self { child, port, chain_id: options.chain_id, log, own_log };
         anvil.wait_until_it_answers()?;
         Ok(anvil)
@@ -208,6 +226,14 @@ impl Drop for Anvil {
             let _ = std::fs::remove_file(&self.log);
         }
     }
+}
+
+/// Waits for a chain that still writes this state.
+fn lock_state(state: &Path) -> Result<File, AnvilError> {
+    let path = state.with_added_extension("lock");
+    lock::take(&path, STOP_PATIENCE)
+        .map_err(|source| file_error("lock", &path, source))?
+        .ok_or_else(|| AnvilError::StateInUse(state.to_owned()))
 }
 
 fn command(options: &Options, port: u16, log: &Path) -> Result<Command, AnvilError> {

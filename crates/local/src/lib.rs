@@ -4,6 +4,7 @@
 //! end with us, and says in one sentence what is missing when it cannot.
 
 pub mod anvil;
+mod lock;
 pub mod postgres;
 mod process;
 pub mod tools;

@@ -46,14 +46,43 @@ impl Administrator {
         Ok(Self { db: Db::connect_unchecked(settings).await? })
     }
 
-    /// Creates a database if it is not there.
-    pub async fn create_database(&self, name: &str) -> Result<(), StoreError> {
-        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+    /// Whether there is a database of this name.
+    pub async fn has_database(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
             .bind(name)
             .fetch_one(&self.db.pool)
-            .await?;
-        if !exists {
+            .await?)
+    }
+
+    /// Creates a database if it is not there.
+    pub async fn create_database(&self, name: &str) -> Result<(), StoreError> {
+        if !self.has_database(name).await? {
             self.db.pool.execute(AssertSqlSafe(format!("CREATE DATABASE {}", identifier(name)))).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a database with everything in it, whoever is connected.
+    pub async fn drop_database(&self, name: &str) -> Result<(), StoreError> {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
+        self.db.pool.execute(AssertSqlSafe(sql)).await?;
+        Ok(())
+    }
+
+    /// Gives a database its name, after ending whoever is connected to it.
+    pub async fn rename_database(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let sql = format!("ALTER DATABASE {} RENAME TO {}", identifier(from), identifier(to));
+        for attempt in 1.. {
+            sqlx::query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1")
+                .bind(from)
+                .execute(&self.db.pool)
+                .await?;
+            match self.db.pool.execute(AssertSqlSafe(sql.clone())).await {
+                Ok(_) => break,
+                // object_in_use: somebody came in between.
+                Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("55006") && attempt < 5 => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

@@ -238,7 +238,7 @@ impl Db {
         let rows = sqlx::query!(
             r#"SELECT p.id, p.line_no, p.leg_index, p.asset_id, p.recipient, p.amount::text AS "amount!", p.reference, p.payee_name, p.affiliate_id, p.state,
                  s.source AS "source!", s.commissions AS "commissions!",
-                 (SELECT count(*) FROM core.evidence e WHERE e.program_id = p.program_id AND e.recipient = p.recipient AND e.payout_id <> p.id) AS "paid_before!",
+                 (SELECT count(*) FROM core.evidence e WHERE e.program_id = p.program_id AND e.recipient = p.recipient AND e.payout_id <> p.id AND e.retracted_at IS NULL) AS "paid_before!",
                  k.name AS "book_name?", k.version AS "book_version?", k.changed_at AS "book_changed_at?"
                FROM core.payouts p
                CROSS JOIN LATERAL (SELECT coalesce(string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C"), '') AS source, count(ps.commission_id) AS commissions

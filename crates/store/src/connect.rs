@@ -65,6 +65,11 @@ impl Settings {
         Self { options, ..*self }
     }
 
+    /// The same server and login in another database.
+    pub fn in_database(&self, database: &str) -> Self {
+        Self { options: self.options.clone().database(database), ..*self }
+    }
+
     /// At most this many connections.
     pub fn connections_max(self, connections_max: u32) -> Self {
         Self { connections_max, ..self }

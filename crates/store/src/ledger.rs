@@ -120,6 +120,8 @@ pub struct JournalTransfer {
     pub amount: Amount,
     /// Why: `settlement`, `accrual`, `payout`…
     pub reason: String,
+    /// Whether a later transfer took it back.
+    pub is_reversed: bool,
     /// What happened, in words.
     pub narration: String,
     /// When it happened.
@@ -179,14 +181,18 @@ impl Db {
             r#"SELECT t.id, t.asset_id, t.amount::text AS "amount!", t.reason, t.narration, t.occurred_at,
                  (t.occurred_at AT TIME ZONE g.time_zone)::date AS "day!",
                  d.code AS debit_code, d.name AS debit_name, c.code AS credit_code, c.name AS credit_name,
-                 p.id AS "payout_id?", b.number AS "batch_number?", p.line_no AS "line_no?", p.reference AS "reference?", e.ethereum_tx_hash AS "tx_hash?"
+                 p.id AS "payout_id?", b.number AS "batch_number?", p.line_no AS "line_no?", p.reference AS "reference?", e.ethereum_tx_hash AS "tx_hash?",
+                 EXISTS (SELECT FROM core.transfers x WHERE x.program_id = t.program_id AND x.reason = t.reason || '_reversal' AND x.cause_id = t.cause_id
+                         AND x.occurrence = t.occurrence) AS "is_reversed!"
                FROM core.transfers t
                JOIN core.programs g ON g.id = t.program_id
                JOIN core.accounts d ON d.program_id = t.program_id AND d.id = t.debit_account
                JOIN core.accounts c ON c.program_id = t.program_id AND c.id = t.credit_account
-               LEFT JOIN core.payouts p ON p.program_id = t.program_id AND p.id = t.cause_id AND t.reason IN ('file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout')
+               LEFT JOIN core.payouts p ON p.program_id = t.program_id AND p.id = t.cause_id AND t.reason IN ('file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout', 'payout_hold_reversal', 'payout_reversal')
                LEFT JOIN core.batches b ON b.program_id = p.program_id AND b.id = p.batch_id
-               LEFT JOIN core.evidence e ON e.program_id = p.program_id AND e.payout_id = p.id AND t.reason IN ('payout', 'payout_hold')
+               LEFT JOIN LATERAL (SELECT x.ethereum_tx_hash FROM core.evidence x WHERE x.program_id = p.program_id AND x.payout_id = p.id
+                                  AND t.reason IN ('payout', 'payout_hold', 'payout_hold_reversal', 'payout_reversal')
+                                  ORDER BY x.block_time = t.occurred_at DESC, x.recorded_at DESC LIMIT 1) e ON true
                WHERE t.program_id = $1 AND t.phase IN ('POSTED', 'POST')
                  AND t.occurred_at >= ($2::date::timestamp AT TIME ZONE g.time_zone) AND t.occurred_at < (($3::date + 1)::timestamp AT TIME ZONE g.time_zone)
                ORDER BY t.occurred_at, t.id"#,
@@ -210,6 +216,7 @@ impl Db {
                     asset_id: AssetId::new(r.asset_id),
                     amount: column!("transfers", "amount", r.id).amount(&r.amount)?,
                     reason: r.reason,
+                    is_reversed: r.is_reversed,
                     narration: r.narration,
                     occurred_at: r.occurred_at,
                     day: r.day,

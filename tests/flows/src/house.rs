@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::id::{ChangeId, ProgramId, StaffId};
+use alloy_primitives::Address;
+use domain::id::{ChangeId, ProgramId, SafeId, StaffId};
 use domain::statement;
 use ed25519_dalek::Signer as _;
 use money::Amount;
@@ -56,6 +57,12 @@ impl House {
     /// The program in which most people work.
     pub fn acme(&self) -> Program {
         self.world.acme.expect("a furnished house")
+    }
+
+    /// From here on `acme` pays from this Safe.
+    pub fn pay_from(&mut self, safe: SafeId, address: Address) {
+        let acme = self.world.acme.as_mut().expect("a furnished house");
+        (acme.safe, acme.safe_address) = (safe, address);
     }
 
     /// A program of other people.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use domain::id::{AffiliateId, AssetId, ProgramId, SafeId, StaffId};
 use ed25519_dalek::SigningKey;
+use secrecy::SecretBox;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use signing::LocalSigner;
 use store::Founders;
 use uuid::Uuid;
 
@@ -88,11 +90,12 @@ const MACHINES: &[(&str, &str, Option<&str>)] = &[
     ("executor", "executor", None),
 ];
 /// Who holds an owner key of the Safe of `acme`.
-const OWNERS: &[(&str, &str)] = &[
-    ("mia", "0x1111111111111111111111111111111111111111"),
-    ("max", "0x2222222222222222222222222222222222222222"),
-    ("ada", "0x3333333333333333333333333333333333333333"),
-];
+pub const OWNERS: [&str; 3] = ["mia", "max", "ada"];
+
+/// The owner key of a person.
+pub fn owner_key(login: &str) -> LocalSigner {
+    LocalSigner::from_secret(&SecretBox::new(Box::new(digest(&format!("owner key of {login}"))))).expect("a key")
+}
 
 /// Makes logins, founders, staff, machines and two programs.
 pub(crate) async fn furnish(server: &Server, database: &str) -> World {
@@ -155,7 +158,7 @@ async fn add_program(house: &House, slug: &str) -> ProgramId {
 
 async fn add_staff(house: &mut House, programs: &[(&str, ProgramId)]) {
     for (login, slug, role) in STAFF {
-        let owner = OWNERS.iter().find(|(name, _)| name == login).map(|(_, owner)| *owner);
+        let owner = OWNERS.contains(login).then(|| format!("{:#x}", owner_key(login).address()));
         let body = json!({ "login": login, "person": format!("Person {login}"), "safe_owner": owner });
         let staff =
             StaffId::new(house.change("sue", "sam", None, "staff.add", body).await.expect("a member of the staff"));
@@ -178,7 +181,7 @@ async fn equip(house: &House, program: ProgramId, (first, second): (&str, &str),
     .await;
     let eth = add("asset.add", json!({ "chain_id": CHAIN, "symbol": "ETH", "decimals": 18 })).await;
     let safe_address = Address::repeat_byte(fill);
-    let owners: Vec<&str> = OWNERS.iter().map(|(_, owner)| *owner).collect();
+    let owners = OWNERS.map(|login| format!("{:#x}", owner_key(login).address()));
     let safe = add("safe.add", json!({
         "name": "Main", "chain_id": CHAIN, "address": format!("{safe_address:#x}"), "version": "1.4.1", "threshold": 2, "owners": owners,
         "singleton": "0x0101010101010101010101010101010101010101", "fallback_handler": "0x0202020202020202020202020202020202020202" })).await;

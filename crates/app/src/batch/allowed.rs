@@ -19,8 +19,8 @@ pub(crate) struct Facts<'a> {
     pub required: Option<u32>,
     /// States of the legs, by number.
     pub legs: &'a [SafeTransactionState],
-    /// Whether anything is signed.
-    pub any_signature: bool,
+    /// Whether a signature is out that the chain may still take.
+    pub has_live_signature: bool,
     /// Whether the person signed every leg.
     pub signed_all: bool,
     /// Whether the person holds an owner key of the Safe.
@@ -125,7 +125,7 @@ impl Facts<'_> {
         if let Some(reason) = self.needs("execute", "send") {
             return Some(reason);
         }
-        let open = self.legs.iter().filter(|s| **s != SafeTransactionState::Signed).count();
+        let open = self.legs.iter().filter(|s| **s == SafeTransactionState::Proposed).count();
         match open {
             0 => None,
             1 => Some("1 leg needs more signatures".into()),
@@ -134,7 +134,7 @@ impl Facts<'_> {
     }
 
     fn why_not_cancel(&self) -> Option<String> {
-        if self.any_signature {
+        if self.has_live_signature {
             return Some("It is signed: a signature stays valid until its nonce is used".into());
         }
         if self.part == Some("EDITOR") && self.can("edit_batch") {
@@ -157,7 +157,7 @@ mod tests {
             approvals: 1,
             required: Some(2),
             legs,
-            any_signature: false,
+            has_live_signature: false,
             signed_all: false,
             holds_owner_key: true,
             has_keystore: true,
@@ -189,6 +189,9 @@ mod tests {
         f.approved_by_me = true;
         assert!(find(&f.actions(), ActionName::Sign).enabled);
         assert_eq!(find(&f.actions(), ActionName::Execute).reason.as_deref(), Some("1 leg needs more signatures"));
+        // A leg that somebody else executed, or whose nonce is gone, waits for nobody.
+        f.legs = &[SafeTransactionState::Signed, SafeTransactionState::Confirmed, SafeTransactionState::Replaced];
+        assert!(find(&f.actions(), ActionName::Execute).enabled);
         f.frozen = Some("look at line 3 (batch, Lena)");
         assert!(!find(&f.actions(), ActionName::Sign).enabled);
     }

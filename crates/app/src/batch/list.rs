@@ -75,7 +75,10 @@ impl Progress {
             approvals: row.approvals,
             required: row.required_approvers,
             legs: leg_states,
-            any_signature: !self.signatures.is_empty(),
+            has_live_signature: self
+                .signatures
+                .iter()
+                .any(|s| self.legs.iter().any(|l| l.index == s.leg && !is_over(l.state))),
             signed_all: !self.legs.is_empty()
                 && self.legs.iter().all(|l| self.signatures.iter().any(|s| s.leg == l.index && Some(s.owner) == owner)),
             holds_owner_key: owner.is_some_and(|o| safe.owners.iter().any(|(a, _)| *a == o)),
@@ -123,6 +126,11 @@ pub(crate) fn summary(
     })
 }
 
+/// Whether the chain takes this leg's signatures no more, and paid nobody by them.
+fn is_over(state: SafeTransactionState) -> bool {
+    matches!(state, SafeTransactionState::Failed | SafeTransactionState::Replaced | SafeTransactionState::Rejected)
+}
+
 /// What happens next, in words.
 fn next(row: &BatchRow, safe: &SafeRow, progress: &Progress) -> String {
     match row.state {
@@ -135,6 +143,7 @@ fn next(row: &BatchRow, safe: &SafeRow, progress: &Progress) -> String {
             let missing: u32 = progress
                 .legs
                 .iter()
+                .filter(|l| l.state == SafeTransactionState::Proposed)
                 .map(|l| {
                     let signed = progress.signatures.iter().filter(|s| s.leg == l.index).count();
                     safe.threshold.saturating_sub(u32::try_from(signed).unwrap_or(u32::MAX))

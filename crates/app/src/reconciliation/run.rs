@@ -127,7 +127,7 @@ async fn ledger_lines(session: &Session, assets: &Assets, safes: &[SafeRow]) -> 
     let transfers = session.db.journal(session.program_id(), from, to).await?;
     transfers
         .into_iter()
-        .filter(|t| t.reason == "payout")
+        .filter(|t| t.reason == "payout" && !t.is_reversed)
         .map(|t| {
             Ok(LedgerLine {
                 id: t.id,

@@ -122,13 +122,6 @@ impl Sender<'_> {
     }
 
     async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
-        if leg.state != SafeTransactionState::Signed {
-            let tx = leg.ethereum_tx_hash.unwrap_or_default();
-            return Err(AppError::Incident(format!(
-                "transaction {tx} of somebody else executed it and left the chain again: it is followed and not sent"
-            ))
-            .into());
-        }
         let observed = self.rpc.observe_safe(leg.safe).await?;
         let nonce = U256::from(leg.nonce);
         if observed.safe.nonce > nonce {

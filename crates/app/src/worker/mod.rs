@@ -21,12 +21,20 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn of(leg: &store::LegWork, error: &AppError) -> Self {
-        Self::because(leg, error.to_string(), !matches!(error, AppError::Incident(_)))
+        Self::with(leg.batch_id, leg.index, error)
+    }
+
+    pub(crate) fn with(batch: domain::id::BatchId, leg: u32, error: &AppError) -> Self {
+        Self::new(batch, leg, error.to_string(), !matches!(error, AppError::Incident(_)))
     }
 
     pub(crate) fn because(leg: &store::LegWork, reason: String, again: bool) -> Self {
-        tracing::warn!(batch = %leg.batch_id, leg = leg.index, %reason, again, "a leg stands still");
-        Self { batch_id: leg.batch_id.to_string(), leg: leg.index, reason, again }
+        Self::new(leg.batch_id, leg.index, reason, again)
+    }
+
+    fn new(batch: domain::id::BatchId, leg: u32, reason: String, again: bool) -> Self {
+        tracing::warn!(%batch, leg, %reason, again, "a leg stands still");
+        Self { batch_id: batch.to_string(), leg, reason, again }
     }
 }
 

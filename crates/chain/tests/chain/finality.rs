@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, U256};
+use countersign_chain::nonce::NonceUse;
 use countersign_chain::{ChainError, Quorum, is_test_chain};
 use safe::{PayoutCall, hashes};
 use serde_json::json;
@@ -69,7 +70,7 @@ async fn a_real_chain_needs_two_endpoints_that_agree() {
 }
 
 #[tokio::test]
-async fn an_execution_is_found_by_its_hash_far_back_and_not_before_it_was_signed() {
+async fn what_used_a_nonce_is_told_far_back_and_not_before_it_was_signed() {
     let world = World::new().await;
     let call = PayoutCall::Native { recipient: Address::repeat_byte(1), amount: U256::from(5) };
     let tx = world.leg(&[call, call], 0);
@@ -78,17 +79,22 @@ async fn an_execution_is_found_by_its_hash_far_back_and_not_before_it_was_signed
     tell(&world.anvil, "anvil_mine", json!(["0x1194"])).await;
     let newest = world.rpc.latest_block().await.expect("a block");
     assert!(newest.number > receipt.block_number + 4_000, "more than two pages of blocks");
-    let find = |hash, since| world.rpc.find_executed(world.safe, hash, since, newest.number);
-    let found = find(hash, 0).await.expect("asked").expect("found");
-    assert!(found.is_success);
-    assert_eq!((found.place.tx_hash, found.place.block_hash), (receipt.tx_hash, receipt.block_hash));
-    assert_eq!(find(B256::repeat_byte(1), 0).await.expect("asked"), None, "another hash was never executed");
-    assert_eq!(find(hash, newest.timestamp_secs).await.expect("asked"), None, "older than it can be");
-
     let quorum = Quorum::connect(31337, &[world.anvil.url()]).await.expect("connect");
     let finality = quorum.for_finality().expect("test chain");
     let block = finality.final_block(1).await.expect("asked").expect("a block");
     assert_eq!(finality.safe_nonce_at(world.safe, block).await.expect("asked"), U256::from(1));
+    let used = async |nonce, depth, since| finality.nonce_use(world.safe, nonce, depth, since).await.expect("asked");
+    let NonceUse::Used(executed) = used(0, 1, 0).await else { panic!("nonce 0 is used") };
+    assert!(executed.is_success && executed.safe_tx_hash == hash);
+    assert_eq!((executed.place.tx_hash, executed.place.block_hash), (receipt.tx_hash, receipt.block_hash));
+    assert_eq!(used(1, 1, 0).await, NonceUse::Open);
+    assert_eq!(used(0, 1_000_000, 0).await, NonceUse::Open, "not that deep");
+    assert_eq!(used(0, 1, newest.timestamp_secs).await, NonceUse::Unlogged, "older than it can be");
+    let second = world.leg(&[call, call, call], 1);
+    world.execute(&second).await;
+    let NonceUse::Used(first) = used(0, 1, 0).await else { panic!("nonce 0 is used") };
+    let NonceUse::Used(next) = used(1, 1, 0).await else { panic!("nonce 1 is used") };
+    assert_eq!((first.safe_tx_hash, next.safe_tx_hash), (hash, hashes(&world.domain(), &second).safe_tx_hash));
     let held = finality.balances_at(world.safe, &[world.usdc], block).await.expect("asked");
     assert_eq!(held.tokens, [finality.token_balance_at(world.usdc, world.safe, block).await.expect("asked")]);
     assert_eq!(held.native_wei, finality.balance_at(world.safe, block).await.expect("asked"));

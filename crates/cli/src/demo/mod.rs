@@ -83,9 +83,9 @@ async fn play(args: &Args, dir: &Path, output: Output) -> Result<ExitCode> {
     if !output.json && !args.serve {
         println!("Countersign demo in {}. People, keys and money are made up; the parts are real.", dir.display());
     }
-    let stage = Stage::start(dir).await?;
+    let mut stage = Stage::start(dir).await?;
     let on_chain = stage.furnish_chain().await?;
-    let (program, is_new) = seed::seed(&stage, &on_chain).await?;
+    let (program, is_new) = seed::seed(&mut stage, &on_chain).await?;
     let settings = stage.write_settings()?;
     if args.serve || args.console.is_some() {
         return attend(args, &stage, &settings).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alloy_primitives::Address;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use app::staff::{self, Person};
 use chain::{BlockId, Rpc};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,8 +35,8 @@ const CHARGES_PER_DAY: u64 = 8;
 /// Base rate, rate of the gold tier and override rate of the demo's rule.
 pub const RATES: (&str, &str, &str) = ("0.10", "0.125", "0.02");
 
-/// Fills the demo if it is empty; answers the program and whether it was filled now.
-pub async fn seed(stage: &Stage, on_chain: &OnChain) -> Result<(ProgramId, bool)> {
+/// Fills the demo if it is not complete; answers the program and whether it was filled now.
+pub async fn seed(stage: &mut Stage, on_chain: &OnChain) -> Result<(ProgramId, bool)> {
     migrate(&stage.administrator)
         .await
         .context("the demo's data is of another version of this program: start over with --reset")?;
@@ -47,33 +47,26 @@ pub async fn seed(stage: &Stage, on_chain: &OnChain) -> Result<(ProgramId, bool)
     for (login, group, _) in MACHINES {
         administrator.set_login(login, stage.passwords.of(login)?, group).await?;
     }
-    let [first, second] = &FOUNDERS;
-    match found(
-        &stage.administrator,
-        Founders { first: (first.login, first.name), second: (second.login, second.name) },
-    )
-    .await
-    {
-        Ok(()) => {}
-        Err(store::StoreError::Refused { .. }) => {
-            // Founded before. A demo that was interrupted while it was filled has no finished mark.
-            ensure!(
-                stage.dir.join("seeded").exists(),
-                "the demo was interrupted while it was filled: start over with --reset"
-            );
-            let program = stage.db(first.login).await?.programs().await?;
-            return Ok((program.first().context("the demo has no program: start over with --reset")?.id, false));
-        }
-        Err(error) => return Err(error.into()),
+    if stage.is_complete {
+        let program = stage.db(FOUNDERS[0].login).await?.programs().await?;
+        return Ok((program.first().context("the demo has no program: start over with --reset")?.id, false));
     }
+    let program = fill(stage, on_chain).await?;
+    stage.complete().await?;
+    Ok((program, true))
+}
+
+async fn fill(stage: &Stage, on_chain: &OnChain) -> Result<ProgramId> {
+    let [first, second] = &FOUNDERS;
+    let founders = Founders { first: (first.login, first.name), second: (second.login, second.name) };
+    found(&stage.administrator, founders).await?;
     let office = Office::open(stage).await?;
     let program = office.program(stage).await?;
     office.money(stage, program, on_chain).await?;
     office.affiliates(stage, program).await?;
     history(stage, program, on_chain).await?;
     office.opening_balances(stage, program, on_chain).await?;
-    std::fs::write(stage.dir.join("seeded"), now().to_rfc3339())?;
-    Ok((program, true))
+    Ok(program)
 }
 
 /// The two super_admins at work.

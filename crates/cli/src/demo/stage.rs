@@ -20,14 +20,19 @@ use store::{Administrator, Db, Settings};
 use crate::commands::worker::{Job, Worker};
 use crate::demo::people::{self, PASSPHRASE, Passwords};
 
-/// Name of the demo's database.
+/// Name of the demo's database once it is complete.
 const DATABASE: &str = "countersign";
+/// Its name while it is being filled: what is found under it was interrupted, holds nothing of value, and is made anew.
+const DRAFT: &str = "countersign_draft";
 /// COW, at the address that the payout file names.
 pub const COW: &str = "0xDEf1CA1fb7FBcDC777520aa7f396b4E015F497aB";
 /// A real weekly payout; see tests/data/README.md for its source.
 const PAYOUT_FILE: &str = include_str!("../../../../tests/data/cow-solver-payouts-2023-02-14.csv");
 /// Its name.
 pub const PAYOUT_FILE_NAME: &str = "cow-solver-payouts-2023-02-14.csv";
+
+/// Says what the chain got once.
+const NOTE_OF_CHAIN: &str = "on-chain.json";
 
 /// What the chain got once, kept beside it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -46,10 +51,10 @@ pub struct Stage {
     pub dir: PathBuf,
     /// Logins' passwords.
     pub passwords: Passwords,
-    /// Where the database is.
-    pub database: Settings,
-    /// The administrator of the database.
+    /// The administrator, in the database as it is now.
     pub administrator: Settings,
+    /// Whether the database has been filled; what is not complete is filled by `seed`.
+    pub is_complete: bool,
     /// The local chain.
     pub chains: Chains,
     /// Its address.
@@ -70,25 +75,27 @@ impl Stage {
         std::fs::set_permissions(dir.join("files"), std::fs::Permissions::from_mode(0o700))?;
         std::fs::write(dir.join("files").join(PAYOUT_FILE_NAME), PAYOUT_FILE)?;
         let tools = Tools::find()?;
+        let cluster_dir = dir.join("postgres");
+        let cluster = tokio::task::spawn_blocking(move || Cluster::start(&cluster_dir)).await??;
+        let password = SecretString::from(cluster.password().to_owned());
+        let server = Settings::on_socket(cluster.socket_dir(), cluster.superuser(), &password, "postgres");
+        let is_complete = prepare_database(&server).await?;
+        if !is_complete {
+            remove_if_there(&dir.join(NOTE_OF_CHAIN))?;
+        }
         let mut chain_options = Options::new(tools.anvil()?);
         chain_options.state_file = Some(dir.join("chain.json"));
+        // A chain without its database is of no use: both are begun together.
+        chain_options.start_over = !is_complete;
         chain_options.block_time_secs = Some(1);
         chain_options.log_file = Some(dir.join("chain.log"));
-        let cluster_dir = dir.join("postgres");
-        let (cluster, anvil) = tokio::task::spawn_blocking(move || {
-            Ok::<_, anyhow::Error>((Cluster::start(&cluster_dir)?, Anvil::start(&chain_options)?))
-        })
-        .await??;
-        let password = SecretString::from(cluster.password().to_owned());
-        let on_socket = |database| Settings::on_socket(cluster.socket_dir(), cluster.superuser(), &password, database);
-        Administrator::connect(&on_socket("postgres")).await?.create_database(DATABASE).await?;
-        let administrator = on_socket(DATABASE);
+        let anvil = tokio::task::spawn_blocking(move || Anvil::start(&chain_options)).await??;
         let rpc_url = anvil.url();
         Ok(Self {
             passwords: Passwords::load_or_make(&dir.join("passwords.json"))?,
             dir: dir.to_path_buf(),
-            database: administrator.clone(),
-            administrator,
+            administrator: server.in_database(if is_complete { DATABASE } else { DRAFT }),
+            is_complete,
             chains: Chains::new([(anvil.chain_id(), vec![rpc_url.clone()])].into()),
             rpc_url,
             database_url: format!(
@@ -100,15 +107,24 @@ impl Stage {
         })
     }
 
+    /// Gives the filled database its name: from now on it is kept.
+    pub async fn complete(&mut self) -> Result<()> {
+        let server = self.administrator.in_database("postgres");
+        Administrator::connect(&server).await?.rename_database(DRAFT, DATABASE).await?;
+        self.administrator = server.in_database(DATABASE);
+        self.is_complete = true;
+        Ok(())
+    }
+
     /// Connects under a login of the demo.
     pub async fn db(&self, login: &str) -> Result<Db> {
-        Ok(Db::connect(&self.database.as_login(login, self.passwords.of(login)?)).await?)
+        Ok(Db::connect(&self.administrator.as_login(login, self.passwords.of(login)?)).await?)
     }
 
     /// Signs a person in, as the console does.
     pub async fn session(&self, login: &str) -> Result<Session> {
         let password = self.passwords.of(login)?;
-        let settings = self.database.as_login(login, password);
+        let settings = self.administrator.as_login(login, password);
         let keystore = Some(self.keystore(login)).filter(|p| p.exists());
         Ok(Session::open(&settings, Some((&self.identity(login), password)), keystore, self.chains.clone()).await?)
     }
@@ -153,7 +169,7 @@ impl Stage {
     /// Puts the published Safe contracts, two tokens and a funded 2-of-3 Safe on the chain; on later starts only reads
     /// what it put there.
     pub async fn furnish_chain(&self) -> Result<OnChain> {
-        let note = self.dir.join("on-chain.json");
+        let note = self.dir.join(NOTE_OF_CHAIN);
         let rpc = Rpc::connect(&self.rpc_url).await?;
         if note.exists() {
             let known: OnChain =
@@ -218,6 +234,26 @@ impl Stage {
         }
         people::write_private(&path, text.as_bytes())?;
         Ok(path)
+    }
+}
+
+/// Answers whether the demo's database is complete; if not, an empty one is there to be filled.
+async fn prepare_database(server: &Settings) -> Result<bool> {
+    let administrator = Administrator::connect(server).await?;
+    if administrator.has_database(DATABASE).await? {
+        return Ok(true);
+    }
+    administrator.drop_database(DRAFT).await?;
+    administrator.create_database(DRAFT).await?;
+    Ok(false)
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
     }
 }
 

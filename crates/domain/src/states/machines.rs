@@ -74,8 +74,8 @@ state_machine! {
         Executing = "EXECUTING" => [Executed, PartiallyExecuted, Failed],
         /// Every line is paid; a reorganisation un-pays it.
         Executed = "EXECUTED" => [Executing],
-        /// Some lines are paid and the others never will be.
-        PartiallyExecuted = "PARTIALLY_EXECUTED" => [],
+        /// Some lines are paid and the others never will be; a reorganisation un-pays it too.
+        PartiallyExecuted = "PARTIALLY_EXECUTED" => [Executing],
         /// No line was paid.
         Failed = "FAILED" => [],
         /// An approver refused it.

@@ -104,15 +104,22 @@ impl Folder {
         command
     }
 
-    /// An empty folder of the server's user for a cluster in the making; what a break left is removed.
-    pub fn make_draft(&self) -> Result<PathBuf, ClusterError> {
-        let draft = self.root.join("draft");
+    fn draft(&self) -> PathBuf {
+        self.root.join("draft")
+    }
+
+    /// Removes what a break left of a cluster in the making. Only for the holder of the lock: nobody else writes there.
+    pub fn remove_draft(&self) -> Result<(), ClusterError> {
+        let draft = self.draft();
         match std::fs::remove_dir_all(&draft) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(ClusterError::file("remove", &draft, e));
-            }
-            _ => {}
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(ClusterError::file("remove", &draft, e)),
+            _ => Ok(()),
         }
+    }
+
+    /// An empty folder of the server's user for a cluster in the making.
+    pub fn make_draft(&self) -> Result<PathBuf, ClusterError> {
+        let draft = self.draft();
         DirBuilder::new().mode(0o700).create(&draft).map_err(|e| ClusterError::file("make", &draft, e))?;
         self.give_to_server(&draft)?;
         Ok(draft)

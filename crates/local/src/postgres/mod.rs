@@ -1,14 +1,15 @@
 //! A private PostgreSQL server: one folder, one Unix socket, no network.
 //!
 //! Layout of the folder: `data` (the cluster, of the server's user), `socket` (its Unix socket),
-//! `admin.password` (of whoever runs us, 0600), `server.log`, `lock`.
+//! `admin.password` (of whoever runs us, 0600), `server.log`, `lock` (held while a cluster is made or started),
+//! `draft` (a cluster in the making).
 
 mod binaries;
 mod folder;
 mod pid_file;
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::process;
+use crate::{lock, process};
 use binaries::Binaries;
 use folder::{Account, Folder};
 use pid_file::{PidFile, Status};
@@ -93,6 +94,9 @@ pub enum ClusterError {
         /// The last lines of that log.
         tail: String,
     },
+    /// Another program makes or starts the cluster, and does not come to an end.
+    #[error("Another program has been starting the database in {} for {} seconds; end it, then try again.", .0.display(), START_PATIENCE.as_secs())]
+    Busy(PathBuf),
     /// The server is neither ready nor gone.
     #[error("The PostgreSQL server in {} was not ready within {} seconds; look into server.log there.", .0.display(), START_PATIENCE.as_secs())]
     NotReady(PathBuf),
@@ -165,9 +169,12 @@ impl Cluster {
     /// `postgres` or `nobody`, for PostgreSQL refuses to run as root.
     pub fn start_with(dir: &Path, settings: &Settings) -> Result<Self, ClusterError> {
         let folder = Folder::open(dir, Account::for_server()?)?;
-        // Held until the server is up, so that two programs starting at once share one server.
-        let lock = File::create(folder.lock()).map_err(|e| ClusterError::file("open", &folder.lock(), e))?;
-        lock.lock().map_err(|e| ClusterError::file("lock", &folder.lock(), e))?;
+        // Held until the server is up, so that two programs starting at once share one server. An initdb whose starter
+        // was killed holds it until it has ended, so what it leaves can be removed.
+        let lock = lock::take(&folder.lock(), START_PATIENCE)
+            .map_err(|e| ClusterError::file("lock", &folder.lock(), e))?
+            .ok_or_else(|| ClusterError::Busy(folder.root.clone()))?;
+        folder.remove_draft()?;
 
         let deadline = Instant::now() + START_PATIENCE;
         if let Some(socket_dir) = live_server(&folder, deadline)? {
@@ -178,7 +185,7 @@ impl Cluster {
             Binaries::of_version(&folder.data())?
         } else {
             let binaries = Binaries::newest()?;
-            initialise(&folder, &binaries, settings)?;
+            initialise(&folder, &binaries, settings, &lock)?;
             binaries
         };
         let password = folder.read_password()?;
@@ -277,11 +284,12 @@ fn live_server(folder: &Folder, deadline: Instant) -> Result<Option<PathBuf>, Cl
             return Ok(None);
         }
         match pid.status {
-            // The id may be a stranger's by now: only an answering socket proves a server.
-            Status::Ready => {
-                let answers = UnixStream::connect(folder::socket_in(&pid.socket_dir)).is_ok();
-                return Ok(answers.then_some(pid.socket_dir));
-            }
+            // The id may be a stranger's by now: only what answers on the socket proves a server.
+            Status::Ready => match ask_to_enter(&folder::socket_in(&pid.socket_dir)) {
+                Ok(true) => return Ok(Some(pid.socket_dir)),
+                Ok(false) => std::thread::sleep(POLL_INTERVAL),
+                Err(_) => return Ok(None),
+            },
             Status::Other => std::thread::sleep(POLL_INTERVAL),
         }
     }
@@ -289,8 +297,25 @@ fn live_server(folder: &Folder, deadline: Instant) -> Result<Option<PathBuf>, Cl
     Ok(None)
 }
 
+/// Whether a server lets us in as far as its question for the password; one that was told to stop does not, and takes a
+/// moment to say so in its file.
+fn ask_to_enter(socket: &Path) -> io::Result<bool> {
+    /// Version 3.0 of the protocol, then name and value pairs, each ended by a zero, and a last zero.
+    const PROTOCOL: [u8; 4] = [0, 3, 0, 0];
+    let parameters = format!("user\0{SUPERUSER}\0database\0postgres\0\0");
+    let length = u32::try_from(4 + PROTOCOL.len() + parameters.len()).map_err(io::Error::other)?;
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(&[&length.to_be_bytes(), &PROTOCOL[..], parameters.as_bytes()].concat())?;
+    let mut kind = [0];
+    stream.read_exact(&mut kind)?;
+    Ok(kind == *b"R")
+}
+
 /// Makes the cluster beside its place and moves it there whole, so that a break leaves no half cluster.
-fn initialise(folder: &Folder, binaries: &Binaries, settings: &Settings) -> Result<(), ClusterError> {
+///
+/// initdb writes its errors into the lock, and so holds it with every program that it starts: they cannot outlive it unseen.
+fn initialise(folder: &Folder, binaries: &Binaries, settings: &Settings, lock: &File) -> Result<(), ClusterError> {
     let mut random = [0_u8; 24];
     getrandom::fill(&mut random).map_err(ClusterError::Random)?;
     let password = hex::encode(random);
@@ -308,14 +333,17 @@ fn initialise(folder: &Folder, binaries: &Binaries, settings: &Settings) -> Resu
         .arg(&password_file)
         .args(["--username", SUPERUSER, "--auth", "scram-sha-256"])
         .args(["--encoding", "UTF8", "--locale", locale])
-        .stdin(Stdio::null());
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(lock.try_clone().map_err(|e| ClusterError::file("share", &folder.lock(), e))?);
     if !settings.fsync {
         command.arg("--no-sync");
     }
-    let output = command.output().map_err(|e| ClusterError::file("run", &binaries.initdb, e))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(ClusterError::Initdb { status: output.status.to_string(), output: text });
+    let run = || process::spawn(command)?.wait();
+    let status = run().map_err(|e| ClusterError::file("run", &binaries.initdb, e))?;
+    if !status.success() {
+        let output = process::log_tail(&folder.lock());
+        return Err(ClusterError::Initdb { status: status.to_string(), output });
     }
     let rules = "# Everyone proves who they are, over the local socket only.\nlocal all all scram-sha-256\n";
     let hba = data.join("pg_hba.conf");
@@ -323,7 +351,7 @@ fn initialise(folder: &Folder, binaries: &Binaries, settings: &Settings) -> Resu
 
     folder.write_password(&password)?;
     std::fs::rename(&data, folder.data()).map_err(|e| ClusterError::file("make", &folder.data(), e))?;
-    std::fs::remove_dir_all(&draft).map_err(|e| ClusterError::file("remove", &draft, e))
+    folder.remove_draft()
 }
 
 fn launch(folder: &Folder, binaries: &Binaries, socket_dir: &Path, settings: &Settings) -> Result<Child, ClusterError> {

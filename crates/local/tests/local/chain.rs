@@ -36,6 +36,26 @@ fn keeps_its_state_over_a_restart() {
 }
 
 #[test]
+fn one_state_has_one_chain_at_a_time() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let options = Options { state_file: Some(dir.path().join("state.json")), ..options() };
+    let first = Anvil::start(&options).expect("first start");
+    assert!(rpc(first.port(), "evm_mine").contains("result"));
+    let second = std::thread::scope(|scope| {
+        let second = scope.spawn(|| Anvil::start(&options).expect("second start"));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert!(!second.is_finished(), "the second waits for the first");
+        first.stop().expect("stop");
+        second.join().expect("thread")
+    });
+    assert!(rpc(second.port(), "eth_blockNumber").contains("\"0x1\""), "and goes on from its state");
+    second.stop().expect("stop");
+
+    let third = Anvil::start(&Options { start_over: true, ..options.clone() }).expect("third start");
+    assert!(rpc(third.port(), "eth_blockNumber").contains("\"0x0\""), "told to start over, it does");
+}
+
+#[test]
 fn a_taken_port_is_said() {
     let first = Anvil::start(&options()).expect("start");
     let error = Anvil::start(&Options { port: first.port(), ..options() }).expect_err("the port is taken");

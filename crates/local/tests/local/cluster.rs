@@ -170,6 +170,56 @@ fn killing_us_hard_ends_the_server_and_the_chain() {
     wait_until("the chain ends", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
+const START: &str = "COUNTERSIGN_TEST_START";
+
+/// The other half of the test below: makes and starts a cluster, as durable as the demo's, until it is interrupted.
+#[test]
+fn starts_a_cluster_when_told() {
+    let Some(root) = std::env::var_os(START) else {
+        return;
+    };
+    let cluster = Cluster::start(Path::new(&root)).expect("start");
+    std::thread::sleep(Duration::from_secs(60));
+    drop(cluster);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_first_start_that_was_interrupted_at_any_point_does_not_stop_the_next() {
+    use nix::sys::signal::{Signal, kill};
+
+    let points = [50, 200, 350, 500, 700, 1_000, 1_400, 2_000];
+    for (milliseconds, signal) in points.into_iter().zip([Signal::SIGINT, Signal::SIGKILL].into_iter().cycle()) {
+        let dir = folder();
+        let root = dir.path().join("cluster");
+        let mut starter = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "cluster::starts_a_cluster_when_told"])
+            .env(START, &root)
+            .spawn()
+            .expect("start");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        kill(nix::unistd::Pid::from_raw(i32::try_from(starter.id()).expect("a pid")), signal).expect("interrupt");
+        starter.wait().expect("wait");
+
+        let next = Cluster::start_with(&root, &Settings::for_tests());
+        let next = next.unwrap_or_else(|e| panic!("{signal} after {milliseconds} ms: {e}"));
+        assert_eq!(answer(&next.admin_url("postgres"), "select 1"), "1", "{signal} after {milliseconds} ms");
+        assert!(!next.is_reused(), "the interrupted server is gone ({signal} after {milliseconds} ms)");
+        assert!(!root.join("draft").exists(), "what the break left is removed");
+    }
+}
+
+#[test]
+fn what_a_break_left_beside_a_whole_cluster_is_removed() {
+    let dir = folder();
+    let root = dir.path().join("cluster");
+    Cluster::start_with(&root, &Settings::for_tests()).expect("start").stop().expect("stop");
+    std::fs::create_dir(root.join("draft")).expect("folder");
+    std::fs::write(root.join("draft/password"), "left").expect("write");
+    Cluster::start_with(&root, &Settings::for_tests()).expect("start again");
+    assert!(!root.join("draft").exists());
+}
+
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !done() {

@@ -33,7 +33,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
                 "check_ledger claim_intents heartbeat match_inflows mature_commissions process_intents propose_batches schema_version seal_audit"
             }
             "watcher" => {
-                "heartbeat observe_safe record_confirmed record_executed_by record_failed record_gas record_inflow record_mined record_unmined schema_version watcher_safes watcher_work"
+                "heartbeat observe_safe record_confirmed record_executed_by record_failed record_gas record_inflow record_mined record_replaced record_unknown record_unmined record_unpaid schema_version watcher_confirmed watcher_safes watcher_work"
             }
             _ => "executor_work heartbeat record_submission schema_version",
         };
@@ -249,6 +249,32 @@ async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
                 format!("SELECT api.record_executed_by('{program}', '{leg}', NULL, 11, {true_hash})"),
                 "CS422",
                 "its transaction and block hashes",
+            ),
+            (
+                "replaced while the nonce is unused",
+                format!("SELECT api.record_replaced('{program}', '{leg}', {true_hash}, false, {true_hash}, 11)"),
+                "CS409",
+                "is not used as far as the watcher has read",
+            ),
+            (
+                "replaced by nothing",
+                format!("SELECT api.record_replaced('{program}', '{leg}', NULL, false, {true_hash}, 11)"),
+                "CS422",
+                "with the Safe transaction that used the nonce",
+            ),
+            (
+                "replaced by itself",
+                format!(
+                    "SELECT api.record_replaced('{program}', '{leg}', (SELECT safe_tx_hash FROM api.watcher_work({CHAIN}) WHERE leg_id = '{leg}'), false, {true_hash}, 11)"
+                ),
+                "CS409",
+                "was executed, not replaced",
+            ),
+            (
+                "un-paid before it is paid",
+                format!("SELECT api.record_unpaid('{program}', '{leg}', 11, {true_hash})"),
+                "CS409",
+                "not confirmed in that block",
             ),
             (
                 "executed by another while the nonce is unused",

@@ -1,10 +1,15 @@
 //! The owner's own statements: rules that hold without any function.
 
-use flows::House;
 use flows::attack::all_refused;
 use flows::flow::safe_tx_hash;
+use flows::{House, owner_key};
 
 use crate::{bytes, signature, table};
+
+/// The owner key of a person, as SQL.
+fn owner_of(login: &str) -> String {
+    format!("'\\x{}'", owner_key(login).address().to_string().trim_start_matches("0x"))
+}
 
 #[tokio::test]
 async fn what_is_approved_and_signed_does_not_move() {
@@ -154,23 +159,19 @@ async fn what_is_approved_and_signed_does_not_move() {
             ),
             (
                 "a signature with a colleague's key",
-                signature_of(signed, "ada", "'\\x2222222222222222222222222222222222222222'"),
+                signature_of(signed, "ada", &owner_of("max")),
                 "CS409",
                 "registered as theirs",
             ),
             (
                 "a signature without a hold",
-                format!(
-                    "{}; {with_hash}; {}",
-                    hold(approved),
-                    signature_of(approved, "mia", "'\\x1111111111111111111111111111111111111111'")
-                ),
+                format!("{}; {with_hash}; {}", hold(approved), signature_of(approved, "mia", &owner_of("mia"))),
                 "CS409",
                 "must be held on the treasury",
             ),
             (
                 "a signature without an approval",
-                signature_of(signed, "max", "'\\x2222222222222222222222222222222222222222'"),
+                signature_of(signed, "max", &owner_of("max")),
                 "23503",
                 "signatures_program_id_batch_id_staff_id_content_hash_fkey",
             ),
@@ -327,6 +328,11 @@ async fn paid_money_and_commissions_follow_the_chain() {
     );
     all_refused(&house, &before).await;
     house.confirm(&leg).await.expect("evidence");
+    let reversal = |reason: &str| {
+        format!("INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, occurrence, narration, occurred_at)
+                 SELECT program_id, credit_account, debit_account, asset_id, amount, reason || '_reversal', cause_id, occurrence, 'x', now()
+                 FROM core.transfers WHERE reason = '{reason}' AND phase LIKE 'POST%'")
+    };
     let after = table(
         "owner",
         vec![
@@ -337,8 +343,14 @@ async fn paid_money_and_commissions_follow_the_chain() {
                  INSERT INTO core.batch_participants SELECT program_id, '{0}', staff_id, part FROM core.batch_participants WHERE batch_id = '{batch}' AND part = 'EDITOR';
                  INSERT INTO core.payouts (program_id, id, batch_id, line_no, asset_id, recipient, amount, reference) SELECT program_id, '{0}', '{0}', 1, asset_id, recipient, amount, '' FROM core.payouts WHERE batch_id = '{batch}' LIMIT 1;
                  INSERT INTO core.payout_sources SELECT program_id, '{0}', source_key, commission_id FROM core.payout_sources LIMIT 1", house.staff("vic")), "23505", "payout_sources_one_live"),
-            ("evidence is exchanged", "UPDATE core.evidence SET position = 99".to_owned(), "CS409", "append-only"),
-            ("evidence is deleted", "DELETE FROM core.evidence".to_owned(), "CS409", "append-only"),
+            ("evidence is exchanged", "UPDATE core.evidence SET position = 99".to_owned(), "CS409", "stays as it was approved"),
+            ("evidence is deleted", "DELETE FROM core.evidence".to_owned(), "CS409", "stays as it was approved"),
+            ("evidence of a paid line is retracted", "UPDATE core.evidence SET retracted_at = now()".to_owned(), "CS409", "retracted when its line is un-paid"),
+            ("a paid line is on its way by word", format!("UPDATE core.payouts SET state = 'SENT' WHERE batch_id = '{batch}'"), "CS409", "un-paid only with its leg"),
+            ("an executed batch is executed again", format!("UPDATE core.batches SET state = 'EXECUTING' WHERE id = '{batch}'"), "CS409", "when one of its lines is"),
+            ("a payment is taken back in the ledger alone", reversal("payout"), "CS409", "when the chain has taken the payment"),
+            ("the treasury is filled again", reversal("payout_hold"), "CS409", "when the chain has taken the payment"),
+            ("a paid leg is replaced", format!("UPDATE core.safe_transactions SET state = 'SUBMITTED' WHERE batch_id = '{batch}'; UPDATE core.safe_transactions SET state = 'REPLACED', consumed_by = {} WHERE batch_id = '{batch}'", bytes(32)), "CS409", "is not used as far as the watcher has read"),
         ],
     );
     all_refused(&house, &after).await;
