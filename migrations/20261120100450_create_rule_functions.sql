@@ -103,8 +103,8 @@ BEGIN
   PERFORM core.require(p_program, 'view');
   PERFORM core.refuse_ambiguous(p_rule);
   PERFORM core.refuse_bad_rule(p_program, body);
-  IF (p_from <= p_to AND p_to < p_from + 3660) IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A period has a first and a last day, at most ten years apart';
+  IF (p_from <= p_to AND isfinite(p_from) AND isfinite(p_to)) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A period has a first and a last day, in this order';
   END IF;
   RETURN QUERY
   WITH sales AS (

@@ -36,6 +36,9 @@ enum Command {
     Reconcile(commands::reconcile::Args),
     Chaos(chaos::Args),
     Bench(commands::bench::Args),
+    Ledger(commands::ledger::Args),
+    Sanctions(commands::sanctions::Args),
+    WhatIf(commands::what_if::Args),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,9 @@ fn main() -> ExitCode {
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
             Command::Chaos(args) => chaos::run(args, output).await,
             Command::Bench(args) => commands::bench::run(args, output).await,
+            Command::Ledger(args) => commands::ledger::run(args, output).await,
+            Command::Sanctions(args) => commands::sanctions::run(args, output).await,
+            Command::WhatIf(args) => commands::what_if::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

@@ -7,8 +7,8 @@
 mod administer;
 mod asset;
 mod batch;
-mod books;
 pub mod bench;
+mod books;
 mod change;
 mod commission;
 mod connect;

@@ -2,8 +2,11 @@
 
 pub mod bench;
 pub mod export;
+pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
+pub mod sanctions;
+pub mod what_if;
 pub mod worker;
 
 use std::collections::BTreeMap;

@@ -15,9 +15,9 @@ use signing::{IdentityKey, KdfCost};
 use store::{Administrator, Db, Founders, found, migrate};
 use uuid::Uuid;
 
+use crate::demo::last_week;
 use crate::demo::people::{FOUNDERS, MACHINES, STAFF, everybody};
 use crate::demo::stage::{MAIN_JOBS, OnChain, Stage, work_until};
-use crate::demo::last_week;
 
 const CHAIN_ID: u64 = 31337;
 const ETHER: u128 = 1_000_000_000_000_000_000;
