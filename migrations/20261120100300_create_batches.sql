@@ -12,7 +12,7 @@ CREATE TABLE core.safes (
   fallback_handler bytea NOT NULL CHECK (length(fallback_handler) = 20),
   threshold integer NOT NULL CHECK (threshold >= 2),
   -- Observed by the watcher.
-  observed_nonce bigint,
+  observed_owners bytea[], observed_nonce bigint,
   observed_block bigint,
   observed_at timestamptz,
   PRIMARY KEY (program_id, id),
@@ -25,8 +25,9 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
-CALL core.make_fixed('safes', 'name', 'observed_nonce', 'observed_block', 'observed_at');
+CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at');
 CALL core.make_append_only('safe_owners');
+CALL core.make_two_signed('safes', 'safe.add');
 -- What the chain says a Safe holds, at a named block.
 CREATE TABLE core.safe_balances (
   program_id uuid NOT NULL,
@@ -369,9 +370,8 @@ CREATE TRIGGER safe_transactions_follow_their_states BEFORE INSERT OR UPDATE OF 
 CREATE FUNCTION core.refuse_unapproved(p_batch core.batches) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   needed integer := core.required_approvers(p_batch.program_id, p_batch.id);
-  given integer;
+  given integer := core.given_approvals(p_batch.program_id, p_batch.id, p_batch.content_hash);
 BEGIN
-  SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = p_batch.program_id AND a.batch_id = p_batch.id AND a.content_hash = p_batch.content_hash;
   IF needed IS NULL OR given < needed THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
   END IF;

@@ -287,7 +287,7 @@ BEGIN
   PERFORM core.take_part(batch, person, 'APPROVER');
   INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature) VALUES (p_program, p_batch, person, p_content_hash, identity_key, p_signature);
   PERFORM core.audit(p_program, 'batch.approved', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'content_hash', encode(p_content_hash, 'hex')));
-  SELECT count(*) INTO given FROM core.approvals a WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.content_hash = p_content_hash;
+  given := core.given_approvals(p_program, p_batch, p_content_hash);
   needed := core.required_approvers(p_program, p_batch);
   IF batch.state = 'PENDING_APPROVAL' AND given >= needed THEN
     UPDATE core.batches SET state = 'APPROVED' WHERE program_id = p_program AND id = p_batch RETURNING * INTO batch;

@@ -32,12 +32,15 @@ CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
   USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
 CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
   USING (proposed_by = (SELECT core.me()) OR program_id IN (SELECT core.my_programs())
-         OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules')))));
+         OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules'))))
+         -- Who may do what, and whose key signs it, is verified by everybody's own machine (law 4).
+         OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL AND (id IN (SELECT core.my_programs())
+             OR kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'chain.add'))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
-GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
+GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats, core.removed_owners,
   core.chains, core.roles, core.role_permissions, core.state_transitions TO countersign_staff;
 
-GRANT EXECUTE ON FUNCTION core.me(), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
+GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid, text), core.given_approvals(uuid, uuid, bytea), core.my_programs(), core.my_audit_programs(),
   core.required_approvers(uuid, uuid), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text),

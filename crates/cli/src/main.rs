@@ -1,4 +1,4 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile.
+//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, staff.
 
 mod commands;
 mod demo;
@@ -31,6 +31,7 @@ enum Command {
     Worker(commands::worker::Args),
     Export(commands::export::Args),
     Reconcile(commands::reconcile::Args),
+    Staff(commands::staff::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             Command::Worker(args) => commands::worker::run(args, output).await,
             Command::Export(args) => commands::export::run(args, output).await,
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
+            Command::Staff(args) => commands::staff::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

@@ -1,12 +1,14 @@
 //! Nouns, states, rules and matching; pure: no IO, no clock, no randomness.
 
 pub mod asset;
+pub mod change;
 pub mod commission;
 pub mod content;
 pub mod id;
 pub mod journal;
 pub mod payout_file;
 pub mod reconciliation;
+pub mod role;
 pub mod statement;
 pub mod states;
 pub mod text;

@@ -152,7 +152,8 @@ impl Db {
             r#"SELECT b.id, b.number, b.title, b.safe_id, b.file_name, b.file_sha256, b.period, b.state, b.revision, b.created_by, s.person AS prepared_by,
                  b.created_at, b.submitted_at, b.content_hash, (SELECT e.person FROM core.staff e WHERE e.id = b.executed_by) AS executed_by, b.last_reason,
                  core.required_approvers(b.program_id, b.id) AS required_approvers,
-                 (SELECT count(*) FROM core.approvals a WHERE a.program_id = b.program_id AND a.batch_id = b.id AND a.content_hash = b.content_hash) AS "approvals!",
+                 CASE WHEN b.state IN ('PENDING_APPROVAL', 'APPROVED') THEN core.given_approvals(b.program_id, b.id, b.content_hash)::bigint
+                   ELSE (SELECT count(*) FROM core.approvals a WHERE a.program_id = b.program_id AND a.batch_id = b.id AND a.content_hash = b.content_hash) END AS "approvals!",
                  (SELECT f.reason || ' (' || lower(f.scope) || ', ' || p.person || ')' FROM core.freezes f JOIN core.staff p ON p.id = f.frozen_by
                    WHERE f.program_id = b.program_id AND f.lifted_at IS NULL AND f.noun_id IN (b.program_id, b.safe_id, b.id) ORDER BY f.frozen_at LIMIT 1) AS frozen,
                  l.lines AS "lines!", l.payees AS "payees!", l.settled AS "settled!", l.asset_ids AS "asset_ids!", l.sums AS "sums!"

@@ -19,10 +19,9 @@ pub struct Change {
 }
 
 impl Change {
-    /// SHA-256 of the payload's text.
-    pub fn payload_hash(&self) -> [u8; 32] {
-        use sha2::Digest as _;
-        sha2::Sha256::digest(self.payload.as_bytes()).into()
+    /// What both people sign: kind and payload.
+    pub fn content_hash(&self) -> [u8; 32] {
+        domain::change::hash(&self.kind, &self.payload)
     }
 }
 
@@ -46,13 +45,13 @@ impl Db {
     pub async fn confirm_change(
         &self,
         change: ChangeId,
-        payload_hash: &[u8; 32],
+        content_hash: &[u8; 32],
         signature: Option<&[u8]>,
     ) -> Result<Option<Uuid>, StoreError> {
         Ok(sqlx::query_scalar!(
             "SELECT api.confirm_change($1, $2, $3)",
             change.as_uuid(),
-            payload_hash.as_slice(),
+            content_hash.as_slice(),
             signature
         )
         .fetch_one(&self.pool)

@@ -2,9 +2,11 @@
 
 use alloy_primitives::Address;
 use domain::id::{ProgramId, StaffId};
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::row::column;
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, scram};
 
 /// The person behind this login.
 #[derive(Clone, Debug)]
@@ -38,7 +40,61 @@ pub struct ColleagueRow {
     pub permissions: Vec<String>,
 }
 
+/// A removed person whose owner key still opens a Safe.
+#[derive(Clone, Debug)]
+pub struct RemovedOwnerRow {
+    /// The Safe.
+    pub safe: String,
+    /// Its address.
+    pub safe_address: Address,
+    /// The person.
+    pub person: String,
+    /// Their owner key.
+    pub owner: Address,
+    /// Whether the watcher has read the Safe's owners; otherwise they are those that were pinned.
+    pub is_observed: bool,
+}
+
 impl Db {
+    /// Sets this login's own password; only a verifier of it is sent.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] for a password that is too short or not of printable ASCII.
+    pub async fn set_own_password(&self, password: &SecretString, salt: [u8; 16]) -> Result<(), StoreError> {
+        let verifier = scram::verifier(password, salt)?;
+        // ALTER ROLE takes no parameters; a verifier has neither quotes nor backslashes.
+        self.pool.execute(AssertSqlSafe(format!("ALTER ROLE CURRENT_USER PASSWORD '{verifier}'"))).await?;
+        Ok(())
+    }
+
+    /// Removed people who are still owners of a Safe of the program, by name.
+    pub async fn removed_owners(&self, program: ProgramId) -> Result<Vec<RemovedOwnerRow>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT safe AS "safe!", address AS "address!", person AS "person!", owner AS "owner!", observed AS "observed!"
+               FROM core.removed_owners WHERE program_id = $1 ORDER BY person, safe"#,
+            program.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(RemovedOwnerRow {
+                    safe_address: column!("safes", "address", r.safe).address(&r.address)?,
+                    owner: column!("staff", "safe_owner", r.person).address(&r.owner)?,
+                    safe: r.safe,
+                    person: r.person,
+                    is_observed: r.observed,
+                })
+            })
+            .collect()
+    }
+
+    /// Staff id of this login; none if it is nobody's.
+    pub async fn my_id(&self) -> Result<Option<StaffId>, StoreError> {
+        let id = sqlx::query_scalar!("SELECT core.me()").fetch_one(&self.pool).await?;
+        Ok(id.map(StaffId::new))
+    }
+
     /// Who this login is in a program; none if it is nobody's.
     pub async fn me(&self, program: ProgramId) -> Result<Option<MeRow>, StoreError> {
         let row = sqlx::query!(

@@ -3,6 +3,7 @@
 pub mod export;
 pub mod migrate;
 pub mod reconcile;
+pub mod staff;
 pub mod worker;
 
 use std::collections::BTreeMap;
