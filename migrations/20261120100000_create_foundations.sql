@@ -235,9 +235,16 @@ CREATE TABLE core.audit_entries (
   action text NOT NULL,
   noun_id uuid,
   detail json NOT NULL,
+  -- From where: none over a local socket. The application's name is the client's own claim.
+  address inet DEFAULT inet_client_addr(),
+  application text NOT NULL DEFAULT current_setting('application_name'),
+  -- Columns that changed in a row.
+  before json,
+  after json,
   xid xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 CREATE INDEX audit_entries_by_program ON core.audit_entries (program_id, id);
+CREATE INDEX audit_entries_by_transaction ON core.audit_entries (xid, id);
 CALL core.make_append_only('audit_entries');
 
 CREATE TABLE core.seals (
@@ -254,10 +261,13 @@ CREATE FUNCTION core.audit(p_program uuid, p_action text, p_noun_id uuid, p_deta
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS
 $$ INSERT INTO core.audit_entries (program_id, action, noun_id, detail) VALUES (p_program, p_action, p_noun_id, p_detail) $$;
 
-CREATE FUNCTION core.audit_bytes(p_entry core.audit_entries) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT core.field('countersign/audit/1') || core.field(int8send(p_entry.id)) || core.field(coalesce(uuid_send(p_entry.program_id), ''::bytea))
-    || core.field(timestamptz_send(p_entry.at)) || core.field(p_entry.login::text) || core.field(p_entry.action)
-    || core.field(coalesce(uuid_send(p_entry.noun_id), ''::bytea)) || core.field(p_entry.detail::text)
+-- What is sealed of an entry, byte for byte as domain::audit writes it. Without a fixed search path, so that it is inlined into
+-- the set that is sealed; whoever calls it has one.
+CREATE FUNCTION core.audit_bytes(p_entry core.audit_entries) RETURNS bytea LANGUAGE sql STABLE AS $$
+  SELECT core.field('countersign/audit/2'::text) || core.field(int8send(p_entry.id)) || core.field(coalesce(uuid_send(p_entry.program_id), ''::bytea))
+    || core.field(timestamptz_send(p_entry.at)) || core.field(p_entry.login::text) || core.field(coalesce(host(p_entry.address), ''))
+    || core.field(p_entry.application) || core.field(p_entry.action) || core.field(coalesce(uuid_send(p_entry.noun_id), ''::bytea))
+    || core.field(p_entry.detail::text) || core.field(coalesce(p_entry.before::text, '')) || core.field(coalesce(p_entry.after::text, ''))
 $$;
 
 -- Two-person changes --------------------------------------------------------------------------------------------------

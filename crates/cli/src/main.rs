@@ -1,4 +1,4 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, staff.
+//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, audit, staff, change.
 
 mod commands;
 mod demo;
@@ -31,7 +31,9 @@ enum Command {
     Worker(commands::worker::Args),
     Export(commands::export::Args),
     Reconcile(commands::reconcile::Args),
+    Audit(commands::audit::Args),
     Staff(commands::staff::Args),
+    Change(commands::change::Args),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +65,8 @@ fn main() -> ExitCode {
             Command::Worker(args) => commands::worker::run(args, output).await,
             Command::Export(args) => commands::export::run(args, output).await,
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
+            Command::Audit(args) => commands::audit::run(args, output).await,
+            Command::Change(args) => commands::change::run(args, output).await,
             Command::Staff(args) => commands::staff::run(args, output).await,
         }
     });

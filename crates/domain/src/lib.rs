@@ -1,6 +1,7 @@
 //! Nouns, states, rules and matching; pure: no IO, no clock, no randomness.
 
 pub mod asset;
+pub mod audit;
 pub mod change;
 pub mod commission;
 pub mod content;

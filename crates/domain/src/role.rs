@@ -53,14 +53,25 @@ pub fn role_has(role: &str, permission: &str) -> bool {
 #[must_use]
 pub fn permission_of_change(kind: &str) -> Option<&'static str> {
     match kind {
-        "program.add" | "chain.add" | "asset.add" | "safe.add" | "policy.set" | "rule.set" | "opening_balance.add" => {
-            Some("manage_rules")
-        }
+        "program.add"
+        | "chain.add"
+        | "asset.add"
+        | "safe.add"
+        | "policy.set"
+        | "policy_default.set"
+        | "rule.set"
+        | "opening_balance.add"
+        | "payee_cooling.set" => Some("manage_rules"),
         "staff.add" | "staff.revoke" | "machine.add" | "identity_key.add" | "grant.add" | "grant.revoke" => {
             Some("manage_staff")
         }
-        "affiliate.add" => Some("manage_payees"),
+        "affiliate.add" | "affiliate.set" | "payee.add" | "payee.address" => Some("manage_payees"),
         "freeze.lift" => Some("operate"),
         _ => None,
     }
 }
+
+/// Policies that an asset pegged to a currency begins with, until two people set others: currency, whole units from which
+/// on it holds, approvers.
+pub const POLICY_DEFAULTS: [(&str, u64, u32); 5] =
+    [("USD", 0, 1), ("USD", 10_000, 2), ("EUR", 0, 1), ("EUR", 10_000, 2), ("EUR", 50_000, 2)];

@@ -100,6 +100,23 @@ pub struct ApprovalRow {
     pub at: DateTime<Utc>,
     /// Content that was approved.
     pub content_hash: Vec<u8>,
+    /// Signature of their identity key.
+    pub signature: Vec<u8>,
+}
+
+/// A revision that was submitted.
+#[derive(Clone, Debug)]
+pub struct RevisionRow {
+    /// Who.
+    pub staff_id: StaffId,
+    /// Who, by name.
+    pub person: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its content.
+    pub content_hash: [u8; 32],
+    /// Signature of their identity key.
+    pub signature: Vec<u8>,
 }
 
 /// A line to import.
@@ -261,7 +278,7 @@ impl Db {
     pub async fn approvals(&self, program: ProgramId, batch: BatchId) -> Result<Vec<ApprovalRow>, StoreError> {
         Ok(sqlx::query_as!(
             ApprovalRow,
-            r#"SELECT a.staff_id AS "staff_id: Uuid", s.person, a.approved_at AS at, a.content_hash
+            r#"SELECT a.staff_id AS "staff_id: Uuid", s.person, a.approved_at AS at, a.content_hash, a.signature
                FROM core.approvals a JOIN core.staff s ON s.id = a.staff_id
                WHERE a.program_id = $1 AND a.batch_id = $2 ORDER BY a.approved_at"#,
             program.as_uuid(),
@@ -269,6 +286,30 @@ impl Db {
         )
         .fetch_all(&self.pool)
         .await?)
+    }
+
+    /// Every revision that was submitted.
+    pub async fn revisions(&self, program: ProgramId, batch: BatchId) -> Result<Vec<RevisionRow>, StoreError> {
+        let rows = sqlx::query!(
+            "SELECT r.staff_id, s.person, r.submitted_at, r.content_hash, r.signature
+             FROM core.batch_revisions r JOIN core.staff s ON s.id = r.staff_id
+             WHERE r.program_id = $1 AND r.batch_id = $2 ORDER BY r.revision",
+            program.as_uuid(),
+            batch.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(RevisionRow {
+                    staff_id: StaffId::new(r.staff_id),
+                    person: r.person,
+                    at: r.submitted_at,
+                    content_hash: column!("batch_revisions", "content_hash", batch).hash(&r.content_hash)?.0,
+                    signature: r.signature,
+                })
+            })
+            .collect()
     }
 
     /// Whether every policy over the assets of a batch lets software keys complete a threshold.

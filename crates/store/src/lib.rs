@@ -6,6 +6,7 @@
 
 mod administer;
 mod asset;
+mod audit;
 mod batch;
 mod change;
 mod commission;
@@ -17,6 +18,7 @@ mod intent;
 mod ledger;
 mod leg;
 mod migrate;
+mod policy;
 mod program;
 mod reconciliation;
 mod row;
@@ -26,8 +28,8 @@ mod staff;
 
 pub use administer::{Administrator, Founders, MachineGroup, NewLogin};
 pub use asset::AssetRow;
-pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayoutRow, PlanLeg};
-pub use change::Change;
+pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayoutRow, PlanLeg, RevisionRow};
+pub use change::{Change, ConfirmedChange, WaitingChange};
 pub use commission::{CommissionSum, PayableSum};
 pub use connect::{Db, Settings};
 pub use error::{RefusalCode, StoreError};
@@ -38,7 +40,8 @@ pub use ledger::{AccountBalance, JournalTransfer};
 pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSignature, WorkLine};
 pub use leg::{EvidenceRow, LegRow, SignatureRow};
 pub use migrate::{Migrated, SCHEMA_VERSION, migrate};
+pub use policy::PolicyRow;
 pub use program::ProgramRow;
 pub use reconciliation::{DiscrepancyRow, MatchRow, NewDiscrepancy, NewMatch, RunRow};
 pub use safe::{BalanceRow, SafeRow, WatchedSafe};
-pub use staff::{ColleagueRow, MeRow, RemovedOwnerRow};
+pub use staff::{ColleagueRow, GrantedRow, MeRow, RemovedOwnerRow};

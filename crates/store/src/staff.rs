@@ -4,6 +4,7 @@ use alloy_primitives::Address;
 use domain::id::{ProgramId, StaffId};
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Executor};
+use uuid::Uuid;
 
 use crate::row::column;
 use crate::{Db, StoreError, scram};
@@ -55,7 +56,50 @@ pub struct RemovedOwnerRow {
     pub is_observed: bool,
 }
 
+/// A person of the house with what they were granted.
+#[derive(Clone, Debug)]
+pub struct GrantedRow {
+    /// Staff id.
+    pub id: StaffId,
+    /// Name.
+    pub person: String,
+    /// Owner key.
+    pub safe_owner: Option<Address>,
+    /// Grants in force here: id, program or none for the whole house, role.
+    pub grants: Vec<(Uuid, Option<ProgramId>, String)>,
+}
+
 impl Db {
+    /// People with the grants that cover a program.
+    pub async fn granted(&self, program: ProgramId) -> Result<Vec<GrantedRow>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT s.id, s.person, s.safe_owner, array_agg(g.id ORDER BY g.id) AS "grants!",
+                 array_agg(coalesce(g.program_id, '00000000-0000-0000-0000-000000000000') ORDER BY g.id) AS "programs!", array_agg(g.role ORDER BY g.id) AS "roles!"
+               FROM core.staff s JOIN core.grants g ON g.staff_id = s.id AND g.revoked_at IS NULL AND (g.program_id IS NULL OR g.program_id = $1)
+               WHERE s.revoked_at IS NULL GROUP BY s.id, s.person, s.safe_owner"#,
+            program.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                let grants = r.grants.iter().zip(&r.programs).zip(r.roles);
+                Ok(GrantedRow {
+                    id: StaffId::new(r.id),
+                    safe_owner: r
+                        .safe_owner
+                        .as_deref()
+                        .map(|o| column!("staff", "safe_owner", r.id).address(o))
+                        .transpose()?,
+                    grants: grants
+                        .map(|((id, of), role)| (*id, (!of.is_nil()).then(|| ProgramId::new(*of)), role))
+                        .collect(),
+                    person: r.person,
+                })
+            })
+            .collect()
+    }
+
     /// Sets this login's own password; only a verifier of it is sent.
     ///
     /// # Errors

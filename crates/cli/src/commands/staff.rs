@@ -194,28 +194,31 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Twice from a terminal, without echo; once from anything else.
+/// Twice from a terminal; once from anything else.
 fn new_password() -> Result<SecretString> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return line();
-    }
-    let hidden = Hidden::begin()?;
-    eprint!("New password: ");
-    let first = line()?;
-    eprint!("\nThe same again: ");
-    let second = line()?;
-    eprintln!();
-    drop(hidden);
-    if first.expose_secret() != second.expose_secret() {
-        return Err(WrongUse("The two passwords differ: nothing was changed".into()).into());
+    let first = hidden_line("New password: ")?;
+    if std::io::stdin().is_terminal() {
+        let second = hidden_line("The same again: ")?;
+        if first.expose_secret() != second.expose_secret() {
+            return Err(WrongUse("The two passwords differ: nothing was changed".into()).into());
+        }
     }
     Ok(first)
 }
 
-fn line() -> Result<SecretString> {
+/// A line of standard input; a terminal is asked, and shows nothing of it.
+pub(crate) fn hidden_line(question: &str) -> Result<SecretString> {
+    let hidden = if std::io::stdin().is_terminal() {
+        eprint!("{question}");
+        Some(Hidden::begin()?)
+    } else {
+        None
+    };
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("no password could be read")?;
+    std::io::stdin().lock().read_line(&mut line).context("nothing could be read")?;
+    if hidden.is_some() {
+        eprintln!();
+    }
     Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
 }
 

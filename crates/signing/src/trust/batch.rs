@@ -67,8 +67,8 @@ pub struct BatchFacts {
     pub safe: (SafeId, String, SafePin),
     /// Rows of the assets that it pays in.
     pub assets: BTreeMap<AssetId, AssetPin>,
-    /// Rows of the policies in force for these assets.
-    pub policies: BTreeMap<Uuid, PolicyPin>,
+    /// Rows of the policies in force for these assets, with their ids.
+    pub policies: Vec<(Uuid, PolicyPin)>,
     /// Every revision that was submitted, whatever its content.
     pub revisions: Vec<Revision>,
     /// Approvals of this content.
@@ -124,28 +124,27 @@ impl House {
     }
 
     fn check_policies(&self, facts: &BatchFacts) -> Result<(), Forged> {
+        let named = |pin: &PolicyPin| {
+            let symbol = facts.assets.get(&pin.asset).map_or("an asset", |a| a.symbol.as_str());
+            format!("The policy of {symbol} from {} base units on", pin.at_least)
+        };
         for (id, row) in &facts.policies {
-            let symbol = facts.assets.get(&row.asset).map_or("an asset", |a| a.symbol.as_str());
-            let what = format!("The policy of {symbol} from {} base units on", row.at_least);
-            match self.policies(facts.program, row.asset).get(id) {
-                None => return Err(self.no_change(&what, *id)),
-                Some(signed) if *signed != row => {
-                    return Err(Forged(format!("{what} is not as two people signed it")));
+            match self.policies(facts.program, row.asset).find(|p| p.pin.at_least == row.at_least) {
+                None => return Err(self.no_change(&named(row), *id)),
+                Some(signed) if signed.pin != *row => {
+                    return Err(Forged(format!("{} is not as two people signed it", named(row))));
                 }
                 Some(_) => {}
             }
         }
-        for (asset, pin) in &facts.assets {
-            if let Some((_, missing)) =
-                self.policies(facts.program, *asset).into_iter().find(|(id, _)| !facts.policies.contains_key(id))
-            {
-                return Err(Forged(format!(
-                    "The policy of {} from {} base units on, which two people signed, is not in force in the database",
-                    pin.symbol, missing.at_least
-                )));
+        let in_force = |pin: &PolicyPin| facts.policies.iter().any(|(_, row)| row == pin);
+        let set = facts.assets.keys().flat_map(|asset| self.policies(facts.program, *asset)).filter(|p| p.is_set);
+        match set.map(|p| &p.pin).find(|pin| !in_force(pin)) {
+            None => Ok(()),
+            Some(missing) => {
+                Err(Forged(format!("{}, which two people signed, is not in force in the database", named(missing))))
             }
         }
-        Ok(())
     }
 
     /// Lines of commissions go to the wallet that was registered for the affiliate.
@@ -235,8 +234,8 @@ impl House {
             *stake = stake.checked_add(line.amount).unwrap_or(Amount::MAX);
         }
         let asked = stakes.iter().flat_map(|(asset, stake)| {
-            let in_play = self.policies(facts.program, *asset).into_values().filter(move |p| p.at_least <= *stake);
-            in_play.map(|p| p.approvers).collect::<Vec<_>>()
+            let in_play = self.policies(facts.program, *asset).filter(move |p| p.pin.at_least <= *stake);
+            in_play.map(|p| p.pin.approvers)
         });
         asked.max().unwrap_or(u32::MAX)
     }

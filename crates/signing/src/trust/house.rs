@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::Address;
 use domain::change;
 use domain::id::{AffiliateId, AssetId, ChangeId, ProgramId, SafeId, StaffId};
-use domain::role::{permission_of_change, role_has};
+use domain::role::{POLICY_DEFAULTS, permission_of_change, role_has};
 use domain::statement;
 use money::Amount;
 use serde_json::Value;
@@ -95,6 +95,13 @@ pub struct PolicyPin {
 }
 
 #[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub pin: PolicyPin,
+    /// Whether two people set it; otherwise the asset began with it.
+    pub is_set: bool,
+}
+
+#[derive(Clone, Debug)]
 struct Key {
     key: IdentityPublicKey,
     from: DateTime<Utc>,
@@ -150,7 +157,9 @@ pub struct House {
     people: BTreeMap<StaffId, Person>,
     safes: BTreeMap<(ProgramId, SafeId), SafePin>,
     assets: BTreeMap<(ProgramId, AssetId), AssetPin>,
-    policies: BTreeMap<(ProgramId, AssetId, Amount), (Uuid, PolicyPin)>,
+    policies: BTreeMap<(ProgramId, AssetId, Amount), Policy>,
+    /// By currency and whole units of it: approvers that an asset begins with.
+    defaults: BTreeMap<(String, u64), u32>,
     wallets: BTreeMap<(ProgramId, AffiliateId), Address>,
     unproven: Vec<Unproven>,
 }
@@ -163,7 +172,9 @@ impl House {
     pub fn replay(root: &Root, changes: &[SignedChange]) -> Result<Self, Forged> {
         let mut ordered: Vec<&SignedChange> = changes.iter().collect();
         ordered.sort_by_key(|c| (c.confirmed_at, c.id));
-        let mut house = Self::default();
+        let defaults =
+            POLICY_DEFAULTS.iter().map(|(currency, from, n)| (((*currency).to_owned(), *from), *n)).collect();
+        let mut house = Self { defaults, ..Self::default() };
         for change in ordered {
             if let Err(why) = house.take(root, change) {
                 house.unproven.push(Unproven { id: change.id, why });
@@ -191,13 +202,9 @@ impl House {
         self.wallets.get(&(program, affiliate)).copied()
     }
 
-    /// Policies in force for an asset, with the changes that set them.
-    pub(super) fn policies(&self, program: ProgramId, asset: AssetId) -> BTreeMap<Uuid, &PolicyPin> {
-        self.policies
-            .iter()
-            .filter(|((p, a, _), _)| *p == program && *a == asset)
-            .map(|(_, (id, pin))| (*id, pin))
-            .collect()
+    /// Policies in force for an asset.
+    pub(super) fn policies(&self, program: ProgramId, asset: AssetId) -> impl Iterator<Item = &Policy> {
+        self.policies.iter().filter(move |((p, a, _), _)| *p == program && *a == asset).map(|(_, policy)| policy)
     }
 
     /// Whether a Safe's row is what two people signed.
@@ -411,7 +418,19 @@ impl House {
                     symbol: text(body, "symbol")?.to_owned(),
                     decimals: number(body, "decimals")?.try_into().ok()?,
                 };
-                self.assets.insert((change.program?, AssetId::new(id)), pin);
+                let (program, asset) = (change.program?, AssetId::new(id));
+                let pegged_to = text(body, "pegged_to").unwrap_or_default();
+                let of_currency = self.defaults.iter().filter(|((currency, _), _)| currency == pegged_to);
+                for ((_, units), approvers) in of_currency {
+                    let at_least = base_units(*units, pin.decimals)?;
+                    let pin = PolicyPin { asset, at_least, approvers: *approvers, software_keys: false };
+                    self.policies.insert((program, asset, at_least), Policy { pin, is_set: false });
+                }
+                self.assets.insert((program, asset), pin);
+            }
+            "policy_default.set" => {
+                let of = (text(body, "currency")?.to_owned(), number(body, "at_least")?);
+                self.defaults.insert(of, number(body, "approvers")?.try_into().ok()?);
             }
             "policy.set" => {
                 let pin = PolicyPin {
@@ -423,10 +442,16 @@ impl House {
                         Some(says) => says.as_bool()?,
                     },
                 };
-                self.policies.insert((change.program?, pin.asset, pin.at_least), (id, pin));
+                self.policies.insert((change.program?, pin.asset, pin.at_least), Policy { pin, is_set: true });
             }
             "affiliate.add" => {
                 self.wallets.insert((change.program?, AffiliateId::new(id)), address(body, "wallet")?);
+            }
+            // A payee that is an affiliate has the affiliate's id.
+            "payee.address" => {
+                let of = (change.program?, text(body, "payee_id")?.parse().ok()?);
+                let to = address(body, "address")?;
+                self.wallets.entry(of).and_modify(|wallet| *wallet = to);
             }
             _ => {}
         }
@@ -447,6 +472,12 @@ fn scope(change: &SignedChange) -> ProgramId {
 
 fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
     body.get(field)?.as_str()
+}
+
+/// Whole units of a currency in base units of an asset pegged to it.
+fn base_units(units: u64, decimals: u8) -> Option<Amount> {
+    let scale = 10_u128.checked_pow(decimals.into())?;
+    Amount::from_base_units(scale.checked_mul(units.into())?).ok()
 }
 
 /// A number, or its digits as PostgreSQL would read them.
