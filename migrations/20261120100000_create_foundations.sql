@@ -255,13 +255,17 @@ CREATE UNIQUE INDEX grants_once ON core.grants (staff_id, program_id, role) NULL
 CREATE FUNCTION core.me() RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $$ SELECT id FROM core.staff WHERE login = session_user AND revoked_at IS NULL $$;
 
-CREATE FUNCTION core.can(p_program uuid, p_permission text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Whether a person holds a permission in a program; without a program: in all of them.
+CREATE FUNCTION core.holds(p_staff uuid, p_program uuid, p_permission text) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (
-    SELECT FROM core.grants g JOIN core.role_permissions rp USING (role)
-    WHERE g.staff_id = core.me() AND g.revoked_at IS NULL AND rp.permission = p_permission
+    SELECT FROM core.grants g JOIN core.staff s ON s.id = g.staff_id AND s.revoked_at IS NULL JOIN core.role_permissions rp USING (role)
+    WHERE g.staff_id = p_staff AND g.revoked_at IS NULL AND rp.permission = p_permission
       AND (g.program_id IS NULL OR g.program_id = p_program))
 $$;
+
+CREATE FUNCTION core.can(p_program uuid, p_permission text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$ SELECT core.holds(core.me(), p_program, p_permission) $$;
 
 CREATE FUNCTION core.my_programs() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -308,9 +312,16 @@ CREATE TABLE core.audit_entries (
   action text NOT NULL,
   noun_id uuid,
   detail json NOT NULL,
+  -- From where: none over a local socket. The application's name is the client's own claim.
+  address inet DEFAULT inet_client_addr(),
+  application text NOT NULL DEFAULT current_setting('application_name'),
+  -- Columns that changed in a row.
+  before json,
+  after json,
   changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 CREATE INDEX audit_entries_by_program ON core.audit_entries (program_id, id);
+CREATE INDEX audit_entries_by_transaction ON core.audit_entries (changed_xid, id);
 CALL core.make_append_only('audit_entries');
 
 CREATE TABLE core.seals (
@@ -327,28 +338,16 @@ CREATE FUNCTION core.audit(p_program uuid, p_action text, p_noun_id uuid, p_deta
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS
 $$ INSERT INTO core.audit_entries (program_id, action, noun_id, detail) VALUES (p_program, p_action, p_noun_id, p_detail) $$;
 
-CREATE FUNCTION core.audit_bytes(p_entry core.audit_entries) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT core.field('countersign/audit/1') || core.field(int8send(p_entry.id)) || core.field(coalesce(uuid_send(p_entry.program_id), ''::bytea))
-    || core.field(timestamptz_send(p_entry.at)) || core.field(p_entry.login::text) || core.field(p_entry.action)
-    || core.field(coalesce(uuid_send(p_entry.noun_id), ''::bytea)) || core.field(p_entry.detail::text)
+-- What is sealed of an entry, byte for byte as domain::audit writes it. Without a fixed search path, so that it is inlined into
+-- the set that is sealed; whoever calls it has one.
+CREATE FUNCTION core.audit_bytes(p_entry core.audit_entries) RETURNS bytea LANGUAGE sql STABLE AS $$
+  SELECT core.field('countersign/audit/2'::text) || core.field(int8send(p_entry.id)) || core.field(coalesce(uuid_send(p_entry.program_id), ''::bytea))
+    || core.field(timestamptz_send(p_entry.at)) || core.field(p_entry.login::text) || core.field(coalesce(host(p_entry.address), ''))
+    || core.field(p_entry.application) || core.field(p_entry.action) || core.field(coalesce(uuid_send(p_entry.noun_id), ''::bytea))
+    || core.field(p_entry.detail::text) || core.field(coalesce(p_entry.before::text, '')) || core.field(coalesce(p_entry.after::text, ''))
 $$;
 
 -- Two-person changes --------------------------------------------------------------------------------------------------
-CREATE TABLE core.change_requests (
-  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
-  program_id uuid REFERENCES core.programs,
-  kind text NOT NULL,
-  payload json NOT NULL,
-  payload_hash bytea NOT NULL,
-  proposed_by uuid NOT NULL REFERENCES core.staff,
-  proposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  proposed_signature bytea CHECK (length(proposed_signature) = 64),
-  confirmed_by uuid REFERENCES core.staff,
-  confirmed_at timestamptz,
-  confirmed_signature bytea CHECK (length(confirmed_signature) = 64),
-  CHECK (confirmed_by <> proposed_by),
-  CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL))
-);
 -- Which permission proposes and confirms a kind of change, and whether it changes one program, the whole house or either.
 -- What is shared by all programs needs the permission in all of them.
 CREATE TABLE core.change_kinds (
@@ -360,10 +359,49 @@ INSERT INTO core.change_kinds VALUES
   ('program.add', 'manage_rules', 'HOUSE'), ('chain.add', 'manage_rules', 'HOUSE'),
   ('asset.add', 'manage_rules', 'PROGRAM'), ('safe.add', 'manage_rules', 'PROGRAM'), ('policy.set', 'manage_rules', 'PROGRAM'),
   ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
-  ('staff.add', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
+  ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
   ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'),
   ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM');
+
+CREATE TABLE core.change_requests (
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  program_id uuid REFERENCES core.programs,
+  kind text NOT NULL REFERENCES core.change_kinds,
+  payload json NOT NULL,
+  content_hash bytea NOT NULL CHECK (length(content_hash) = 32),
+  proposed_by uuid NOT NULL REFERENCES core.staff,
+  proposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  proposed_signature bytea CHECK (length(proposed_signature) = 64),
+  confirmed_by uuid REFERENCES core.staff,
+  confirmed_at timestamptz,
+  confirmed_signature bytea CHECK (length(confirmed_signature) = 64),
+  CHECK (confirmed_by <> proposed_by),
+  CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL))
+);
+
+-- A row of these is there because two people signed a change for it, and it has that change's id; for the owner's own
+-- statements too. Before the first change there are only the founders.
+CREATE FUNCTION core.guard_has_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM core.change_requests r
+    WHERE r.id = NEW.id AND r.kind = ANY (TG_ARGV) AND r.confirmed_by IS NOT NULL AND r.program_id IS NOT DISTINCT FROM (to_jsonb(NEW) ->> 'program_id')::uuid)
+     AND NOT (TG_TABLE_NAME IN ('staff', 'grants') AND NOT EXISTS (SELECT FROM core.change_requests)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I has the id of the change that two people signed for it; there is no such change', TG_TABLE_NAME);
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE PROCEDURE core.make_two_signed(p_table text, VARIADIC p_kinds text[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER is_signed_by_two BEFORE INSERT ON core.%I FOR EACH ROW EXECUTE FUNCTION core.guard_has_change(%s)',
+                 p_table, (SELECT string_agg(quote_literal(k), ', ') FROM unnest(p_kinds) AS k));
+END $$;
+CALL core.make_two_signed('programs', 'program.add');
+CALL core.make_two_signed('staff', 'staff.add');
+CALL core.make_two_signed('grants', 'grant.add');
+CALL core.make_two_signed('identity_keys', 'identity_key.add');
 
 -- Freezes -------------------------------------------------------------------------------------------------------------
 CREATE TABLE core.freezes (
@@ -421,6 +459,7 @@ CALL core.make_fixed('grants', 'revoked_at');
 CALL core.make_fixed('freezes', 'lifted_at');
 CALL core.make_fixed('chains', 'name', 'gas_max');
 CALL core.make_append_only('assets');
+CALL core.make_two_signed('assets', 'asset.add');
 CALL core.make_append_only('state_transitions');
 
 -- Heartbeats of the machines, for the status bar.

@@ -12,7 +12,7 @@ CREATE TABLE core.safes (
   fallback_handler bytea NOT NULL CHECK (length(fallback_handler) = 20),
   threshold integer NOT NULL CHECK (threshold >= 2),
   -- Observed by the watcher.
-  observed_nonce bigint,
+  observed_owners bytea[], observed_nonce bigint,
   observed_block bigint,
   observed_at timestamptz,
   PRIMARY KEY (program_id, id),
@@ -25,8 +25,9 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
-CALL core.make_fixed('safes', 'name', 'observed_nonce', 'observed_block', 'observed_at');
+CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at');
 CALL core.make_append_only('safe_owners');
+CALL core.make_two_signed('safes', 'safe.add');
 -- What the chain says a Safe holds, at a named block.
 CREATE TABLE core.safe_balances (
   program_id uuid NOT NULL,

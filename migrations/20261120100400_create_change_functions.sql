@@ -17,122 +17,100 @@ BEGIN
   RETURN identity_key;
 END $$;
 
--- Founds an empty database with its first two super_admins. Only the owner of the database may call it, once.
-CREATE FUNCTION core.found(p_login_1 name, p_person_1 text, p_login_2 name, p_person_2 text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  founder uuid;
-  founder_row record;
-BEGIN
-  IF EXISTS (SELECT FROM core.staff) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This database has its founders already';
-  END IF;
-  FOR founder_row IN SELECT * FROM (VALUES (p_login_1, p_person_1), (p_login_2, p_person_2)) v(login, person) LOOP
-    INSERT INTO core.staff (login, person) VALUES (founder_row.login, founder_row.person) RETURNING id INTO founder;
-    INSERT INTO core.grants (staff_id, role) VALUES (founder, 'super_admin');
-    PERFORM core.audit(NULL, 'staff.founded', founder, json_build_object('login', founder_row.login, 'person', founder_row.person));
-  END LOOP;
-END $$;
-
+-- What a change does is one function per kind, in the file of its noun and named after the kind: safe.add is done by
+-- core.apply_safe_add. A row that a change makes has the id of the change, which both people signed; so nobody can take what
+-- was confirmed for one row to be about another.
 CREATE FUNCTION core.apply_change(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  body jsonb := p_request.payload::jsonb;
-  program uuid := p_request.program_id;
   made uuid;
+BEGIN
+  EXECUTE format('SELECT core.%I($1)', 'apply_' || replace(p_request.kind, '.', '_')) INTO made USING p_request;
+  RETURN made;
+END $$;
+
+CREATE FUNCTION core.apply_program_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body jsonb := p_request.payload::jsonb;
+  zone text := coalesce(body ->> 'time_zone', 'UTC');
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = zone) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not an IANA time zone', zone);
+  END IF;
+  INSERT INTO core.programs (id, slug, name, time_zone) VALUES (p_request.id, body ->> 'slug', body ->> 'name', zone);
+  RETURN p_request.id;
+END $$;
+
+CREATE FUNCTION core.apply_chain_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body jsonb := p_request.payload::jsonb;
+BEGIN
+  INSERT INTO core.chains (id, name, confirmation_depth, gas_max)
+  VALUES ((body ->> 'chain_id')::bigint, body ->> 'name', (body ->> 'confirmation_depth')::integer, (body ->> 'gas_max')::bigint);
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION core.apply_asset_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body jsonb := p_request.payload::jsonb;
+BEGIN
+  INSERT INTO core.assets (program_id, id, chain_id, token, symbol, decimals, pegged_to)
+  VALUES (p_request.program_id, p_request.id, (body ->> 'chain_id')::bigint,
+          CASE WHEN body ->> 'token' IS NOT NULL THEN core.parse_address(body ->> 'token') END,
+          body ->> 'symbol', (body ->> 'decimals')::smallint, body ->> 'pegged_to');
+  PERFORM core.give_default_policies(p_request.program_id, p_request.id);
+  RETURN p_request.id;
+END $$;
+
+CREATE FUNCTION core.apply_safe_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body jsonb := p_request.payload::jsonb;
   owner_text text;
 BEGIN
-  CASE p_request.kind
-  WHEN 'program.add' THEN
-    PERFORM 1 FROM pg_timezone_names WHERE name = coalesce(body ->> 'time_zone', 'UTC');
-    IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not an IANA time zone', body ->> 'time_zone');
-    END IF;
-    INSERT INTO core.programs (slug, name, time_zone) VALUES (body ->> 'slug', body ->> 'name', coalesce(body ->> 'time_zone', 'UTC')) RETURNING id INTO made;
-  WHEN 'chain.add' THEN
-    INSERT INTO core.chains (id, name, confirmation_depth, gas_max)
-    VALUES ((body ->> 'chain_id')::bigint, body ->> 'name', (body ->> 'confirmation_depth')::integer, (body ->> 'gas_max')::bigint);
-  WHEN 'asset.add' THEN
-    INSERT INTO core.assets (program_id, chain_id, token, symbol, decimals, pegged_to)
-    VALUES (program, (body ->> 'chain_id')::bigint, CASE WHEN body ->> 'token' IS NOT NULL THEN core.parse_address(body ->> 'token') END,
-            body ->> 'symbol', (body ->> 'decimals')::smallint, body ->> 'pegged_to') RETURNING id INTO made;
-    PERFORM core.apply_policy_defaults(program, made);
-  WHEN 'safe.add' THEN
-    INSERT INTO core.safes (program_id, name, chain_id, address, version, singleton, fallback_handler, threshold)
-    VALUES (program, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
-            core.parse_address(body ->> 'singleton'), core.parse_address(body ->> 'fallback_handler'), (body ->> 'threshold')::integer) RETURNING id INTO made;
-    IF jsonb_typeof(body -> 'owners') IS DISTINCT FROM 'array' THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The owners of a Safe are a list of addresses';
-    END IF;
-    FOR owner_text IN SELECT jsonb_array_elements_text(body -> 'owners') LOOP
-      INSERT INTO core.safe_owners (program_id, safe_id, owner) VALUES (program, made, core.parse_address(owner_text));
-    END LOOP;
-    IF (SELECT count(*) FROM core.safe_owners WHERE program_id = program AND safe_id = made) < (body ->> 'threshold')::integer THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The threshold of a Safe is at most the number of its owners';
-    END IF;
-  WHEN 'policy.set' THEN
-    made := core.set_policy(program, body);
-  WHEN 'rule.set' THEN
-    made := core.set_rule(program, body);
-  WHEN 'opening_balance.add' THEN
-    made := core.add_opening_balance(program, p_request.id, body);
-  WHEN 'staff.add' THEN
-    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = body ->> 'login' AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_staff', 'MEMBER')) THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not a login in countersign_staff: the administrator of the database makes it first', body ->> 'login');
-    END IF;
-    INSERT INTO core.staff (login, person, safe_owner)
-    VALUES (body ->> 'login', body ->> 'person', CASE WHEN body ->> 'safe_owner' IS NOT NULL THEN core.parse_address(body ->> 'safe_owner') END) RETURNING id INTO made;
-  WHEN 'machine.add' THEN
-    INSERT INTO core.machines (login, kind, program_id) VALUES (body ->> 'login', body ->> 'kind', (body ->> 'program_id')::uuid);
-  WHEN 'grant.add' THEN
-    IF (body ->> 'staff_id')::uuid = core.me() THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'No one confirms a grant to themselves';
-    END IF;
-    INSERT INTO core.grants (staff_id, program_id, role) VALUES ((body ->> 'staff_id')::uuid, program, body ->> 'role') RETURNING id INTO made;
-  WHEN 'grant.revoke' THEN
-    UPDATE core.grants SET revoked_at = clock_timestamp()
-    WHERE id = (body ->> 'grant_id')::uuid AND program_id IS NOT DISTINCT FROM program AND revoked_at IS NULL RETURNING id INTO made;
-    IF made IS NULL THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such grant in force where this change was proposed';
-    END IF;
-  WHEN 'identity_key.add' THEN
-    UPDATE core.identity_keys SET revoked_at = clock_timestamp() WHERE staff_id = p_request.proposed_by AND revoked_at IS NULL;
-    INSERT INTO core.identity_keys (staff_id, public_key, confirmed_by)
-    VALUES (p_request.proposed_by, decode(body ->> 'public_key', 'hex'), core.me()) RETURNING id INTO made;
-  WHEN 'affiliate.add' THEN
-    INSERT INTO core.affiliates (program_id, name, wallet, referral_code, parent_id)
-    VALUES (program, body ->> 'name', core.parse_address(body ->> 'wallet'), body ->> 'referral_code', (body ->> 'parent_id')::uuid)
-    RETURNING id INTO made;
-    INSERT INTO core.affiliate_terms (program_id, affiliate_id, version, tier, active, effective_from)
-    VALUES (program, made, 1, coalesce(body ->> 'tier', 'standard'), true, '-infinity');
-    WITH payee AS (INSERT INTO core.payees (program_id, name, affiliate_id) VALUES (program, body ->> 'name', made) RETURNING id)
-    INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
-    SELECT program, payee.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp(), p_request.id FROM payee;
-  WHEN 'payee.add' THEN
-    made := core.add_payee(program, p_request.id, body);
-  WHEN 'payee.address' THEN
-    made := core.change_payee_address(program, p_request.id, body);
-  WHEN 'payee_cooling.set' THEN
-    IF (body ->> 'hours') ~ '^[0-9]{1,3}$' IS NOT TRUE OR (body ->> 'hours')::integer > 720 THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A changed address cools down for 0 to 720 hours';
-    END IF;
-    UPDATE core.programs SET payee_cooling_hours = (body ->> 'hours')::integer WHERE id = program;
-  WHEN 'policy_default.set' THEN
-    PERFORM core.set_policy_default(body);
-  WHEN 'affiliate.set' THEN
-    made := core.set_affiliate_terms(program, body);
-  WHEN 'freeze.lift' THEN
-    UPDATE core.freezes SET lifted_at = clock_timestamp()
-    WHERE program_id = program AND id = (body ->> 'freeze_id')::uuid AND lifted_at IS NULL RETURNING id INTO made;
-    IF made IS NULL THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This freeze is lifted already';
-    END IF;
-  END CASE;
-  RETURN made;
+  INSERT INTO core.safes (program_id, id, name, chain_id, address, version, singleton, fallback_handler, threshold)
+  VALUES (p_request.program_id, p_request.id, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
+          core.parse_address(body ->> 'singleton'), core.parse_address(body ->> 'fallback_handler'), (body ->> 'threshold')::integer);
+  IF jsonb_typeof(body -> 'owners') IS DISTINCT FROM 'array' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The owners of a Safe are a list of addresses';
+  END IF;
+  FOR owner_text IN SELECT jsonb_array_elements_text(body -> 'owners') LOOP
+    INSERT INTO core.safe_owners (program_id, safe_id, owner) VALUES (p_request.program_id, p_request.id, core.parse_address(owner_text));
+  END LOOP;
+  IF (SELECT count(*) FROM core.safe_owners WHERE program_id = p_request.program_id AND safe_id = p_request.id) < (body ->> 'threshold')::integer THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The threshold of a Safe is at most the number of its owners';
+  END IF;
+  RETURN p_request.id;
 END $$;
 
 CREATE FUNCTION core.treasury_account(p_program uuid, p_safe uuid, p_asset uuid) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT core.account(p_program, 'treasury', 'treasury:' || core.hex_address(s.address), 'Treasury, ' || s.name, p_asset)
   FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe
 $$;
+
+CREATE FUNCTION core.apply_affiliate_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body jsonb := p_request.payload::jsonb;
+BEGIN
+  INSERT INTO core.affiliates (program_id, id, name, wallet, referral_code, parent_id)
+  VALUES (p_request.program_id, p_request.id, body ->> 'name', core.parse_address(body ->> 'wallet'), body ->> 'referral_code', (body ->> 'parent_id')::uuid);
+  INSERT INTO core.affiliate_terms (program_id, affiliate_id, version, tier, active, effective_from)
+  VALUES (p_request.program_id, p_request.id, 1, coalesce(body ->> 'tier', 'standard'), true, '-infinity');
+  INSERT INTO core.payees (program_id, id, name, affiliate_id) VALUES (p_request.program_id, p_request.id, body ->> 'name', p_request.id);
+  INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
+  VALUES (p_request.program_id, p_request.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp(), p_request.id);
+  RETURN p_request.id;
+END $$;
+
+CREATE FUNCTION core.apply_freeze_lift(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  made uuid;
+BEGIN
+  UPDATE core.freezes SET lifted_at = clock_timestamp()
+  WHERE program_id = p_request.program_id AND id = (p_request.payload ->> 'freeze_id')::uuid AND lifted_at IS NULL RETURNING id INTO made;
+  IF made IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This freeze is lifted already';
+  END IF;
+  RETURN made;
+END $$;
 
 -- One text, one meaning: a key that occurs twice would show one value to a person and apply another.
 CREATE FUNCTION core.refuse_ambiguous(p_payload json) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -146,6 +124,10 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change names each field once';
   END IF;
 END $$;
+
+-- What both people sign: the kind and the exact text of a change, byte for byte as domain::change hashes it.
+CREATE FUNCTION core.change_hash(p_kind text, p_payload json) RETURNS bytea LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS
+$$ SELECT sha256(core.field('countersign/change/1'::text) || core.field(p_kind) || core.field(p_payload::text)) $$;
 
 -- The proposer names the request, so that the signature can name it too.
 CREATE FUNCTION api.propose_change(p_request uuid, p_program uuid, p_kind text, p_payload json, p_signature bytea) RETURNS void
@@ -162,26 +144,24 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format(
       CASE needed.reach WHEN 'HOUSE' THEN '%s changes what all programs share: propose it without a program' ELSE '%s changes one program: name it' END, p_kind);
   END IF;
-  -- Everybody proposes their own identity key; somebody else confirms it.
+  PERFORM core.refuse_ambiguous(p_payload);
+  -- Everybody proposes their own identity key, signed with that very key; somebody else confirms it.
   IF p_kind = 'identity_key.add' AND proposer IS NOT NULL THEN
-    NULL;
+    PERFORM core.refuse_foreign_key(proposer, p_payload, p_signature);
   ELSE
     proposer := core.require(p_program, needed.permission);
-  END IF;
-  -- Unsigned is only the key with which a person begins to sign.
-  IF p_kind <> 'identity_key.add' OR core.active_identity_key(proposer) IS NOT NULL THEN
     PERFORM core.require_signature(proposer, p_signature);
   END IF;
-  PERFORM core.refuse_ambiguous(p_payload);
-  INSERT INTO core.change_requests (id, program_id, kind, payload, payload_hash, proposed_by, proposed_signature)
-  VALUES (p_request, p_program, p_kind, p_payload, sha256(convert_to(p_payload::text, 'UTF8')), proposer, p_signature);
+  INSERT INTO core.change_requests (id, program_id, kind, payload, content_hash, proposed_by, proposed_signature)
+  VALUES (p_request, p_program, p_kind, p_payload, core.change_hash(p_kind, p_payload), proposer, p_signature);
   PERFORM core.audit(p_program, 'change.proposed', p_request, json_build_object('kind', p_kind, 'payload', p_payload));
 END $$;
 
-CREATE FUNCTION api.confirm_change(p_request uuid, p_payload_hash bytea, p_signature bytea) RETURNS uuid
+CREATE FUNCTION api.confirm_change(p_request uuid, p_content_hash bytea, p_signature bytea) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   request core.change_requests;
+  needed text;
   confirmer uuid;
   made uuid;
 BEGIN
@@ -189,8 +169,9 @@ BEGIN
   IF request.id IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such change to confirm';
   END IF;
-  confirmer := core.require(request.program_id, (SELECT permission FROM core.change_kinds WHERE kind = request.kind));
-  IF request.confirmed_by IS NOT NULL OR request.payload_hash IS DISTINCT FROM p_payload_hash THEN
+  SELECT permission INTO needed FROM core.change_kinds WHERE kind = request.kind;
+  confirmer := core.require(request.program_id, needed);
+  IF request.confirmed_by IS NOT NULL OR request.content_hash IS DISTINCT FROM p_content_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This change is confirmed already, or is not the one you saw';
   END IF;
   IF confirmer = request.proposed_by THEN
@@ -200,8 +181,14 @@ BEGIN
   IF request.kind <> 'identity_key.add' OR EXISTS (SELECT FROM core.identity_keys) THEN
     PERFORM core.require_signature(confirmer, p_signature);
   END IF;
+  -- What a person proposed ends with what they may do.
+  IF NOT (core.holds(request.proposed_by, request.program_id, needed)
+          OR (request.kind = 'identity_key.add' AND EXISTS (SELECT FROM core.staff s WHERE s.id = request.proposed_by AND s.revoked_at IS NULL))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Whoever proposed this change no longer has the permission %s here: somebody who has it proposes it again', needed);
+  END IF;
+  UPDATE core.change_requests SET confirmed_by = confirmer, confirmed_at = clock_timestamp(), confirmed_signature = p_signature
+  WHERE id = p_request RETURNING * INTO request;
   made := core.apply_change(request);
-  UPDATE core.change_requests SET confirmed_by = confirmer, confirmed_at = clock_timestamp(), confirmed_signature = p_signature WHERE id = p_request;
   PERFORM core.audit(coalesce(request.program_id, CASE WHEN request.kind = 'program.add' THEN made END), 'change.confirmed', p_request,
                      json_build_object('kind', request.kind, 'made', made));
   RETURN made;
@@ -210,8 +197,8 @@ END $$;
 CREATE FUNCTION core.guard_change_request() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'DELETE' OR OLD.confirmed_by IS NOT NULL
-     OR (NEW.id, NEW.program_id, NEW.kind, NEW.payload::text, NEW.payload_hash, NEW.proposed_by, NEW.proposed_signature)
-        IS DISTINCT FROM (OLD.id, OLD.program_id, OLD.kind, OLD.payload::text, OLD.payload_hash, OLD.proposed_by, OLD.proposed_signature) THEN
+     OR (NEW.id, NEW.program_id, NEW.kind, NEW.payload::text, NEW.content_hash, NEW.proposed_by, NEW.proposed_signature)
+        IS DISTINCT FROM (OLD.id, OLD.program_id, OLD.kind, OLD.payload::text, OLD.content_hash, OLD.proposed_by, OLD.proposed_signature) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A proposed change is confirmed as it stands, once';
   END IF;
   RETURN NEW;

@@ -56,39 +56,41 @@ END $$;
 CREATE FUNCTION core.object_or_empty(p_body jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
 $$ SELECT CASE WHEN jsonb_typeof(p_body) = 'object' THEN p_body ELSE '{}' END $$;
 
-CREATE FUNCTION core.set_rule(p_program uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_rule_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  made uuid;
+  program uuid := p_request.program_id;
+  body jsonb := p_request.payload::jsonb;
 BEGIN
-  PERFORM core.refuse_bad_rule(p_program, p_body);
+  PERFORM core.refuse_bad_rule(program, body);
   -- Versions are counted under a lock on the program.
-  PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;
-  INSERT INTO core.commission_rules (program_id, version, base_rate, override_rate, holding_days, frequency, earning_days, effective_from)
-  VALUES (p_program, (SELECT coalesce(max(r.version), 0) + 1 FROM core.commission_rules r WHERE r.program_id = p_program), (p_body ->> 'base_rate')::numeric, (p_body ->> 'override_rate')::numeric,
-          coalesce((p_body ->> 'holding_days')::integer, 30), coalesce(p_body ->> 'frequency', 'WEEKLY'), (p_body ->> 'earning_days')::integer, core.parse_time(p_body ->> 'effective_from'))
-  RETURNING id INTO made;
+  PERFORM 1 FROM core.programs WHERE id = program FOR NO KEY UPDATE;
+  INSERT INTO core.commission_rules (program_id, id, version, base_rate, override_rate, holding_days, frequency, earning_days, effective_from)
+  VALUES (program, p_request.id, (SELECT coalesce(max(r.version), 0) + 1 FROM core.commission_rules r WHERE r.program_id = program), (body ->> 'base_rate')::numeric, (body ->> 'override_rate')::numeric,
+          coalesce((body ->> 'holding_days')::integer, 30), coalesce(body ->> 'frequency', 'WEEKLY'), (body ->> 'earning_days')::integer, core.parse_time(body ->> 'effective_from'));
   INSERT INTO core.commission_rule_tiers (program_id, rule_id, tier, rate)
-  SELECT p_program, made, t.key, t.value::numeric FROM jsonb_each_text(core.object_or_empty(p_body -> 'tiers')) t;
+  SELECT program, p_request.id, t.key, t.value::numeric FROM jsonb_each_text(core.object_or_empty(body -> 'tiers')) t;
   INSERT INTO core.commission_rule_assets (program_id, rule_id, asset_id, minimum_settlement, minimum_payout)
-  SELECT p_program, made, a.id, core.parse_amount(coalesce(p_body -> 'minimum_settlements' ->> a.id::text, '0')), core.parse_amount(coalesce(p_body -> 'minimum_payouts' ->> a.id::text, '0'))
-  FROM core.assets a WHERE a.program_id = p_program
-    AND (core.object_or_empty(p_body -> 'minimum_settlements') ? a.id::text OR core.object_or_empty(p_body -> 'minimum_payouts') ? a.id::text);
-  RETURN made;
+  SELECT program, p_request.id, a.id, core.parse_amount(coalesce(body -> 'minimum_settlements' ->> a.id::text, '0')), core.parse_amount(coalesce(body -> 'minimum_payouts' ->> a.id::text, '0'))
+  FROM core.assets a WHERE a.program_id = program
+    AND (core.object_or_empty(body -> 'minimum_settlements') ? a.id::text OR core.object_or_empty(body -> 'minimum_payouts') ? a.id::text);
+  RETURN p_request.id;
 END $$;
 
 -- {affiliate_id, tier, active, effective_from}; what is not named stays as it is.
-CREATE FUNCTION core.set_affiliate_terms(p_program uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_affiliate_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  program uuid := p_request.program_id;
+  body jsonb := p_request.payload::jsonb;
   affiliate core.affiliates;
   last_terms core.affiliate_terms;
 BEGIN
-  SELECT * INTO affiliate FROM core.affiliates a WHERE a.program_id = p_program AND a.id = (p_body ->> 'affiliate_id')::uuid FOR NO KEY UPDATE;
-  IF affiliate.id IS NULL OR jsonb_typeof(p_body -> 'active') NOT IN ('boolean', 'null') THEN
+  SELECT * INTO affiliate FROM core.affiliates a WHERE a.program_id = program AND a.id = (body ->> 'affiliate_id')::uuid FOR NO KEY UPDATE;
+  IF affiliate.id IS NULL OR jsonb_typeof(body -> 'active') NOT IN ('boolean', 'null') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'New terms name an affiliate of this program, its tier, and whether it is active (true or false)';
   END IF;
-  SELECT * INTO last_terms FROM core.affiliate_terms t WHERE t.program_id = p_program AND t.affiliate_id = affiliate.id ORDER BY t.version DESC LIMIT 1;
+  SELECT * INTO last_terms FROM core.affiliate_terms t WHERE t.program_id = program AND t.affiliate_id = affiliate.id ORDER BY t.version DESC LIMIT 1;
   INSERT INTO core.affiliate_terms (program_id, affiliate_id, version, tier, active, effective_from)
-  VALUES (p_program, affiliate.id, last_terms.version + 1, coalesce(p_body ->> 'tier', last_terms.tier), coalesce((p_body ->> 'active')::boolean, last_terms.active), core.parse_time(p_body ->> 'effective_from'));
+  VALUES (program, affiliate.id, last_terms.version + 1, coalesce(body ->> 'tier', last_terms.tier), coalesce((body ->> 'active')::boolean, last_terms.active), core.parse_time(body ->> 'effective_from'));
   RETURN affiliate.id;
 END $$;
 

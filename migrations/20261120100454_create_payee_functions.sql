@@ -1,36 +1,51 @@
 -- The payee book: who is paid and where. Versions are added, never changed; a changed address cools down.
 
 -- {name, address}: somebody who is paid and is no affiliate.
-CREATE FUNCTION core.add_payee(p_program uuid, p_change uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_payee_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  made uuid;
+  program uuid := p_request.program_id;
+  body jsonb := p_request.payload::jsonb;
 BEGIN
-  IF length(p_body ->> 'name') BETWEEN 1 AND 80 IS NOT TRUE THEN
+  IF length(body ->> 'name') BETWEEN 1 AND 80 IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A payee has a name of 1 to 80 characters';
   END IF;
-  INSERT INTO core.payees (program_id, name) VALUES (p_program, p_body ->> 'name') RETURNING id INTO made;
+  INSERT INTO core.payees (program_id, id, name) VALUES (program, p_request.id, body ->> 'name');
   INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
-  VALUES (p_program, made, 1, core.parse_address(p_body ->> 'address'), clock_timestamp(), p_change);
-  RETURN made;
+  VALUES (program, p_request.id, 1, core.parse_address(body ->> 'address'), clock_timestamp(), p_request.id);
+  RETURN p_request.id;
 END $$;
 
 -- {payee_id, address}: the next version of a payee's address.
-CREATE FUNCTION core.change_payee_address(p_program uuid, p_change uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_payee_address(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  program uuid := p_request.program_id;
+  body jsonb := p_request.payload::jsonb;
   payee core.payees;
   last_address core.payee_addresses;
 BEGIN
-  SELECT * INTO payee FROM core.payees y WHERE y.program_id = p_program AND y.id = (p_body ->> 'payee_id')::uuid FOR NO KEY UPDATE;
+  SELECT * INTO payee FROM core.payees y WHERE y.program_id = program AND y.id = (body ->> 'payee_id')::uuid FOR NO KEY UPDATE;
   IF payee.id IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'There is no such payee in this program';
   END IF;
-  SELECT * INTO last_address FROM core.payee_addresses a WHERE a.program_id = p_program AND a.payee_id = payee.id ORDER BY a.version DESC LIMIT 1;
-  IF last_address.address = core.parse_address(p_body ->> 'address') THEN
+  SELECT * INTO last_address FROM core.payee_addresses a WHERE a.program_id = program AND a.payee_id = payee.id ORDER BY a.version DESC LIMIT 1;
+  IF last_address.address = core.parse_address(body ->> 'address') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('%s has this address already', payee.name);
   END IF;
   INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
-  VALUES (p_program, payee.id, last_address.version + 1, core.parse_address(p_body ->> 'address'), clock_timestamp(), p_change);
+  VALUES (program, payee.id, last_address.version + 1, core.parse_address(body ->> 'address'), clock_timestamp(), p_request.id);
   RETURN payee.id;
+END $$;
+
+-- {hours}: how long a changed address waits.
+CREATE FUNCTION core.apply_payee_cooling_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  hours text := p_request.payload ->> 'hours';
+BEGIN
+  IF hours ~ '^[0-9]{1,3}$' IS NOT TRUE OR hours::integer > 720 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A changed address cools down for 0 to 720 hours';
+  END IF;
+  UPDATE core.programs SET payee_cooling_hours = hours::integer WHERE id = p_request.program_id;
+  RETURN NULL;
 END $$;
 
 -- Refuses a line to an address that a payee gave up, or that still cools down, or, for an affiliate, that is not its own.

@@ -14,18 +14,21 @@ INSERT INTO core.policy_defaults VALUES
   ('EUR', 0, 1, false), ('EUR', 10000, 2, false), ('EUR', 50000, 2, true);
 
 -- {currency, at_least, approvers, high_value}: for assets that are added from now on.
-CREATE FUNCTION core.set_policy_default(p_body jsonb) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_policy_default_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  body jsonb := p_request.payload::jsonb;
 BEGIN
-  IF ((p_body ->> 'currency') ~ '^[A-Z]{3}$' AND (p_body ->> 'at_least') ~ '^(0|[1-9][0-9]{0,17})$' AND (p_body ->> 'approvers') ~ '^[1-9][0-9]?$' AND jsonb_typeof(p_body -> 'high_value') = 'boolean') IS NOT TRUE THEN
+  IF ((body ->> 'currency') ~ '^[A-Z]{3}$' AND (body ->> 'at_least') ~ '^(0|[1-9][0-9]{0,17})$' AND (body ->> 'approvers') ~ '^[1-9][0-9]?$' AND jsonb_typeof(body -> 'high_value') = 'boolean') IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A default names a currency of three letters, whole units of it from which on it holds, 1 to 99 approvers, and high_value (true or false)';
   END IF;
   INSERT INTO core.policy_defaults (currency, at_least, approvers, high_value)
-  VALUES (p_body ->> 'currency', (p_body ->> 'at_least')::numeric, (p_body ->> 'approvers')::integer, (p_body ->> 'high_value')::boolean)
+  VALUES (body ->> 'currency', (body ->> 'at_least')::numeric, (body ->> 'approvers')::integer, (body ->> 'high_value')::boolean)
   ON CONFLICT (currency, at_least) DO UPDATE SET approvers = excluded.approvers, high_value = excluded.high_value;
+  RETURN NULL;
 END $$;
 
 -- An asset that is pegged to a currency with defaults and has no policy yet gets them in its base units.
-CREATE FUNCTION core.apply_policy_defaults(p_program uuid, p_asset uuid) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.give_default_policies(p_program uuid, p_asset uuid) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO core.policies (program_id, asset_id, at_least, approvers, high_value)
   SELECT a.program_id, a.id, d.at_least * 10::numeric ^ a.decimals, d.approvers, d.high_value
   FROM core.assets a JOIN core.policy_defaults d ON d.currency = a.pegged_to
@@ -33,16 +36,17 @@ CREATE FUNCTION core.apply_policy_defaults(p_program uuid, p_asset uuid) RETURNS
 $$;
 
 -- {asset_id, at_least, approvers, high_value, software_keys, beyond_chain}: replaces the policy from this amount on.
-CREATE FUNCTION core.set_policy(p_program uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_policy_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  made uuid;
+  program uuid := p_request.program_id;
+  body jsonb := p_request.payload::jsonb;
 BEGIN
   UPDATE core.policies SET replaced_at = clock_timestamp()
-  WHERE program_id = p_program AND asset_id = (p_body ->> 'asset_id')::uuid AND at_least = core.parse_amount(p_body ->> 'at_least') AND replaced_at IS NULL;
-  INSERT INTO core.policies (program_id, asset_id, at_least, approvers, high_value, software_keys, beyond_chain)
-  VALUES (p_program, (p_body ->> 'asset_id')::uuid, core.parse_amount(p_body ->> 'at_least'), (p_body ->> 'approvers')::integer, coalesce((p_body ->> 'high_value')::boolean, false),
-          coalesce((p_body ->> 'software_keys')::boolean, false), coalesce((p_body ->> 'beyond_chain')::boolean, false)) RETURNING id INTO made;
-  RETURN made;
+  WHERE program_id = program AND asset_id = (body ->> 'asset_id')::uuid AND at_least = core.parse_amount(body ->> 'at_least') AND replaced_at IS NULL;
+  INSERT INTO core.policies (program_id, id, asset_id, at_least, approvers, high_value, software_keys, beyond_chain)
+  VALUES (program, p_request.id, (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'at_least'), (body ->> 'approvers')::integer, coalesce((body ->> 'high_value')::boolean, false),
+          coalesce((body ->> 'software_keys')::boolean, false), coalesce((body ->> 'beyond_chain')::boolean, false));
+  RETURN p_request.id;
 END $$;
 
 -- A Safe and the policies of its chain's assets, whichever came first.

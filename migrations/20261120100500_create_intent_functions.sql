@@ -518,31 +518,6 @@ BEGIN
   RETURN matured;
 END $$;
 
--- Chains audit entries, per program, in sealing order and only behind the oldest open transaction, so that none is missed.
-CREATE FUNCTION api.seal_audit() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  entry core.audit_entries;
-  chain_id uuid;
-  head core.seals;
-  sealed integer := 0;
-BEGIN
-  PERFORM core.require_machine('worker');
-  LOCK TABLE core.seals IN SHARE ROW EXCLUSIVE MODE;
-  FOR entry IN
-    SELECT a.* FROM core.audit_entries a
-    WHERE a.changed_xid < pg_snapshot_xmin(pg_current_snapshot()) AND NOT EXISTS (SELECT FROM core.seals s WHERE s.audit_entry_id = a.id)
-    ORDER BY a.id LIMIT 10000 LOOP
-    -- Entries outside any program form a chain of their own under the nil id.
-    chain_id := coalesce(entry.program_id, '00000000-0000-0000-0000-000000000000');
-    SELECT * INTO head FROM core.seals s WHERE s.program_id = chain_id ORDER BY s.seq DESC LIMIT 1;
-    INSERT INTO core.seals (program_id, seq, audit_entry_id, previous_hash, hash)
-    VALUES (chain_id, coalesce(head.seq, 0) + 1, entry.id, coalesce(head.hash, decode(repeat('00', 32), 'hex')),
-            sha256(coalesce(head.hash, decode(repeat('00', 32), 'hex')) || core.audit_bytes(entry)));
-    sealed := sealed + 1;
-  END LOOP;
-  RETURN sealed;
-END $$;
-
 CREATE FUNCTION api.heartbeat(p_job text, p_worker text, p_detail json) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM core.machines m WHERE m.login = session_user AND m.kind <> 'platform' AND m.revoked_at IS NULL) THEN

@@ -15,28 +15,30 @@ CREATE TABLE core.opening_balances (
 CALL core.make_append_only('opening_balances');
 
 -- {safe_id, asset_id, amount, block}: once per Safe and asset.
-CREATE FUNCTION core.add_opening_balance(p_program uuid, p_change uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_opening_balance_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  program uuid := p_request.program_id;
+  body jsonb := p_request.payload::jsonb;
   safe core.safes;
-  asset uuid := (p_body ->> 'asset_id')::uuid;
-  amount numeric := core.parse_amount(p_body ->> 'amount');
+  asset uuid := (body ->> 'asset_id')::uuid;
+  amount numeric := core.parse_amount(body ->> 'amount');
   made uuid := core.uuid_v7();
 BEGIN
-  SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = (p_body ->> 'safe_id')::uuid;
-  IF safe.id IS NULL OR NOT EXISTS (SELECT FROM core.assets a WHERE a.program_id = p_program AND a.id = asset AND a.chain_id = safe.chain_id) THEN
+  SELECT * INTO safe FROM core.safes s WHERE s.program_id = program AND s.id = (body ->> 'safe_id')::uuid;
+  IF safe.id IS NULL OR NOT EXISTS (SELECT FROM core.assets a WHERE a.program_id = program AND a.id = asset AND a.chain_id = safe.chain_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The opening balance names no Safe of this program and an asset of its chain';
   END IF;
-  IF (p_body ->> 'block') ~ '^(0|[1-9][0-9]{0,17})$' IS NOT TRUE THEN
+  IF (body ->> 'block') ~ '^(0|[1-9][0-9]{0,17})$' IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An opening balance names the block at which it was read';
   END IF;
-  INSERT INTO core.opening_balances (program_id, safe_id, asset_id, amount, block_number, change_id) VALUES (p_program, safe.id, asset, amount, (p_body ->> 'block')::bigint, p_change);
-  IF EXISTS (SELECT FROM core.inflows i WHERE i.program_id = p_program AND i.safe_id = safe.id AND i.asset_id = asset AND i.block_number <= (p_body ->> 'block')::bigint) THEN
+  INSERT INTO core.opening_balances (program_id, safe_id, asset_id, amount, block_number, change_id) VALUES (program, safe.id, asset, amount, (body ->> 'block')::bigint, p_request.id);
+  IF EXISTS (SELECT FROM core.inflows i WHERE i.program_id = program AND i.safe_id = safe.id AND i.asset_id = asset AND i.block_number <= (body ->> 'block')::bigint) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Inflows up to this block are in the ledger already: read the opening balance at an earlier block';
   END IF;
   IF amount > 0 THEN
     INSERT INTO core.transfers (program_id, id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
-    VALUES (p_program, made, core.treasury_account(p_program, safe.id, asset), core.program_account(p_program, 'equity', asset), asset, amount, 'opening_balance', p_change,
-            format('Opening balance of %s at block %s', safe.name, p_body ->> 'block'), clock_timestamp());
+    VALUES (program, made, core.treasury_account(program, safe.id, asset), core.program_account(program, 'equity', asset), asset, amount, 'opening_balance', p_request.id,
+            format('Opening balance of %s at block %s', safe.name, body ->> 'block'), clock_timestamp());
   END IF;
   RETURN made;
 EXCEPTION WHEN unique_violation THEN

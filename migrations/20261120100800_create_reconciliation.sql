@@ -50,6 +50,7 @@ CREATE TABLE core.discrepancies (
   FOREIGN KEY (program_id, payout_id) REFERENCES core.payouts,
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
+CALL core.make_audited('discrepancies');
 CALL core.make_fixed('discrepancies', 'state');
 CREATE TRIGGER discrepancies_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.discrepancies FOR EACH ROW EXECUTE FUNCTION core.guard_state('discrepancy');
 

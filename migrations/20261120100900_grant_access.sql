@@ -24,8 +24,10 @@ END $$;
 GRANT SELECT (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signed_at) ON core.signatures TO countersign_staff;
 
 CREATE POLICY own_programs ON core.programs FOR SELECT TO countersign_staff USING (id IN (SELECT core.my_programs()));
-CREATE POLICY auditors ON core.audit_entries FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_audit_programs()));
-CREATE POLICY auditors ON core.seals FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_audit_programs()));
+CREATE POLICY auditors ON core.audit_entries FOR SELECT TO countersign_staff
+  USING (program_id IN (SELECT core.my_audit_programs()) OR (program_id IS NULL AND (SELECT core.can(NULL, 'view_audit'))));
+CREATE POLICY auditors ON core.seals FOR SELECT TO countersign_staff
+  USING (program_id IN (SELECT core.my_audit_programs()) OR (program_id = '00000000-0000-0000-0000-000000000000' AND (SELECT core.can(NULL, 'view_audit'))));
 -- Names and keys of colleagues: needed to say who did what and to verify it.
 CREATE POLICY colleagues ON core.staff FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 CREATE POLICY colleagues ON core.identity_keys FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
@@ -33,15 +35,18 @@ CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
   USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
 CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
   USING (proposed_by = (SELECT core.me()) OR program_id IN (SELECT core.my_programs())
-         OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules')))));
+         OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules'))))
+         -- Who may do what, and whose key signs it, is verified by everybody's own machine (law 4).
+         OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL AND (id IN (SELECT core.my_programs())
+             OR kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'chain.add', 'policy_default.set'))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
-GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
+GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats, core.removed_owners,
   core.chains, core.schedules, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
 
-GRANT EXECUTE ON FUNCTION core.me(), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
+GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
   core.required_approvers(uuid, uuid), core.stakes(uuid, uuid), core.is_high_value(uuid, uuid), core.approvals_that_count(uuid, uuid, bytea), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
-GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
+GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.audit_seal(uuid, bigint), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.sign_leg(uuid, uuid, integer, bytea, text, bytea),

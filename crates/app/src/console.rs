@@ -19,9 +19,10 @@ use tokio::sync::{Mutex, MutexGuard, RwLock};
 use crate::batch::create::ChosenFile;
 use crate::session::{blocking, new_id};
 use crate::settings::ProfileSettings;
+use crate::trust::founders;
 use crate::use_cases as cases;
 use crate::view::parse_id;
-use crate::{AppError, Chains, Host, MachineSettings, Session};
+use crate::{AppError, Chains, Confirmation, Host, Known, MachineSettings, Session};
 
 /// A console on one machine: its settings, its dialogs, and at most one signed-in person.
 pub struct Console {
@@ -35,6 +36,7 @@ pub struct Console {
     opening: Mutex<()>,
     /// Held while a dialog is open: a page that opens fifty could make a hurried person press the wrong one.
     asking: Mutex<()>,
+    known: Arc<Known>,
     files: Mutex<HashMap<String, Arc<ChosenFile>>>,
 }
 
@@ -42,9 +44,10 @@ impl Console {
     /// Sets up a console; nobody is signed in and nothing is connected yet.
     ///
     /// # Errors
-    /// [`AppError::Store`] when the database URL cannot be read.
+    /// [`AppError::Store`] when the database URL cannot be read, [`AppError::File`] when what this machine knows cannot.
     pub fn new(machine: MachineSettings, host: Arc<dyn Host>) -> Result<Self, AppError> {
         let settings = Settings::from_url(&machine.database_url)?;
+        let known = machine.known()?;
         let chain_id = |id: &String| {
             id.parse::<u64>()
                 .map_err(|_| AppError::File(format!("{id:?} under [endpoints] in the settings is not a chain id")))
@@ -64,6 +67,7 @@ impl Console {
             session: RwLock::default(),
             opening: Mutex::default(),
             asking: Mutex::default(),
+            known: Arc::new(known),
             files: Mutex::default(),
         })
     }
@@ -155,10 +159,35 @@ impl Console {
         self.session_close(()).await?;
         let settings = self.settings.as_login(&profile.login, &password);
         let identity = profile.identity_key.as_deref().map(|path| (path, &password));
-        let session =
-            Arc::new(Session::open(&settings, identity, profile.keystore.clone(), self.chains.clone()).await?);
+        let (keystore, chains, known) = (profile.keystore.clone(), self.chains.clone(), Arc::clone(&self.known));
+        let session = Arc::new(Session::open(&settings, identity, keystore, chains, known).await?);
+        self.compare_root(&session).await?;
         *self.session.write().await = Some(Arc::clone(&session));
         Ok(self.session_view(&session))
+    }
+
+    /// At the first start the person compares the founders' fingerprints with the founders themselves. Without that the
+    /// console reads, and approves, signs and sends nothing.
+    async fn compare_root(&self, session: &Session) -> Result<(), AppError> {
+        if self.known.root().await?.is_some() {
+            return Ok(());
+        }
+        let Some((root, [first, second])) = founders(session).await? else { return Ok(()) };
+        let [one, other] = root.0;
+        let question = Confirmation {
+            title: "Whose identity keys to trust".into(),
+            message: format!(
+                "This console checks every approval from the identity keys of the first two super_admins. {} says they are:\n\n{first}\n{one}\n\n{second}\n{other}\n\nAsk both, on another channel, to read theirs out. Whoever answers without asking trusts the database.",
+                self.place
+            ),
+            act: "Both are the same".into(),
+            keep: "Not compared yet".into(),
+        };
+        let host = Arc::clone(&self.host);
+        if blocking(move || host.confirm(&question)).await? {
+            self.known.pin(root).await?;
+        }
+        Ok(())
     }
 
     /// Signs out: chosen files are dropped, and a command that waits behind a dialog does nothing any more.

@@ -30,7 +30,9 @@ pub async fn health(session: &Session) -> Result<Health, AppError> {
     } else {
         check(Level::Block, "Ledger", "debits and credits differ")
     });
-    if session.can("view_audit") {
+    if let Some(alarm) = crate::audit::heads(session).await?.alarm {
+        checks.push(check(Level::Block, "Audit", alarm));
+    } else if session.can("view_audit") {
         let open = row.audit_entries - row.sealed;
         checks.push(check(
             if open == 0 { Level::Ok } else { Level::Note },

@@ -4,6 +4,7 @@
 //! contract. The headless program calls the same functions with sessions of its own, and
 //! [`worker`] holds the jobs of machines.
 
+pub mod audit;
 mod batch;
 mod chains;
 mod commission;
@@ -15,6 +16,7 @@ mod files;
 mod health;
 mod home;
 mod host;
+mod known;
 mod ledger;
 mod leg;
 mod rebuild;
@@ -24,6 +26,7 @@ mod sanctions;
 mod session;
 mod settings;
 pub mod staff;
+mod trust;
 mod view;
 pub mod worker;
 
@@ -31,6 +34,7 @@ pub use chains::Chains;
 pub use console::Console;
 pub use error::AppError;
 pub use host::{Confirmation, Host};
+pub use known::Known;
 pub use sanctions::SanctionsFile;
 pub use session::Session;
 pub use settings::{MachineSettings, ProfileSettings};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alloy_primitives::Address;
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 use signing::{IdentityFile, IdentityKey};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 
+use crate::known::Known;
 use crate::{AppError, Chains};
 
 /// What a use case works with.
@@ -27,6 +29,8 @@ pub struct Session {
     identity: Option<IdentityKey>,
     /// Owner key file of this person.
     pub keystore: Option<PathBuf>,
+    /// What this machine knows about the database.
+    pub known: Arc<Known>,
     open: AtomicBool,
 }
 
@@ -40,6 +44,7 @@ impl Session {
         identity_file: Option<(&Path, &SecretString)>,
         keystore: Option<PathBuf>,
         chains: Chains,
+        known: Arc<Known>,
     ) -> Result<Self, AppError> {
         let db = Db::connect(settings).await?;
         let login = settings.login();
@@ -74,7 +79,7 @@ impl Session {
                 Some(key)
             }
         };
-        Ok(Self { db, program, me, chains, identity, keystore, open: AtomicBool::new(true) })
+        Ok(Self { db, program, me, chains, identity, keystore, known, open: AtomicBool::new(true) })
     }
 
     /// Id of the program.
@@ -158,6 +163,14 @@ impl Assets {
         self.by_id
             .get(&id)
             .map(|(asset, _)| asset)
+            .ok_or_else(|| AppError::Internal(format!("no asset {id} in this program")))
+    }
+
+    /// Chain of an asset.
+    pub fn chain_of(&self, id: AssetId) -> Result<u64, AppError> {
+        self.by_id
+            .get(&id)
+            .map(|(_, chain)| *chain)
             .ok_or_else(|| AppError::Internal(format!("no asset {id} in this program")))
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::AppError;
+use crate::{AppError, Known};
 
 /// Settings of one machine, from a TOML file that only its user can read.
 #[derive(Deserialize)]
@@ -24,6 +24,13 @@ pub struct MachineSettings {
     /// The people who work here.
     #[serde(default)]
     pub profiles: Vec<ProfileSettings>,
+    /// Fingerprints of the first identity keys of the first two super_admins. Where they are not written here, the first
+    /// sign-in shows them for comparison and keeps what the person confirms.
+    #[serde(default)]
+    pub identity_root: Vec<String>,
+    /// Where this machine keeps what it knows of the database: beside the settings.
+    #[serde(skip)]
+    pub known_file: Option<PathBuf>,
 }
 
 /// One person on this machine.
@@ -65,11 +72,20 @@ impl MachineSettings {
         let text = std::fs::read_to_string(path).map_err(|e| {
             AppError::File(format!("The settings {} cannot be read ({e}): name them with --settings", path.display()))
         })?;
-        toml::from_str(&text).map_err(|e| {
+        let settings: Self = toml::from_str(&text).map_err(|e| {
             // The message alone: a snippet of the file could hold a secret.
             let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
             AppError::File(format!("The settings {} have an error near line {line}: {}", path.display(), e.message()))
-        })
+        })?;
+        Ok(Self { known_file: Some(path.with_extension("known.json")), ..settings })
+    }
+
+    /// What this machine knows of the database.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be read.
+    pub fn known(&self) -> Result<Known, AppError> {
+        Known::open(self.known_file.clone(), &self.identity_root)
     }
 }
 

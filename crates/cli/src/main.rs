@@ -39,6 +39,9 @@ enum Command {
     Ledger(commands::ledger::Args),
     Sanctions(commands::sanctions::Args),
     WhatIf(commands::what_if::Args),
+    Audit(commands::audit::Args),
+    Staff(commands::staff::Args),
+    Change(commands::change::Args),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,9 @@ fn main() -> ExitCode {
             Command::Ledger(args) => commands::ledger::run(args, output).await,
             Command::Sanctions(args) => commands::sanctions::run(args, output).await,
             Command::WhatIf(args) => commands::what_if::run(args, output).await,
+            Command::Audit(args) => commands::audit::run(args, output).await,
+            Command::Change(args) => commands::change::run(args, output).await,
+            Command::Staff(args) => commands::staff::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

@@ -1,12 +1,15 @@
 //! Nouns, states, rules and matching; pure: no IO, no clock, no randomness.
 
 pub mod asset;
+pub mod audit;
+pub mod change;
 pub mod commission;
 pub mod content;
 pub mod id;
 pub mod journal;
 pub mod payout_file;
 pub mod reconciliation;
+pub mod role;
 pub mod sanctions;
 pub mod statement;
 pub mod states;

@@ -3,6 +3,7 @@
 //! - [`port`]: what a local key and, later, a Ledger have in common, and the check that follows every signature
 //! - [`keystore`]: Ethereum keys in encrypted files that geth and others read too
 //! - [`identity`]: Ed25519 keys that sign batch revisions and approvals
+//! - [`trust`]: what verifies from the pinned keys of the first two super_admins
 //! - [`envelope`]: the encryption that both kinds of file share
 //!
 //! Secrets live in [`secrecy`] and [`zeroize`] types, are wiped when dropped, and have no `Debug`.
@@ -13,6 +14,7 @@ pub mod identity;
 pub mod keystore;
 mod local;
 pub mod port;
+pub mod trust;
 
 pub use envelope::{EnvelopeError, KdfCost};
 pub use files::FileError;

@@ -113,6 +113,23 @@ pub struct ApprovalRow {
     pub at: DateTime<Utc>,
     /// Content that was approved.
     pub content_hash: Vec<u8>,
+    /// Signature of their identity key.
+    pub signature: Vec<u8>,
+}
+
+/// A revision that was submitted.
+#[derive(Clone, Debug)]
+pub struct RevisionRow {
+    /// Who.
+    pub staff_id: StaffId,
+    /// Who, by name.
+    pub person: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its content.
+    pub content_hash: [u8; 32],
+    /// Signature of their identity key.
+    pub signature: Vec<u8>,
 }
 
 /// A line to import.
@@ -165,7 +182,8 @@ impl Db {
             r#"SELECT b.id, b.number, b.title, b.safe_id, b.file_name, b.file_sha256, b.period, b.state, b.revision, b.created_by, s.person AS prepared_by,
                  b.created_at, b.submitted_at, b.content_hash, (SELECT e.person FROM core.staff e WHERE e.id = b.executed_by) AS executed_by, b.last_reason,
                  core.required_approvers(b.program_id, b.id) AS required_approvers,
-                 (SELECT count(*) FROM core.approvals_that_count(b.program_id, b.id, b.content_hash)) AS "approvals!",
+                 CASE WHEN b.state IN ('PENDING_APPROVAL', 'APPROVED') THEN (SELECT count(*) FROM core.approvals_that_count(b.program_id, b.id, b.content_hash))
+                   ELSE (SELECT count(*) FROM core.approvals a WHERE a.program_id = b.program_id AND a.batch_id = b.id AND a.content_hash = b.content_hash) END AS "approvals!",
                  (SELECT f.reason || ' (' || lower(f.scope) || ', ' || p.person || ')' FROM core.freezes f JOIN core.staff p ON p.id = f.frozen_by
                    WHERE f.program_id = b.program_id AND f.lifted_at IS NULL AND f.noun_id IN (b.program_id, b.safe_id, b.id) ORDER BY f.frozen_at LIMIT 1) AS frozen,
                  l.lines AS "lines!", l.payees AS "payees!", l.settled AS "settled!", l.asset_ids AS "asset_ids!", l.sums AS "sums!"
@@ -285,7 +303,7 @@ impl Db {
     pub async fn approvals(&self, program: ProgramId, batch: BatchId) -> Result<Vec<ApprovalRow>, StoreError> {
         Ok(sqlx::query_as!(
             ApprovalRow,
-            r#"SELECT a.staff_id AS "staff_id: Uuid", s.person, a.approved_at AS at, a.content_hash
+            r#"SELECT a.staff_id AS "staff_id: Uuid", s.person, a.approved_at AS at, a.content_hash, a.signature
                FROM core.approvals a JOIN core.staff s ON s.id = a.staff_id
                WHERE a.program_id = $1 AND a.batch_id = $2 ORDER BY a.approved_at"#,
             program.as_uuid(),
@@ -293,6 +311,30 @@ impl Db {
         )
         .fetch_all(&self.pool)
         .await?)
+    }
+
+    /// Every revision that was submitted.
+    pub async fn revisions(&self, program: ProgramId, batch: BatchId) -> Result<Vec<RevisionRow>, StoreError> {
+        let rows = sqlx::query!(
+            "SELECT r.staff_id, s.person, r.submitted_at, r.content_hash, r.signature
+             FROM core.batch_revisions r JOIN core.staff s ON s.id = r.staff_id
+             WHERE r.program_id = $1 AND r.batch_id = $2 ORDER BY r.revision",
+            program.as_uuid(),
+            batch.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(RevisionRow {
+                    staff_id: StaffId::new(r.staff_id),
+                    person: r.person,
+                    at: r.submitted_at,
+                    content_hash: column!("batch_revisions", "content_hash", batch).hash(&r.content_hash)?.0,
+                    signature: r.signature,
+                })
+            })
+            .collect()
     }
 
     /// Whether every policy over the assets of a batch lets software keys complete a threshold.

@@ -1,6 +1,7 @@
 //! Two-person changes: proposed by one, confirmed by another.
 
-use domain::id::{ChangeId, ProgramId};
+use chrono::{DateTime, Utc};
+use domain::id::{AffiliateId, ChangeId, ProgramId, StaffId};
 use uuid::Uuid;
 
 use crate::{Db, StoreError};
@@ -19,14 +20,102 @@ pub struct Change {
 }
 
 impl Change {
-    /// SHA-256 of the payload's text.
-    pub fn payload_hash(&self) -> [u8; 32] {
-        use sha2::Digest as _;
-        sha2::Sha256::digest(self.payload.as_bytes()).into()
+    /// What both people sign: kind and payload.
+    pub fn content_hash(&self) -> [u8; 32] {
+        domain::change::hash(&self.kind, &self.payload)
     }
 }
 
+/// A confirmed change as it is stored.
+#[derive(Clone, Debug)]
+pub struct ConfirmedChange {
+    /// The change.
+    pub change: Change,
+    /// Who proposed it.
+    pub proposed_by: StaffId,
+    /// When.
+    pub proposed_at: DateTime<Utc>,
+    /// Their signature.
+    pub proposed_signature: Option<Vec<u8>>,
+    /// Who confirmed it.
+    pub confirmed_by: StaffId,
+    /// When.
+    pub confirmed_at: DateTime<Utc>,
+    /// Their signature.
+    pub confirmed_signature: Option<Vec<u8>>,
+}
+
+/// A change that waits for a second person.
+#[derive(Clone, Debug)]
+pub struct WaitingChange {
+    /// The change.
+    pub change: Change,
+    /// Who proposed it.
+    pub proposer: String,
+    /// When.
+    pub proposed_at: DateTime<Utc>,
+}
+
 impl Db {
+    /// Changes that wait for a second person, oldest first.
+    pub async fn waiting_changes(&self) -> Result<Vec<WaitingChange>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT r.id, r.program_id, r.kind, r.payload::text AS "payload!", s.person, r.proposed_at
+               FROM core.change_requests r JOIN core.staff s ON s.id = r.proposed_by WHERE r.confirmed_at IS NULL ORDER BY r.proposed_at"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let waiting = rows.into_iter().map(|r| WaitingChange {
+            change: Change {
+                id: ChangeId::new(r.id),
+                program: r.program_id.map(ProgramId::new),
+                kind: r.kind,
+                payload: r.payload,
+            },
+            proposer: r.person,
+            proposed_at: r.proposed_at,
+        });
+        Ok(waiting.collect())
+    }
+
+    /// What a batch stands on: confirmed changes of people, keys, roles, Safes, assets and policies, of the program and of the
+    /// whole house, and those about the wallets of certain affiliates. In the order of their confirmation.
+    pub async fn confirmed_changes(
+        &self,
+        program: ProgramId,
+        affiliates: &[AffiliateId],
+    ) -> Result<Vec<ConfirmedChange>, StoreError> {
+        let affiliates: Vec<Uuid> = affiliates.iter().map(|a| a.as_uuid()).collect();
+        let rows = sqlx::query!(
+            r#"SELECT id, program_id, kind, payload::text AS "payload!", proposed_by, proposed_at, proposed_signature,
+                 confirmed_by AS "confirmed_by!", confirmed_at AS "confirmed_at!", confirmed_signature
+               FROM core.change_requests
+               WHERE confirmed_at IS NOT NULL AND (program_id IS NULL OR program_id = $1)
+                 AND (kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set')
+                      OR (kind = 'affiliate.add' AND id = ANY ($2)) OR (kind = 'payee.address' AND payload ->> 'payee_id' = ANY ($2::uuid[]::text[])))
+               ORDER BY confirmed_at, id"#,
+            program.as_uuid(),
+            &affiliates
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let confirmed = rows.into_iter().map(|r| ConfirmedChange {
+            change: Change {
+                id: ChangeId::new(r.id),
+                program: r.program_id.map(ProgramId::new),
+                kind: r.kind,
+                payload: r.payload,
+            },
+            proposed_by: StaffId::new(r.proposed_by),
+            proposed_at: r.proposed_at,
+            proposed_signature: r.proposed_signature,
+            confirmed_by: StaffId::new(r.confirmed_by),
+            confirmed_at: r.confirmed_at,
+            confirmed_signature: r.confirmed_signature,
+        });
+        Ok(confirmed.collect())
+    }
+
     /// Proposes a change.
     pub async fn propose_change(&self, change: &Change, signature: Option<&[u8]>) -> Result<(), StoreError> {
         let raw: Box<serde_json::value::RawValue> = serde_json::value::RawValue::from_string(change.payload.clone())
@@ -46,13 +135,13 @@ impl Db {
     pub async fn confirm_change(
         &self,
         change: ChangeId,
-        payload_hash: &[u8; 32],
+        content_hash: &[u8; 32],
         signature: Option<&[u8]>,
     ) -> Result<Option<Uuid>, StoreError> {
         Ok(sqlx::query_scalar!(
             "SELECT api.confirm_change($1, $2, $3)",
             change.as_uuid(),
-            payload_hash.as_slice(),
+            content_hash.as_slice(),
             signature
         )
         .fetch_one(&self.pool)

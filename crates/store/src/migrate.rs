@@ -21,15 +21,6 @@ pub struct Migrated {
     pub to: i64,
 }
 
-/// The first two super_admins, whose identity keys every client pins.
-#[derive(Clone, Copy, Debug)]
-pub struct Founders<'a> {
-    /// Login and name of the first.
-    pub first: (&'a str, &'a str),
-    /// Login and name of the second.
-    pub second: (&'a str, &'a str),
-}
-
 /// Makes group roles and schemas, then applies every migration that is missing.
 ///
 /// # Errors
@@ -66,27 +57,6 @@ pub async fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
     connection.execute("RESET search_path").await?;
     result.map_err(|error| StoreError::Schema(format!("A migration failed and changed nothing: {error}")))?;
     Ok(Migrated { from, to: SCHEMA_VERSION })
-}
-
-/// Founds an empty database with its first two super_admins.
-///
-/// # Errors
-/// [`StoreError::Refused`] when it is founded already.
-pub async fn found(settings: &Settings, founders: Founders<'_>) -> Result<(), StoreError> {
-    let db = Db::connect(settings).await?;
-    let mut tx = db.pool.begin().await?;
-    tx.execute("SET LOCAL ROLE countersign_owner").await?;
-    sqlx::query!(
-        "SELECT core.found($1::text::name, $2, $3::text::name, $4)",
-        founders.first.0,
-        founders.first.1,
-        founders.second.0,
-        founders.second.1
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 async fn version(connection: &mut sqlx::PgConnection) -> Result<i64, StoreError> {

@@ -127,6 +127,12 @@ impl House {
         self.db(login).await.approve_batch(program, batch, hash, &signature).await
     }
 
+    /// The content hash that a batch has now.
+    pub async fn content_hash(&self, batch: BatchId) -> [u8; 32] {
+        let row = self.db("pia").await.batches(self.acme().id, Some(batch)).await.expect("batches").remove(0);
+        row.content_hash.expect("a submitted batch")
+    }
+
     /// Signs the only leg of a batch with a hash that stands for its Safe transaction.
     pub async fn sign(&self, login: &str, batch: BatchId) -> Result<u32, StoreError> {
         self.db(login).await.sign_leg(self.acme().id, batch, 1, safe_tx_hash(batch), "SOFTWARE", &[7; 65]).await

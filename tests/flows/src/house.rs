@@ -107,6 +107,11 @@ impl House {
         self.place.connect(login, &self.person(login).password, &self.database).await
     }
 
+    /// The same with a password of its own.
+    pub async fn psql_as(&self, login: &str, password: &str) -> PgConnection {
+        self.place.connect(login, password, &self.database).await
+    }
+
     /// The administrator's connection, as the owner of every table.
     pub async fn owner(&self) -> PgConnection {
         let mut connection = self.place.admin(&self.database).await;
@@ -163,19 +168,41 @@ impl House {
         kind: &str,
         body: Value,
     ) -> Result<Option<Uuid>, StoreError> {
+        let change = Self::new_change(program, kind, body);
+        self.try_propose(proposer, &change).await?;
+        self.confirm_change(confirmer, &change).await
+    }
+
+    /// A change that one person proposes and that waits.
+    pub async fn propose(&self, proposer: &str, program: Option<ProgramId>, kind: &str, body: Value) -> Change {
+        let change = Self::new_change(program, kind, body);
+        self.try_propose(proposer, &change).await.unwrap_or_else(|error| panic!("{kind} by {proposer}: {error}"));
+        change
+    }
+
+    /// Confirms what somebody proposed.
+    pub async fn confirm_change(&self, confirmer: &str, change: &Change) -> Result<Option<Uuid>, StoreError> {
+        let hash = change.content_hash();
+        let scope = change.program.unwrap_or(ProgramId::new(Uuid::nil()));
+        let signature = self.person(confirmer).key.sign(&statement::confirm_change(scope, change.id, &hash)).to_bytes();
+        // Founders sign from the start, though nobody can check a first key yet.
+        self.db(confirmer).await.confirm_change(change.id, &hash, Some(&signature)).await
+    }
+
+    fn new_change(program: Option<ProgramId>, kind: &str, body: Value) -> Change {
         #[expect(
             clippy::disallowed_methods,
             reason = "a proposer names a change at the edge, and this is the edge of a test"
         )]
         let id = ChangeId::new(Uuid::now_v7());
-        let change = Change { id, program, kind: kind.to_owned(), payload: body.to_string() };
-        let hash = change.payload_hash();
-        let signed_in = program.unwrap_or(ProgramId::new(Uuid::nil()));
-        let proposal = self.person(proposer).key.sign(&statement::propose_change(signed_in, id, &hash)).to_bytes();
-        let confirmation = self.person(confirmer).key.sign(&statement::confirm_change(signed_in, id, &hash)).to_bytes();
-        self.db(proposer).await.propose_change(&change, Some(&proposal)).await?;
-        // Founders sign from the start, though nobody can check a first key yet.
-        self.db(confirmer).await.confirm_change(id, &hash, Some(&confirmation)).await
+        Change { id, program, kind: kind.to_owned(), payload: body.to_string() }
+    }
+
+    async fn try_propose(&self, proposer: &str, change: &Change) -> Result<(), StoreError> {
+        let scope = change.program.unwrap_or(ProgramId::new(Uuid::nil()));
+        let statement = statement::propose_change(scope, change.id, &change.content_hash());
+        let signature = self.person(proposer).key.sign(&statement).to_bytes();
+        self.db(proposer).await.propose_change(change, Some(&signature)).await
     }
 
     /// What the watcher reads of a Safe: its nonce at a block, with a billion USDC units and 100 ETH.

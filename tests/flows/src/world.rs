@@ -9,7 +9,7 @@ use secrecy::SecretBox;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use signing::LocalSigner;
-use store::Founders;
+use store::{Administrator, Founders};
 use uuid::Uuid;
 
 use crate::house::House;
@@ -102,7 +102,8 @@ pub(crate) async fn furnish(server: &Server, database: &str) -> World {
     let mut house = House::unfurnished(server, database);
     make_logins(server, &mut house.world).await;
     let founders = Founders { first: ("sue", "Sue First"), second: ("sam", "Sam Second") };
-    store::found(&server.admin_settings(database), founders).await.expect("founders");
+    let administrator = Administrator::connect(&server.admin_settings(database)).await.expect("the administrator");
+    administrator.found(founders).await.expect("founders");
     // The first key of all is confirmed by somebody who has none yet.
     for (login, other) in [("sue", "sam"), ("sam", "sue")] {
         let staff = house.staff_id(login).await;
@@ -147,8 +148,10 @@ async fn make_logins(server: &Server, world: &mut World) {
 }
 
 async fn register_key(house: &House, login: &str, confirmer: &str) {
-    let key = hex::encode(house.world.person(login).key.verifying_key().to_bytes());
-    house.change(login, confirmer, None, "identity_key.add", json!({ "public_key": key })).await;
+    let person = house.world.person(login);
+    let key = hex::encode(person.key.verifying_key().to_bytes());
+    let body = json!({ "staff_id": person.staff, "public_key": key });
+    house.change(login, confirmer, None, "identity_key.add", body).await;
 }
 
 async fn add_program(house: &House, slug: &str) -> ProgramId {

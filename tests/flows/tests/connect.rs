@@ -99,9 +99,12 @@ async fn migrating_again_changes_nothing_and_needs_the_administrator() {
     let refused = store::migrate(&house.settings("mia")).await.expect_err("not an administrator").to_string();
     assert!(refused.contains("migrate as a superuser or a role with CREATEROLE"), "{refused}");
     let founders = store::Founders { first: ("mia", "Mia"), second: ("max", "Max") };
-    let twice = store::found(&house.admin_settings(), founders).await.expect_err("founded already").to_string();
-    assert_eq!(twice, "This database has its founders already");
-    let stranger = store::found(&house.settings("mia"), founders).await.expect_err("not the owner").to_string();
+    let found = async |settings| {
+        let administrator = store::Administrator::connect(&settings).await.expect("a connection");
+        administrator.found(founders).await.expect_err("a refusal").to_string()
+    };
+    assert_eq!(found(house.admin_settings()).await, "This database has its founders already");
+    let stranger = found(house.settings("mia")).await;
     assert!(stranger.contains("permission denied"), "{stranger}");
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use domain::id::BatchId;
 use domain::statement;
 use domain::states::BatchState;
+use signing::trust::Stage;
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::host::Host;
-use crate::{AppError, Session};
+use crate::{AppError, Session, trust};
 
 /// Approves; answers the state that follows. The content is rebuilt here first: what the person saw, what the database
 /// says and what this machine makes of the lines must be one and the same. The question is asked in the system's own
@@ -17,7 +18,7 @@ use crate::{AppError, Session};
 ///
 /// # Errors
 /// [`AppError::Conflict`] when the batch changed since it was shown, [`AppError::Incident`] when the stored hash is not
-/// that of the stored lines, [`AppError::Cancelled`] when the person kept it, and whatever the database refuses.
+/// that of the stored lines or somebody's signature is missing, [`AppError::Cancelled`] when the person kept it, and whatever the database refuses.
 pub async fn approve(
     session: &Session,
     host: Arc<dyn Host>,
@@ -35,6 +36,7 @@ pub async fn approve(
     if loaded.progress.part.as_deref() == Some("EDITOR") {
         return Err(AppError::Forbidden("You prepared or edited this batch: somebody else approves it".into()));
     }
+    trust::check(session, &loaded, Stage::Approve).await?;
     ask(session, &host, &loaded, &Act::Approve).await?;
     let content_hash = loaded.rebuilt.content_hash;
     let signature = session.sign_statement(&statement::approve(session.program_id(), id, &content_hash))?;

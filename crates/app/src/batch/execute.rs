@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use domain::id::BatchId;
 use domain::states::BatchState;
+use signing::trust::Stage;
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::host::Host;
-use crate::{AppError, Session};
+use crate::{AppError, Session, trust};
 
 /// Sends a batch on its way. It pays, now and for good. The database sends only the content that was confirmed.
 ///
@@ -26,6 +27,7 @@ pub async fn execute(session: &Session, host: Arc<dyn Host>, id: BatchId) -> Res
     if let Some(frozen) = &loaded.row.frozen {
         return Err(AppError::Conflict(format!("Batch {} is frozen: {frozen}", loaded.row.number)));
     }
+    trust::check(session, &loaded, Stage::Sign).await?;
     ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
     Ok(session.db.execute_batch(session.program_id(), id, &loaded.rebuilt.content_hash).await?)
 }

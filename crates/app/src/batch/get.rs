@@ -5,6 +5,7 @@ use contract::{
 };
 use domain::id::BatchId;
 use domain::states::BatchState;
+use signing::trust::Stage;
 use store::{ApprovalRow, BatchRow, EvidenceRow, LegRow, PayoutRow, SafeRow, SignatureRow};
 
 use crate::batch::list::{Progress, summary};
@@ -14,7 +15,7 @@ use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, grouped, money, time};
 use crate::worker::Problem;
-use crate::{AppError, Session};
+use crate::{AppError, Session, trust};
 
 /// A batch with what this machine rebuilt of it; also what later use cases start from.
 pub(crate) struct Loaded {
@@ -81,6 +82,7 @@ pub async fn get(session: &Session, id: BatchId) -> Result<BatchDetail, AppError
     let leg_states: Vec<_> = loaded.progress.legs.iter().map(|l| l.state).collect();
     let facts = loaded.progress.facts(session, &loaded.row, &loaded.safe, &leg_states);
     let mut checks = checks(&loaded);
+    checks.extend(signed_by_people(session, &loaded).await);
     checks.extend(balance_checks(&loaded, &balances)?);
     checks.extend(problem_checks(&loaded, &beats));
     let row = &loaded.row;
@@ -104,6 +106,19 @@ pub async fn get(session: &Session, id: BatchId) -> Result<BatchDetail, AppError
         checks,
         allowed: facts.actions(),
         last_reason: row.last_reason.clone(),
+    })
+}
+
+/// Whether everything that a batch on its way stands on verifies from the pinned identity keys.
+pub(crate) async fn signed_by_people(session: &Session, loaded: &Loaded) -> Option<contract::Check> {
+    let (stage, what) = match loaded.row.state {
+        BatchState::PendingApproval => (Stage::Approve, "submission, Safe, assets and policies verify"),
+        BatchState::Approved => (Stage::Sign, "submission, approvals, Safe, assets and policies verify"),
+        _ => return None,
+    };
+    Some(match trust::check(session, loaded, stage).await {
+        Ok(()) => check(Level::Ok, "Identity signatures", what),
+        Err(error) => check(Level::Block, "Identity signatures", error.to_string()),
     })
 }
 

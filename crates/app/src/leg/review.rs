@@ -10,7 +10,7 @@ use domain::id::BatchId;
 use safe::account::{PinnedSafe, scan};
 use safe::deployments;
 
-use crate::batch::get::{Loaded, leg_view, line_views};
+use crate::batch::get::{Loaded, leg_view, line_views, signed_by_people};
 use crate::batch::list::summary;
 use crate::rebuild::{SignableLeg, version};
 use crate::session::safe_view;
@@ -22,10 +22,11 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
     let loaded = Loaded::load(session, id).await?;
     let evidence = session.db.evidence(session.program_id(), Some(id)).await?;
     let view = leg_view(&loaded, leg)?;
-    let checks = match signable(&loaded, leg) {
-        Ok(own) => pre_flight(session, &loaded, &own).await,
-        Err(error) => vec![check(Level::Block, "Nonce", error.to_string())],
-    };
+    let mut checks: Vec<Check> = signed_by_people(session, &loaded).await.into_iter().collect();
+    match signable(&loaded, leg) {
+        Ok(own) => checks.extend(pre_flight(session, &loaded, &own).await),
+        Err(error) => checks.push(check(Level::Block, "Nonce", error.to_string())),
+    }
     let leg_states: Vec<_> = loaded.progress.legs.iter().map(|l| l.state).collect();
     let actions = loaded.progress.facts(session, &loaded.row, &loaded.safe, &leg_states).actions();
     let mut sign = actions.into_iter().find(|a| a.name == ActionName::Sign).unwrap_or(Action {

@@ -11,6 +11,7 @@ use contract::{LegSigned, Level};
 use domain::id::BatchId;
 use domain::states::BatchState;
 use secrecy::SecretString;
+use signing::trust::Stage;
 use signing::{EnvelopeError, KeyKind, Keystore, KeystoreError, SignError, Signer, sign_and_verify};
 
 use crate::batch::get::Loaded;
@@ -18,7 +19,7 @@ use crate::confirm::{Act, ask};
 use crate::host::Host;
 use crate::leg::review::{pre_flight, signable};
 use crate::session::blocking;
-use crate::{AppError, Session};
+use crate::{AppError, Session, trust};
 
 /// Rebuilds the leg, repeats every check, asks the person in the system's own dialog, then the key, and verifies what
 /// came back over our own hash before it is stored.
@@ -35,6 +36,7 @@ pub async fn sign(
     passphrase: SecretString,
 ) -> Result<LegSigned, AppError> {
     let loaded = Loaded::load_identical(session, id).await?;
+    trust::check(session, &loaded, Stage::Sign).await?;
     let own = signable(&loaded, leg)?;
     if own.hashes.safe_tx_hash.to_string() != shown_hash {
         return Err(AppError::Conflict(
@@ -56,6 +58,7 @@ pub async fn sign(
     ask(session, &host, &loaded, &act).await?;
     // The dialog may have stood for long: what is signed now must still be what was confirmed.
     let again = Loaded::load_identical(session, id).await?;
+    trust::check(session, &again, Stage::Sign).await?;
     let unchanged = again.row.state == BatchState::Approved
         && again.row.frozen.is_none()
         && signable(&again, leg)?.hashes.safe_tx_hash == own.hashes.safe_tx_hash;

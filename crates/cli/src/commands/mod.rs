@@ -1,19 +1,23 @@
 //! One file per command.
 
+pub mod audit;
 pub mod bench;
+pub mod change;
 pub mod export;
 pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
 pub mod sanctions;
+pub mod staff;
 pub mod what_if;
 pub mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use app::{Chains, MachineSettings, Session};
+use app::{Chains, Known, MachineSettings, Session};
 use secrecy::SecretString;
 use store::Settings;
 
@@ -74,7 +78,8 @@ impl Connection {
 
     /// Signs in as the person of the URL.
     pub async fn session(&self) -> Result<Session> {
-        Ok(Session::open(&self.database()?, None, None, self.chains()?).await?)
+        let known = self.machine()?.map(|m| m.known()).transpose()?.map_or_else(|| Known::open(None, &[]), Ok)?;
+        Ok(Session::open(&self.database()?, None, None, self.chains()?, Arc::new(known)).await?)
     }
 }
 

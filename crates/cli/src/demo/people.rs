@@ -8,7 +8,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use secrecy::{ExposeSecret, SecretString};
-use store::LoginGroup;
+use store::MachineGroup;
+
+use crate::commands::staff::random;
 
 /// Opens the demo's made-up owner keys; shown in the terminal and on the login list.
 pub const PASSPHRASE: &str = "ledger paper and blue ink";
@@ -73,11 +75,11 @@ pub const FOUNDERS: [Person; 2] = [
 ];
 
 /// Machine logins and their groups.
-pub const MACHINES: [(&str, LoginGroup, &str); 4] = [
-    ("demo_platform", LoginGroup::Platform, "platform"),
-    ("demo_worker", LoginGroup::Worker, "worker"),
-    ("demo_watcher", LoginGroup::Watcher, "watcher"),
-    ("demo_executor", LoginGroup::Executor, "executor"),
+pub const MACHINES: [(&str, MachineGroup, &str); 4] = [
+    ("demo_platform", MachineGroup::Platform, "platform"),
+    ("demo_worker", MachineGroup::Worker, "worker"),
+    ("demo_watcher", MachineGroup::Watcher, "watcher"),
+    ("demo_executor", MachineGroup::Executor, "executor"),
 ];
 
 /// Everybody with a database login of their own.
@@ -99,7 +101,7 @@ impl Passwords {
         }
         let logins = everybody().map(|p| p.login).chain(MACHINES.iter().map(|(login, ..)| *login));
         let map: BTreeMap<String, String> =
-            logins.map(|login| Ok((login.to_owned(), random_hex()?))).collect::<Result<_>>()?;
+            logins.map(|login| Ok((login.to_owned(), hex::encode(random::<24>()?)))).collect::<Result<_>>()?;
         write_private(path, serde_json::to_string_pretty(&map)?.as_bytes())?;
         Ok(Self(map.into_iter().map(|(login, p)| (login, SecretString::from(p))).collect()))
     }
@@ -113,12 +115,6 @@ impl Passwords {
     pub fn text_of(&self, login: &str) -> Result<&str> {
         Ok(self.of(login)?.expose_secret())
     }
-}
-
-fn random_hex() -> Result<String> {
-    let mut bytes = [0u8; 24];
-    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("the system gave no random bytes: {e}"))?;
-    Ok(hex::encode(bytes))
 }
 
 /// Writes a file that only its user reads, whole or not at all.

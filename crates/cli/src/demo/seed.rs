@@ -12,12 +12,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::ProgramId;
 use serde_json::{Value, json};
 use signing::{IdentityKey, KdfCost};
-use store::{Administrator, Db, Founders, found, migrate};
+use store::{Administrator, Db, Founders, NewLogin, migrate};
 use uuid::Uuid;
 
-use crate::demo::last_week;
-use crate::demo::people::{FOUNDERS, MACHINES, STAFF, everybody};
+use crate::commands::staff::{one_time_password, random};
+use crate::demo::people::{self, FOUNDERS, MACHINES, STAFF, everybody};
 use crate::demo::stage::{MAIN_JOBS, OnChain, Stage, work_until};
+use crate::demo::{last_week, now};
 
 const CHAIN_ID: u64 = 31337;
 const ETHER: u128 = 1_000_000_000_000_000_000;
@@ -45,10 +46,10 @@ pub async fn seed(stage: &mut Stage, on_chain: &OnChain) -> Result<(ProgramId, b
         .context("the demo's data is of another version of this program: start over with --reset")?;
     let administrator = Administrator::connect(&stage.administrator).await?;
     for person in everybody() {
-        administrator.set_login(person.login, stage.passwords.of(person.login)?, store::LoginGroup::Staff).await?;
+        provision(stage, &administrator, person).await?;
     }
     for (login, group, _) in MACHINES {
-        administrator.set_login(login, stage.passwords.of(login)?, group).await?;
+        administrator.set_machine_login(login, stage.passwords.of(login)?, random()?, group).await?;
     }
     if stage.is_complete {
         let program = stage.db(FOUNDERS[0].login).await?.programs().await?;
@@ -62,7 +63,7 @@ pub async fn seed(stage: &mut Stage, on_chain: &OnChain) -> Result<(ProgramId, b
 async fn fill(stage: &Stage, on_chain: &OnChain) -> Result<ProgramId> {
     let [first, second] = &FOUNDERS;
     let founders = Founders { first: (first.login, first.name), second: (second.login, second.name) };
-    found(&stage.administrator, founders).await?;
+    Administrator::connect(&stage.administrator).await?.found(founders).await?;
     let office = Office::open(stage).await?;
     let program = office.program(stage).await?;
     office.money(stage, program, on_chain).await?;
@@ -70,6 +71,24 @@ async fn fill(stage: &Stage, on_chain: &OnChain) -> Result<ProgramId> {
     history(stage, program, on_chain).await?;
     office.opening_balances(stage, program, on_chain).await?;
     Ok(program)
+}
+
+/// Makes a login the way an administrator and its person do: a one-time password, then one of their own, then no end.
+async fn provision(stage: &Stage, administrator: &Administrator, person: &people::Person) -> Result<()> {
+    let login = person.login;
+    if stage.is_complete {
+        return Ok(());
+    }
+    // Logins belong to the server: an interrupted start leaves them, in whatever step they were.
+    let reset = administrator.has_login(login).await?;
+    let password = one_time_password()?;
+    let expires_at = now() + TimeDelta::hours(1);
+    let new = NewLogin { login, person: person.name, password: &password, salt: random()?, expires_at, reset };
+    administrator.provision(&new).await?;
+    let own = Db::connect(&stage.administrator.as_login(login, &password)).await?;
+    own.set_own_password(stage.passwords.of(login)?, random()?).await?;
+    administrator.settle_login(login).await?;
+    Ok(())
 }
 
 /// The two super_admins at work.
@@ -81,16 +100,14 @@ struct Office {
 }
 
 impl Office {
-    /// Each proposes the own identity key, the other confirms it; nobody can sign the very first.
+    /// Each proposes the own identity key, the other confirms it; only the very first confirmation is unsigned.
     async fn open(stage: &Stage) -> Result<Self> {
         let [first, second] = &FOUNDERS;
         let (mirela, joon) = (stage.db(first.login).await?, stage.db(second.login).await?);
         let (mirela_key, joon_key) = (identity_key(stage, first.login)?, identity_key(stage, second.login)?);
-        let unsigned = |db| Person { db, key: None };
-        let payload = |key: &IdentityKey| json!({ "public_key": hex::encode(key.public().to_bytes()) });
-        staff::change(&unsigned(&mirela), &unsigned(&joon), None, "identity_key.add", &payload(&mirela_key)).await?;
-        let mirela_person = Person { db: &mirela, key: Some(&mirela_key) };
-        staff::change(&unsigned(&joon), &mirela_person, None, "identity_key.add", &payload(&joon_key)).await?;
+        let (one, other) = (Person { db: &mirela, key: Some(&mirela_key) }, Person { db: &joon, key: Some(&joon_key) });
+        staff::register_key(&one, &Person { db: &joon, key: None }).await?;
+        staff::register_key(&other, &one).await?;
         Ok(Self { mirela, mirela_key, joon, joon_key })
     }
 
@@ -128,14 +145,8 @@ impl Office {
             self.change(Some(program), "grant.add", json!({ "staff_id": id, "role": person.role })).await?;
             let key = identity_key(stage, person.login)?;
             let own = stage.db(person.login).await?;
-            staff::change(
-                &Person { db: &own, key: None },
-                &Person { db: &self.joon, key: Some(&self.joon_key) },
-                None,
-                "identity_key.add",
-                &json!({ "public_key": hex::encode(key.public().to_bytes()) }),
-            )
-            .await?;
+            let confirmer = Person { db: &self.joon, key: Some(&self.joon_key) };
+            staff::register_key(&Person { db: &own, key: Some(&key) }, &confirmer).await?;
         }
         for (login, _, kind) in MACHINES {
             let bound = (kind == "platform").then_some(program);

@@ -2,12 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
 use app::worker::Stop;
-use app::{Chains, Session};
+use app::{Chains, Known, Session};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
 use local::anvil::{Anvil, Options};
@@ -15,7 +16,8 @@ use local::postgres::Cluster;
 use local::tools::Tools;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use signing::{KdfCost, Keystore, LocalSigner};
+use signing::trust::Root;
+use signing::{IdentityFile, KdfCost, Keystore, LocalSigner};
 use store::{Administrator, Db, Settings};
 
 use crate::commands::worker::{Job, Machine, Worker};
@@ -169,7 +171,16 @@ impl Stage {
         let password = self.passwords.of(login)?;
         let settings = self.administrator.as_login(login, password);
         let keystore = Some(self.keystore(login)).filter(|p| p.exists());
-        Ok(Session::open(&settings, Some((&self.identity(login), password)), keystore, self.chains.clone()).await?)
+        let known = Arc::new(Known::with_root(self.root()?));
+        let identity = self.identity(login);
+        Ok(Session::open(&settings, Some((&identity, password)), keystore, self.chains.clone(), known).await?)
+    }
+
+    /// The identity keys of the two founders, as their own files have them: what each console of the demo is told to trust.
+    fn root(&self) -> Result<Root> {
+        let [first, second] = &people::FOUNDERS;
+        let of = |login| Ok::<_, anyhow::Error>(IdentityFile::read(&self.identity(login))?.public_key().fingerprint());
+        Ok(Root([of(first.login)?, of(second.login)?]))
     }
 
     /// Where a person's identity key is.
@@ -260,10 +271,13 @@ impl Stage {
     /// Writes the settings of this machine for the console; the ports change from start to start.
     pub fn write_settings(&self) -> Result<PathBuf> {
         let path = self.dir.join("console.toml");
+        let Root([first, second]) = self.root()?;
         let mut text = format!(
-            "# Made by `countersign demo`. People, keys and money are made up.\ndatabase_url = {}\ndemo_passphrase = {}\n\n[endpoints]\n31337 = [{}]\n",
+            "# Made by `countersign demo`. People, keys and money are made up.\ndatabase_url = {}\ndemo_passphrase = {}\nidentity_root = [{}, {}]\n\n[endpoints]\n31337 = [{}]\n",
             quoted(&self.database_url),
             quoted(PASSPHRASE),
+            quoted(&first.to_string()),
+            quoted(&second.to_string()),
             quoted(&self.rpc_url)
         );
         for person in people::everybody() {

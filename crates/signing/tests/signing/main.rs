@@ -3,3 +3,4 @@
 mod identity;
 mod keystore;
 mod port;
+mod trust;

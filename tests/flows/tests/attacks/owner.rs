@@ -251,7 +251,7 @@ async fn people_keys_and_rules_stay_as_they_were_approved() {
             fixed("a program's days move", "UPDATE core.programs SET time_zone = 'UTC'"),
             fixed(
                 "a revoked grant comes back",
-                "UPDATE core.grants SET revoked_at = now(); UPDATE core.grants SET revoked_at = NULL",
+                "UPDATE core.grants SET revoked_at = now() WHERE role = 'viewer'; UPDATE core.grants SET revoked_at = NULL WHERE role = 'viewer'",
             ),
             log("an asset gets other decimals", "UPDATE core.assets SET decimals = 2"),
             log(

@@ -180,6 +180,7 @@ async fn a_programs_super_admins_rule_only_their_program() {
     }
     // A thief of somebody's password proposes a key; the super_admins of another program cannot confirm it.
     let key = "ab".repeat(32);
-    let takeover = house.try_change("mia", "oscar", None, "identity_key.add", json!({ "public_key": key })).await;
+    let body = json!({ "staff_id": house.staff("mia"), "public_key": key });
+    let takeover = house.try_change("mia", "oscar", None, "identity_key.add", body).await;
     assert!(takeover.expect_err("a takeover").to_string().contains("manage_staff"));
 }

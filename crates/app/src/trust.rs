@@ -1,0 +1,175 @@
+//! What a batch stands on, verified from this machine's pinned root before anything is approved, signed or sent (law 4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::id::{AffiliateId, ProgramId, StaffId};
+use signing::trust::{
+    Approval, AssetPin, BatchFacts, House, Line, PolicyPin, Revision, Root, SafePin, SignedChange, Stage,
+};
+use store::{ApprovalRow, ConfirmedChange, PolicyRow, RevisionRow, SafeRow};
+
+use crate::audit::refuse_older;
+use crate::batch::get::Loaded;
+use crate::{AppError, Session};
+
+/// Refuses a batch unless its submission, its approvals, and the Safe, assets, policies, payees and roles that it stands on
+/// were signed by people who might.
+///
+/// # Errors
+/// [`AppError::Incident`] names what nobody signed, or says that the database is an older one; [`AppError::Key`] when this machine has no pinned root.
+pub(crate) async fn check(session: &Session, loaded: &Loaded, stage: Stage) -> Result<(), AppError> {
+    let root = session.known.root().await?.ok_or_else(|| {
+        AppError::Key(
+            "This machine does not know yet whose identity keys to trust: sign in again and compare the fingerprints of the first two super_admins with them".into(),
+        )
+    })?;
+    refuse_older(session).await?;
+    let program = session.program_id();
+    let affiliates: BTreeSet<AffiliateId> = loaded.lines.iter().filter_map(|l| l.affiliate_id).collect();
+    let affiliates: Vec<AffiliateId> = affiliates.into_iter().collect();
+    let (changes, revisions, approvals, policies, people) = tokio::try_join!(
+        session.db.confirmed_changes(program, &affiliates),
+        session.db.revisions(program, loaded.row.id),
+        session.db.approvals(program, loaded.row.id),
+        session.db.policies(program),
+        session.db.granted(program),
+    )?;
+    let facts = facts(program, loaded, revisions, &approvals, &policies)?;
+    let involved: BTreeSet<StaffId> =
+        facts.revisions.iter().map(|r| r.staff).chain(facts.approvals.iter().map(|a| a.staff)).collect();
+    let changes: Vec<SignedChange> = changes.into_iter().map(signed).collect();
+    let forged = |e: signing::trust::Forged| {
+        AppError::Incident(format!("{e}. Approve, sign and send nothing; freeze the Safe and call the other owners"))
+    };
+    // Thousands of signatures take a while to verify: not on an async thread.
+    crate::session::blocking(move || {
+        let house = House::replay(&root, &changes)?;
+        for person in people.iter().filter(|p| involved.contains(&p.id)) {
+            house.check_person(person.id, &person.person, person.safe_owner, &person.grants)?;
+        }
+        house.check_batch(&facts, stage)
+    })
+    .await?
+    .map_err(forged)
+}
+
+/// Fingerprints of the two founders' first keys as this database has them, with their names, for people to compare.
+pub(crate) async fn founders(session: &Session) -> Result<Option<(Root, [String; 2])>, AppError> {
+    let changes = session.db.confirmed_changes(session.program_id(), &[]).await?;
+    let added: BTreeSet<_> =
+        changes.iter().filter(|c| c.change.kind == "staff.add").map(|c| c.change.id.as_uuid()).collect();
+    let mut first: BTreeMap<StaffId, signing::Fingerprint> = BTreeMap::new();
+    let mut order = Vec::new();
+    for change in changes.iter().filter(|c| c.change.kind == "identity_key.add") {
+        if added.contains(&change.proposed_by.as_uuid()) || first.contains_key(&change.proposed_by) {
+            continue;
+        }
+        let body: serde_json::Value = serde_json::from_str(&change.change.payload).unwrap_or_default();
+        let key = body.get("public_key").and_then(|k| k.as_str()).and_then(|k| k.parse().ok());
+        if let Some(key) = key.map(|k: signing::IdentityPublicKey| k.fingerprint()) {
+            first.insert(change.proposed_by, key);
+            order.push((change.proposed_by, key));
+        }
+    }
+    let [(one, first), (other, second)] = order.as_slice() else { return Ok(None) };
+    let people = session.db.granted(session.program_id()).await?;
+    let name =
+        |id: &StaffId| people.iter().find(|p| p.id == *id).map_or_else(|| "a founder".to_owned(), |p| p.person.clone());
+    Ok(Some((Root([*first, *second]), [name(one), name(other)])))
+}
+
+fn signed(row: ConfirmedChange) -> SignedChange {
+    SignedChange {
+        id: row.change.id,
+        program: row.change.program,
+        kind: row.change.kind,
+        payload: row.change.payload,
+        proposed_by: row.proposed_by,
+        proposed_at: row.proposed_at,
+        proposed_signature: row.proposed_signature,
+        confirmed_by: row.confirmed_by,
+        confirmed_at: row.confirmed_at,
+        confirmed_signature: row.confirmed_signature,
+    }
+}
+
+fn facts(
+    program: ProgramId,
+    loaded: &Loaded,
+    revisions: Vec<RevisionRow>,
+    approvals: &[ApprovalRow],
+    policies: &[PolicyRow],
+) -> Result<BatchFacts, AppError> {
+    let content_hash = loaded.rebuilt.content_hash;
+    let assets: BTreeMap<_, _> = loaded
+        .lines
+        .iter()
+        .map(|line| {
+            let asset = loaded.assets.get(line.asset_id)?;
+            let pin = AssetPin {
+                chain_id: loaded.assets.chain_of(line.asset_id)?,
+                token: asset.token,
+                symbol: asset.symbol.clone(),
+                decimals: asset.decimals.get(),
+            };
+            Ok((line.asset_id, pin))
+        })
+        .collect::<Result<_, AppError>>()?;
+    let in_play = policies.iter().filter(|p| assets.contains_key(&p.asset_id));
+    Ok(BatchFacts {
+        program,
+        batch: loaded.row.id,
+        content_hash,
+        safe: (loaded.safe.id, loaded.safe.name.clone(), safe_pin(&loaded.safe)),
+        policies: in_play.map(|p| (p.id, policy_pin(p))).collect(),
+        assets,
+        revisions: revisions
+            .into_iter()
+            .map(|r| Revision {
+                staff: r.staff_id,
+                name: r.person,
+                content_hash: r.content_hash,
+                signature: r.signature,
+                at: r.at,
+            })
+            .collect(),
+        approvals: approvals
+            .iter()
+            .filter(|a| a.content_hash == content_hash)
+            .map(|a| Approval { staff: a.staff_id, name: a.person.clone(), signature: a.signature.clone(), at: a.at })
+            .collect(),
+        required: loaded.row.required_approvers.unwrap_or(u32::MAX),
+        lines: loaded
+            .lines
+            .iter()
+            .map(|l| Line {
+                line_no: l.line_no,
+                asset: l.asset_id,
+                recipient: l.recipient,
+                amount: l.amount,
+                affiliate: l.affiliate_id,
+            })
+            .collect(),
+    })
+}
+
+fn policy_pin(row: &PolicyRow) -> PolicyPin {
+    PolicyPin {
+        asset: row.asset_id,
+        at_least: row.at_least,
+        approvers: row.approvers,
+        software_keys: row.software_keys,
+    }
+}
+
+fn safe_pin(row: &SafeRow) -> SafePin {
+    SafePin {
+        chain_id: row.chain_id,
+        address: row.address,
+        version: row.version.clone(),
+        singleton: row.singleton,
+        fallback_handler: row.fallback_handler,
+        threshold: row.threshold,
+        owners: row.owners.iter().map(|(owner, _)| *owner).collect(),
+    }
+}

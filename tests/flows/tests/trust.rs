@@ -1,0 +1,215 @@
+//! What a superuser of the database forges, and that a person's own machine refuses it and names it (law 4).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use app::use_cases::{approve, execute};
+use app::{AppError, Chains, Confirmation, Host, Known, Session};
+use domain::id::BatchId;
+use domain::statement;
+use ed25519_dalek::Signer as _;
+use flows::House;
+use signing::IdentityPublicKey;
+use signing::trust::Root;
+
+/// Reads what is asked and keeps things as they are: whoever gets this far was refused nothing.
+struct Keeps;
+
+impl Host for Keeps {
+    fn choose_file(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn save_file(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+
+    fn confirm(&self, _: &Confirmation) -> bool {
+        false
+    }
+}
+
+fn root(house: &House, founders: [&str; 2]) -> Root {
+    Root(founders.map(|login| {
+        let key = house.person(login).key.verifying_key().to_bytes();
+        IdentityPublicKey::from_bytes(&key).expect("a key").fingerprint()
+    }))
+}
+
+/// The console of max, a manager of acme, which trusts the keys of two people.
+async fn console(house: &House, founders: [&str; 2]) -> Session {
+    let known = Arc::new(Known::with_root(root(house, founders)));
+    Session::open(&house.settings("max"), None, None, Chains::new([].into()), known).await.expect("a session")
+}
+
+/// What only a superuser can do: past every trigger and constraint.
+async fn forge(house: &House, sql: &str) {
+    let mut connection = house.owner().await;
+    let sql = format!("RESET ROLE; SET session_replication_role = replica; {sql}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone()))
+        .execute(&mut connection)
+        .await
+        .unwrap_or_else(|e| panic!("{e}\n{sql}"));
+}
+
+async fn submitted(house: &House) -> (BatchId, String) {
+    let batch = house.import("pia", "forged.csv", &[house.line(1, 5), house.line(2, 7)]).await;
+    (batch, hex::encode(house.submit("pia", batch).await))
+}
+
+fn hex_literal(bytes: &[u8]) -> String {
+    format!("'\\x{}'::bytea", hex::encode(bytes))
+}
+
+/// What max's console answers when he approves: it gets to his question, or it stops before.
+async fn approval(house: &House, batch: BatchId, hash: &str) -> AppError {
+    approve(&console(house, ["sue", "sam"]).await, Arc::new(Keeps), batch, hash).await.expect_err("he keeps it")
+}
+
+fn incident(error: &AppError, says: &str) {
+    assert!(matches!(error, AppError::Incident(_)), "{says}: {error}");
+    let sentence = error.to_string();
+    assert!(sentence.contains(says), "{says}: {sentence}");
+    assert!(sentence.contains("sign and send nothing"), "{sentence}");
+}
+
+#[tokio::test]
+async fn what_people_signed_gets_to_the_question() {
+    let house = House::new().await;
+    let (batch, hash) = submitted(&house).await;
+    let asked = approval(&house, batch, &hash).await;
+    assert!(matches!(asked, AppError::Cancelled(_)), "{asked}");
+    house.approve("mia", batch, &house.content_hash(batch).await).await.expect("an approval");
+    let asked = approval(&house, batch, &hash).await;
+    assert!(matches!(asked, AppError::Cancelled(_)), "{asked}");
+}
+
+#[tokio::test]
+async fn a_machine_without_a_root_approves_nothing_and_another_root_is_another_house() {
+    let house = House::new().await;
+    let (batch, hash) = submitted(&house).await;
+    let known = Arc::new(Known::open(None, &[]).expect("nothing known"));
+    let session =
+        Session::open(&house.settings("max"), None, None, Chains::new([].into()), known).await.expect("a session");
+    let blind = approve(&session, Arc::new(Keeps), batch, &hash).await.expect_err("no root");
+    assert!(blind.to_string().contains("does not know yet whose identity keys to trust"), "{blind}");
+    let other = console(&house, ["sue", "mia"]).await;
+    let error = approve(&other, Arc::new(Keeps), batch, &hash).await.expect_err("another root");
+    // Nothing that sam confirmed counts under this root, so hardly anybody is anybody.
+    assert!(matches!(error, AppError::Incident(_)), "{error}");
+}
+
+#[tokio::test]
+async fn forged_rows_are_named() {
+    let exchange_key = "UPDATE core.change_requests SET payload = replace(payload::text, payload ->> 'public_key', repeat('ab', 32))::json WHERE kind = 'identity_key.add' AND proposed_by = (SELECT id FROM core.staff WHERE login = '%s')";
+    let cases: [(&str, String, &str); 13] = [
+        (
+            "a submission that nobody signed",
+            "UPDATE core.batch_revisions SET signature = decode(repeat('ab', 64), 'hex')".into(),
+            "The submission by Person pia is not signed with their identity key",
+        ),
+        (
+            "a submission under another name",
+            "UPDATE core.batch_revisions SET staff_id = (SELECT id FROM core.staff WHERE login = 'pol')".into(),
+            "The submission by Person pol is not signed with their identity key",
+        ),
+        (
+            "an owner of the Safe",
+            "UPDATE core.safe_owners SET owner = decode(repeat('66', 20), 'hex') WHERE owner = (SELECT safe_owner FROM core.staff WHERE login = 'ada')".into(),
+            "The Safe Main is not as two people signed it: its owners differ",
+        ),
+        ("a threshold", "UPDATE core.safes SET threshold = 3".into(), "The Safe Main is not as two people signed it: its threshold differs"),
+        ("a Safe of nobody", "UPDATE core.change_requests SET confirmed_by = (SELECT id FROM core.staff WHERE login = 'vic') WHERE kind = 'safe.add'".into(), "The Safe Main was not signed by two people who might: the change was not confirmed with an identity key of Person vic"),
+        ("decimals", "UPDATE core.assets SET decimals = 2 WHERE symbol = 'USDC'".into(), "The asset USDC is not as two people signed it"),
+        ("a policy that asks for fewer", "UPDATE core.policies SET approvers = 1".into(), "The policy of USDC from 0 base units on is not as two people signed it"),
+        (
+            "a policy that nobody set",
+            "INSERT INTO core.policies (program_id, asset_id, at_least, approvers) SELECT program_id, asset_id, 1, 1 FROM core.policies".into(),
+            "The policy of USDC from 1 base units on is in the database and no change that two people signed put it there",
+        ),
+        (
+            "a policy that is taken away",
+            "UPDATE core.policies SET replaced_at = now()".into(),
+            "which two people signed, is not in force in the database",
+        ),
+        ("a preparer's key", exchange_key.replace("%s", "pia"), "The submission by Person pia"),
+        ("a founder's key", exchange_key.replace("%s", "sue"), "Nobody in this database proves to have the pinned identity key"),
+        (
+            "a signed text as another kind of change",
+            "UPDATE core.change_requests SET kind = 'grant.revoke' WHERE kind = 'grant.add' AND payload ->> 'staff_id' = (SELECT id::text FROM core.staff WHERE login = 'pia')".into(),
+            "The role processor of Person pia was not signed by two people who might: the change was not proposed with an identity key of a founder",
+        ),
+        (
+            "another owner key of a person",
+            "UPDATE core.staff SET safe_owner = decode(repeat('66', 20), 'hex') WHERE login = 'pia'".into(),
+            "Person pia is not as two people signed it: the name or the owner key differs",
+        ),
+    ];
+    for (name, sql, says) in cases {
+        let house = House::new().await;
+        let (batch, hash) = submitted(&house).await;
+        forge(&house, &sql).await;
+        let error = approval(&house, batch, &hash).await;
+        assert!(error.to_string().contains(says), "{name}: {error}");
+        incident(&error, says);
+    }
+}
+
+#[tokio::test]
+async fn approvals_by_people_who_might_not_are_named() {
+    let house = House::new().await;
+    let (batch, hash) = submitted(&house).await;
+    let content = house.content_hash(batch).await;
+    let program = house.acme().id;
+    let approves = |login: &str, signature: &[u8]| {
+        let staff = house.staff(login);
+        format!(
+            "INSERT INTO core.batch_participants VALUES ('{program}', '{batch}', '{staff}', 'APPROVER');
+             INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature)
+             SELECT '{program}', '{batch}', '{staff}', {}, id, {} FROM core.identity_keys WHERE staff_id = '{staff}';",
+            hex_literal(&content),
+            hex_literal(signature)
+        )
+    };
+    let undo = "DELETE FROM core.approvals; DELETE FROM core.batch_participants WHERE part = 'APPROVER';";
+    // In ada's name, without her key.
+    forge(&house, &approves("ada", &[0xab; 64])).await;
+    incident(&approval(&house, batch, &hash).await, "The approval by Person ada is not signed with their identity key");
+    // vic signs with his own key; his role is a row that nobody signed.
+    let by_vic = house.person("vic").key.sign(&statement::approve(program, batch, &content)).to_bytes();
+    let grant = format!(
+        "INSERT INTO core.grants (staff_id, program_id, role) VALUES ('{}', '{program}', 'manager');",
+        house.staff("vic")
+    );
+    forge(&house, &format!("{undo} {grant} {}", approves("vic", &by_vic))).await;
+    incident(
+        &approval(&house, batch, &hash).await,
+        "The role manager of Person vic is in the database and no change that two people signed put it there",
+    );
+    // Or it is his true role, widened in the table of roles.
+    forge(&house, "DELETE FROM core.grants WHERE role = 'manager' AND staff_id = (SELECT id FROM core.staff WHERE login = 'vic'); INSERT INTO core.role_permissions VALUES ('viewer', 'approve')").await;
+    incident(
+        &approval(&house, batch, &hash).await,
+        "The approval by Person vic is by somebody who did not hold the permission approve then",
+    );
+    // A true approval of another batch's content proves nothing here.
+    let elsewhere = house.person("mia").key.sign(&statement::approve(program, batch, &[1; 32])).to_bytes();
+    forge(&house, &format!("{undo} {}", approves("mia", &elsewhere))).await;
+    incident(&approval(&house, batch, &hash).await, "The approval by Person mia is not signed with their identity key");
+}
+
+#[tokio::test]
+async fn what_is_sent_has_as_many_proven_approvals_as_signed_policies_ask_for() {
+    let house = House::new().await;
+    let batch = house.approved("sent.csv", 9).await;
+    let sends =
+        async || execute(&console(&house, ["sue", "sam"]).await, Arc::new(Keeps), batch).await.expect_err("kept");
+    let asked = sends().await;
+    assert!(matches!(asked, AppError::Cancelled(_)), "{asked}");
+    let ada = house.staff("ada");
+    forge(&house, &format!("DELETE FROM core.approvals WHERE staff_id = '{ada}'")).await;
+    incident(
+        &sends().await,
+        "1 people approved this content with identity keys that prove it, and the policies ask for 2",
+    );
+}
