@@ -387,7 +387,7 @@ $$;
 
 -- Guards that hold against the owner's own statements ----------------------------------------------------------------
 CREATE TRIGGER batches_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.batches FOR EACH ROW EXECUTE FUNCTION core.guard_state('batch');
-CREATE TRIGGER payouts_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_state('payout');
+CALL core.make_stateful('payouts', 'payout');
 CREATE TRIGGER safe_transactions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_state('safe_transaction');
 
 -- What the approval of this content lacks by the policy of now, as a sentence; none when it lacks nothing.
@@ -508,7 +508,20 @@ BEGIN
   END IF;
   RETURN line;
 END $$;
-CREATE TRIGGER payouts_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_payout();
+CREATE TRIGGER payouts_hold_their_rules BEFORE UPDATE OR DELETE ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_payout();
+
+-- New lines, a whole file at once, belong to drafts.
+CREATE FUNCTION core.guard_new_payouts() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (
+    SELECT FROM (SELECT DISTINCT n.program_id, n.batch_id FROM new_rows n) n
+    LEFT JOIN LATERAL (SELECT b.state FROM core.batches b WHERE b.program_id = n.program_id AND b.id = n.batch_id FOR SHARE) b ON true
+    WHERE b.state IS DISTINCT FROM 'DRAFT') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The lines of a submitted batch are frozen: return it to its preparer';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER new_payouts_belong_to_drafts AFTER INSERT ON core.payouts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION core.guard_new_payouts();
 
 -- Sources are part of the content: bound while the batch is a draft, and only ever let go of afterwards.
 CREATE FUNCTION core.guard_payout_source() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -530,7 +543,19 @@ BEGIN
   END IF;
   RETURN line;
 END $$;
-CREATE TRIGGER payout_sources_hold_their_rules BEFORE INSERT OR UPDATE OR DELETE ON core.payout_sources FOR EACH ROW EXECUTE FUNCTION core.guard_payout_source();
+CREATE TRIGGER payout_sources_hold_their_rules BEFORE UPDATE OR DELETE ON core.payout_sources FOR EACH ROW EXECUTE FUNCTION core.guard_payout_source();
+
+CREATE FUNCTION core.guard_new_payout_sources() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (
+    SELECT FROM new_rows n JOIN core.payouts p ON p.program_id = n.program_id AND p.id = n.payout_id JOIN core.batches b ON b.program_id = p.program_id AND b.id = p.batch_id
+    WHERE b.state <> 'DRAFT') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What a line pays is frozen with it';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER new_payout_sources_belong_to_drafts AFTER INSERT ON core.payout_sources
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION core.guard_new_payout_sources();
 
 CREATE FUNCTION core.guard_safe_transaction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
