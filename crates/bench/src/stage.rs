@@ -7,7 +7,7 @@ use local::postgres::{Cluster, Settings as ClusterSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use store::bench::{CHAIN, TOKEN, USERS};
-use store::{Administrator, Db, Founders, LoginGroup, Settings};
+use store::{Administrator, Db, MachineGroup, Settings};
 
 use crate::BenchError;
 
@@ -41,22 +41,20 @@ impl Stage {
         let cluster = tokio::task::spawn_blocking(move || Cluster::start_with(&folder, &settings)).await??;
         let admin_password = SecretString::from(cluster.password().to_owned());
         let server = Settings::on_socket(cluster.socket_dir(), cluster.superuser(), &admin_password, "postgres");
-        let mut bytes = [0_u8; 16];
-        getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
-        let password = SecretString::from(hex::encode(bytes));
+        let password = SecretString::from(hex::encode(random()?));
 
         let administrator = Administrator::connect(&server).await?;
         administrator.create_database(FURNISHED).await?;
         let database = server.in_database(FURNISHED);
         store::migrate(&database).await?;
-        for (login, group) in
-            [(PLATFORM, LoginGroup::Platform), (WORKER, LoginGroup::Worker), (STAFF, LoginGroup::Staff)]
-        {
-            administrator.set_login(login, &password, group).await?;
+        for (login, group) in [(PLATFORM, MachineGroup::Platform), (WORKER, MachineGroup::Worker)] {
+            administrator.set_machine_login(login, &password, random()?, group).await?;
         }
-        store::found(&database, Founders { first: ("first", "First"), second: ("second", "Second") }).await?;
         // Dropped at once: a database is copied while nobody is connected.
-        let program = Administrator::connect(&database).await?.furnish_bench(PLATFORM, WORKER, STAFF).await?;
+        let furnishing = Administrator::connect(&database).await?;
+        furnishing.add_bench_login(STAFF, &password, random()?).await?;
+        let program = furnishing.furnish_bench(PLATFORM, WORKER, STAFF).await?;
+        drop(furnishing);
         Ok(Self { cluster, server, password, program, _home: home })
     }
 
@@ -70,6 +68,12 @@ impl Stage {
         Administrator::connect(&self.server).await?.copy_database(from, name).await?;
         Ok(Database { stage: self, name: name.to_owned() })
     }
+}
+
+fn random() -> std::io::Result<[u8; 16]> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(bytes)
 }
 
 /// One database of the run.

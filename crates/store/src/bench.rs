@@ -1,12 +1,14 @@
 //! What the benches need of a private database and nobody else of any: furniture, and the rows of one run taken into another.
 //! All of it as the administrator, past the functions that people and machines have to take.
 
+use chrono::TimeDelta;
 use domain::id::ProgramId;
+use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use crate::administer::identifier;
-use crate::{Administrator, StoreError};
+use crate::{Administrator, NewLogin, StoreError};
 
 /// A program with a rule, an asset on test chain 31337, affiliates with parents, and registered users.
 const FURNITURE: &str = include_str!("bench/furniture.sql");
@@ -38,6 +40,8 @@ impl Administrator {
     /// the machine logins named, which exist already.
     pub async fn furnish_bench(&self, platform: &str, worker: &str, staff: &str) -> Result<ProgramId, StoreError> {
         let mut tx = self.db.pool.begin().await?;
+        // Rows that two people would sign for have nobody who did here: only a superuser switches off what asks for it.
+        tx.execute("SET LOCAL session_replication_role = replica").await?;
         tx.execute("SET LOCAL ROLE countersign_owner").await?;
         tx.execute(sqlx::raw_sql(FURNITURE)).await?;
         let program: Uuid =
@@ -55,6 +59,17 @@ impl Administrator {
             .await?;
         tx.commit().await?;
         Ok(ProgramId::new(program))
+    }
+
+    /// Makes a login for a member of the staff whose one-time password lasts as long as any bench.
+    pub async fn add_bench_login(
+        &self,
+        login: &str,
+        password: &SecretString,
+        salt: [u8; 16],
+    ) -> Result<(), StoreError> {
+        let expires_at = self.db.now().await? + TimeDelta::days(1);
+        self.provision(&NewLogin { login, person: "Bench", password, salt, expires_at, reset: false }).await
     }
 
     /// Makes `to` a copy of `from`, to which nobody is connected, and drops what had that name.
