@@ -2,7 +2,8 @@ INSERT INTO core.chains (id, name, confirmation_depth, gas_max) VALUES (31337, '
 INSERT INTO core.programs (slug, name) VALUES ('bench', 'Bench');
 INSERT INTO core.assets (program_id, chain_id, token, symbol, decimals)
 SELECT p.id, 31337, decode(repeat('cc', 20), 'hex'), 'USDC', 6 FROM core.programs p;
-INSERT INTO core.commission_rules (program_id, version, base_rate, override_rate, effective_from) SELECT p.id, 1, 0.1, 0.05, '2026-01-01Z' FROM core.programs p;
+INSERT INTO core.commission_rules (program_id, version, base_rate, override_rate, holding_days, frequency, effective_from)
+SELECT p.id, 1, 0.1, 0.05, 30, 'WEEKLY', '2026-01-01Z' FROM core.programs p;
 INSERT INTO core.affiliates (program_id, name, wallet, referral_code)
 SELECT p.id, 'Parent ' || n, decode(lpad(to_hex(9000000 + n), 40, '0'), 'hex'), 'PARENT-' || n FROM core.programs p, generate_series(1, 10) n;
 INSERT INTO core.affiliates (program_id, name, wallet, referral_code, parent_id)
