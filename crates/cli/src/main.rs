@@ -9,7 +9,8 @@ mod signals;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 use crate::output::Output;
 
@@ -23,8 +24,19 @@ struct Cli {
     /// Answer with JSON on standard output.
     #[arg(long, global = true)]
     json: bool,
+    /// How the log on standard error is written. COUNTERSIGN_LOG chooses what is in it, for example info or debug.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -48,14 +60,7 @@ fn main() -> ExitCode {
         eprintln!("countersign: another TLS provider is installed already");
         return ExitCode::from(1);
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
-                .unwrap_or_else(|_| "warn,sqlx::query=error".into()),
-        )
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    log(cli.log_format);
     let output = Output { json: cli.json };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -83,5 +88,19 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => output.fail(&error),
+    }
+}
+
+fn log(format: LogFormat) {
+    let chosen = std::env::var("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".to_owned());
+    // What others log below info is bodies of requests and statements, and in those are signatures, each a bearer cheque.
+    let filter = EnvFilter::new(format!("{chosen},alloy=info,hyper=info,reqwest=info,sqlx=info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
