@@ -33,7 +33,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Run the jobs of machines until stopped; as many workers at once as wanted, on any number of machines.
 ///
-/// Jobs of the worker login: intents, mature, reap, retry, seal and notify. Of the watcher login: watch and reconcile. Of
+/// Jobs of the worker login: intents, mature, propose, reap, retry, inflows, seal and notify. Of the watcher login: watch and reconcile. Of
 /// the executor login: execute. Name the logins with COUNTERSIGN_WORKER_URL, COUNTERSIGN_WATCHER_URL and
 /// COUNTERSIGN_EXECUTOR_URL (postgres:// URLs), or one job's own with COUNTERSIGN_INTENTS_URL and its like; a job without
 /// one uses DATABASE_URL. Executing needs a gas-only key: --executor-keystore, with its passphrase in the file that

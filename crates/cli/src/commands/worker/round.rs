@@ -27,10 +27,14 @@ pub enum Job {
     Execute,
     /// Makes commissions payable, daily.
     Mature,
+    /// Proposes batches of what is due, daily.
+    Propose,
     /// Frees intents whose worker did not come back.
     Reap,
     /// Tries failed intents again, every five minutes.
     Retry,
+    /// Matches what came into Safes with settlements, every five minutes.
+    Inflows,
     /// Chains the audit trail.
     Seal,
     /// Compares ledger, batches and chain, nightly at 02:00 in the program's time zone.
@@ -58,8 +62,10 @@ impl Job {
             Self::Watch => "watch",
             Self::Execute => "execute",
             Self::Mature => "mature",
+            Self::Propose => "propose",
             Self::Reap => "reap",
             Self::Retry => "retry",
+            Self::Inflows => "inflows",
             Self::Seal => "seal",
             Self::Reconcile => "reconcile",
             Self::Notify => "notify",
@@ -174,7 +180,9 @@ impl Worker {
             }
             Job::Execute => self.execute().await?,
             Job::Mature => self.run_due(Scheduled::Mature, stop).await?,
+            Job::Propose => self.run_due(Scheduled::Propose, stop).await?,
             Job::Retry => self.run_due(Scheduled::Retry, stop).await?,
+            Job::Inflows => self.run_due(Scheduled::Inflows, stop).await?,
             Job::Reconcile => self.run_due(Scheduled::Reconcile, stop).await?,
             Job::Reap => Done::of(&worker::upkeep::reap(&self.db).await?)?,
             Job::Seal => Done::of(&worker::upkeep::seal(&self.db, stop).await?)?,
