@@ -10,7 +10,9 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::output::Output;
 
@@ -91,16 +93,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// What others log below info are bodies of requests and statements, and in those are signatures, each a bearer cheque.
+const FOREIGN: [&str; 4] = ["alloy", "hyper", "reqwest", "sqlx"];
+
 fn log(format: LogFormat) {
-    let chosen = std::env::var("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".to_owned());
-    // What others log below info is bodies of requests and statements, and in those are signatures, each a bearer cheque.
-    let filter = EnvFilter::new(format!("{chosen},alloy=info,hyper=info,reqwest=info,sqlx=info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+    let chosen = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn,sqlx=error".into());
+    let discreet = filter_fn(|event| {
+        *event.level() <= tracing::Level::INFO || !FOREIGN.iter().any(|name| event.target().starts_with(name))
+    });
+    let layer =
+        tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry();
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => registry.with(layer.with_filter(chosen.and(discreet))).init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true).with_filter(chosen.and(discreet))).init(),
     }
 }
