@@ -10,8 +10,8 @@ CREATE TABLE core.schedules (
   CHECK ((at IS NULL) <> (every IS NULL))
 );
 INSERT INTO core.schedules (job, machine, at, every) VALUES
-  ('mature', 'worker', '00:10', NULL), ('reconcile', 'watcher', '02:00', NULL),
-  ('retry', 'worker', NULL, interval '5 minutes');
+  ('mature', 'worker', '00:10', NULL), ('propose', 'worker', '06:00', NULL), ('reconcile', 'watcher', '02:00', NULL),
+  ('retry', 'worker', NULL, interval '5 minutes'), ('inflows', 'worker', NULL, interval '5 minutes');
 
 -- One row a due time: the primary key is what lets it fire once. The nil id stands for the whole house. A row without
 -- completed_at is held until its lease ends, then the next worker takes it over under a new token.
@@ -122,7 +122,9 @@ DECLARE
 BEGIN
   CASE p_job
   WHEN 'mature' THEN done := api.mature_commissions(p_program);
+  WHEN 'propose' THEN done := api.propose_batches();
   WHEN 'retry' THEN done := api.retry_intents();
+  WHEN 'inflows' THEN done := api.match_inflows();
   ELSE
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not done by a function of the database', p_job);
   END CASE;
@@ -152,17 +154,64 @@ BEGIN
   WHERE r.program_id = p_program AND r.job = p_job AND r.due_at = p_due;
 END $$;
 
--- How far each program has come, for the notifier alone: the newest ids of what consoles show, each one step in an index.
+-- How far each program has come, for the notifier alone: the transaction that changed each table last, one step in an index. A
+-- transaction that began earlier and ends later is not seen here; whoever is told looks at the tables, and now and then unasked.
 CREATE FUNCTION api.change_horizon() RETURNS TABLE (program_id uuid, horizon text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   PERFORM core.require_machine('worker');
   RETURN QUERY
   SELECT p.id, concat_ws(' ',
-    (SELECT a.id FROM core.audit_entries a WHERE a.program_id = p.id ORDER BY a.id DESC LIMIT 1),
-    (SELECT i.id FROM core.intents i WHERE i.program_id = p.id ORDER BY i.id DESC LIMIT 1),
-    (SELECT t.id FROM core.transfers t WHERE t.program_id = p.id ORDER BY t.id DESC LIMIT 1),
-    (SELECT s.id FROM core.settlements s WHERE s.program_id = p.id ORDER BY s.id DESC LIMIT 1),
-    (SELECT s.seq FROM core.seals s WHERE s.program_id = p.id ORDER BY s.seq DESC LIMIT 1))
+    (SELECT x.changed_xid FROM core.intents x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.settlements x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.commissions x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.transfers x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.accounts x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.batches x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.batch_proposals x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.payouts x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.approvals x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.safe_transactions x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.evidence x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.safe_balances x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.payees x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.freezes x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.discrepancies x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
+    (SELECT x.changed_xid FROM core.change_requests x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1))
   FROM core.programs p;
+END $$;
+
+-- Metrics -------------------------------------------------------------------------------------------------------------
+CREATE INDEX intents_dead ON core.intents (program_id) WHERE state = 'DEAD';
+CREATE INDEX schedule_runs_open ON core.schedule_runs (job) WHERE completed_at IS NULL;
+
+-- What monitoring reads of a machine, cheap whatever the tables hold: what waits is found by partial indexes and counted up to
+-- 100,000; what is completed is counted by the workers that complete it. Times are in milliseconds.
+CREATE FUNCTION api.metrics() RETURNS TABLE (program text, metric text, label text, value bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+  newest_sealed bigint := (SELECT max(s.audit_entry_id) FROM core.seals s);
+BEGIN
+  IF NOT EXISTS (SELECT FROM core.machines m WHERE m.login = session_user AND m.kind <> 'platform' AND m.revoked_at IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered machine login', session_user);
+  END IF;
+  RETURN QUERY
+  SELECT p.slug, 'intents', c.state, c.n FROM core.programs p CROSS JOIN LATERAL (
+    SELECT 'PENDING' AS state, count(*) AS n FROM (SELECT FROM core.intents i WHERE i.program_id = p.id AND i.state = 'PENDING' AND i.kind <> 'PAYOUT' LIMIT 100000) x
+    UNION ALL SELECT 'LOCKED', count(*) FROM (SELECT FROM core.intents i WHERE i.program_id = p.id AND i.state = 'LOCKED' LIMIT 100000) x
+    UNION ALL SELECT 'FAILED', count(*) FROM (SELECT FROM core.intents i WHERE i.program_id = p.id AND i.state = 'FAILED' LIMIT 100000) x
+    UNION ALL SELECT 'DEAD', count(*) FROM (SELECT FROM core.intents i WHERE i.program_id = p.id AND i.state = 'DEAD' LIMIT 100000) x) c;
+  RETURN QUERY
+  SELECT p.slug, 'oldest_pending', '', greatest(0, (extract(epoch FROM clock_timestamp() - (
+    SELECT i.next_attempt_at FROM core.intents i WHERE i.program_id = p.id AND i.state = 'PENDING' AND i.kind <> 'PAYOUT' ORDER BY i.next_attempt_at LIMIT 1)) * 1000)::bigint)
+  FROM core.programs p;
+  RETURN QUERY
+  SELECT p.slug, 'unbalanced_assets', '', (SELECT count(*) FROM (SELECT FROM core.accounts a WHERE a.program_id = p.id GROUP BY a.asset_id
+    HAVING sum(a.debits_posted) <> sum(a.credits_posted) OR sum(a.debits_pending) <> sum(a.credits_pending)) x)
+  FROM core.programs p;
+  RETURN QUERY SELECT '', 'unsealed', '', count(*) FROM (SELECT FROM core.audit_entries a WHERE a.id > coalesce(newest_sealed, 0) LIMIT 100000) x;
+  RETURN QUERY SELECT '', 'oldest_unsealed', '', coalesce((extract(epoch FROM clock_timestamp() - (
+    SELECT a.at FROM core.audit_entries a WHERE a.id > coalesce(newest_sealed, 0) ORDER BY a.id LIMIT 1)) * 1000)::bigint, 0);
+  RETURN QUERY SELECT '', 'failing_runs', s.job, (SELECT count(*) FROM core.schedule_runs r WHERE r.job = s.job AND r.completed_at IS NULL AND r.error IS NOT NULL) FROM core.schedules s;
+  RETURN QUERY SELECT '', 'silence', h.job, (extract(epoch FROM clock_timestamp() - max(h.at)) * 1000)::bigint FROM core.heartbeats h GROUP BY h.job;
 END $$;

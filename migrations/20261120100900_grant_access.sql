@@ -67,7 +67,7 @@ GRANT EXECUTE ON FUNCTION api.record_nightly_reconciliation(uuid, timestamptz, b
 GRANT EXECUTE ON FUNCTION api.do_run(text, uuid, timestamptz, bigint), api.reap_leases(), api.retry_intents(), api.change_horizon() TO countersign_worker;
 GRANT EXECUTE ON FUNCTION api.claim_run(text, text, interval), api.renew_run(text, uuid, timestamptz, bigint, interval),
   api.release_run(text, uuid, timestamptz, bigint, text) TO countersign_worker, countersign_watcher;
-GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
+GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json), api.metrics() TO countersign_worker, countersign_watcher, countersign_executor;
 
 -- What consoles replicate carries the transaction that changed it last: every table of a program that staff read, and those of
 -- the whole house that a console needs to say who did what.

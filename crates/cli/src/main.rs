@@ -9,7 +9,10 @@ mod signals;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::output::Output;
 
@@ -23,8 +26,19 @@ struct Cli {
     /// Answer with JSON on standard output.
     #[arg(long, global = true)]
     json: bool,
+    /// How the log on standard error is written. COUNTERSIGN_LOG chooses what is in it, for example info or debug.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -51,14 +65,7 @@ fn main() -> ExitCode {
         eprintln!("countersign: another TLS provider is installed already");
         return ExitCode::from(1);
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
-                .unwrap_or_else(|_| "warn,sqlx::query=error".into()),
-        )
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    log(cli.log_format);
     let output = Output { json: cli.json };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -89,5 +96,22 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => output.fail(&error),
+    }
+}
+
+/// What others log below info are bodies of requests and statements, and in those are signatures, each a bearer cheque.
+const FOREIGN: [&str; 4] = ["alloy", "hyper", "reqwest", "sqlx"];
+
+fn log(format: LogFormat) {
+    let chosen = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn,sqlx=error".into());
+    let discreet = filter_fn(|event| {
+        *event.level() <= tracing::Level::INFO || !FOREIGN.iter().any(|name| event.target().starts_with(name))
+    });
+    let layer =
+        tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry();
+    match format {
+        LogFormat::Text => registry.with(layer.with_filter(chosen.and(discreet))).init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true).with_filter(chosen.and(discreet))).init(),
     }
 }

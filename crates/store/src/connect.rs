@@ -44,7 +44,7 @@ impl Settings {
             (false, true) => options,
             (false, false) => options.ssl_mode(PgSslMode::VerifyFull),
         };
-        Ok(Self { options: options.application_name("countersign"), connections_max: 4 })
+        Ok(Self::silent(options.application_name("countersign")))
     }
 
     /// A login on a local socket.
@@ -56,7 +56,12 @@ impl Settings {
             .database(database)
             .ssl_mode(PgSslMode::Disable)
             .application_name("countersign");
-        Self { options, connections_max: 4 }
+        Self::silent(options)
+    }
+
+    /// Without a log of statements: one that makes a login has its password in it.
+    fn silent(options: PgConnectOptions) -> Self {
+        Self { options: sqlx::ConnectOptions::disable_statement_logging(options), connections_max: 4 }
     }
 
     /// The same place under another login.

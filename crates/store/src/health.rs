@@ -48,7 +48,30 @@ pub struct HealthRow {
     pub audit_entries: i64,
 }
 
+/// One measurement of the house, for monitoring.
+#[derive(Clone, Debug)]
+pub struct MetricRow {
+    /// Slug of the program; empty for the whole house.
+    pub program: String,
+    /// `intents`, `oldest_pending`, `unbalanced_assets`, `unsealed`, `oldest_unsealed`, `failing_runs` or `silence`.
+    pub metric: String,
+    /// State or job.
+    pub label: String,
+    /// A count, or milliseconds.
+    pub value: i64,
+}
+
 impl Db {
+    /// What monitoring reads under a machine's login.
+    pub async fn metrics(&self) -> Result<Vec<MetricRow>, StoreError> {
+        Ok(sqlx::query_as!(
+            MetricRow,
+            r#"SELECT program AS "program!", metric AS "metric!", label AS "label!", value AS "value!" FROM api.metrics()"#
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Ledger and audit of a program.
     pub async fn health(&self, program: ProgramId) -> Result<HealthRow, StoreError> {
         Ok(sqlx::query_as!(

@@ -41,7 +41,7 @@ pub use commission::{CommissionSum, PayableSum, WhatIf};
 pub use connect::{Db, Settings};
 pub use error::{RefusalCode, StoreError};
 pub use export::{ExportRow, NewExport};
-pub use health::{FreezeRow, HealthRow, Heartbeat};
+pub use health::{FreezeRow, HealthRow, Heartbeat, MetricRow};
 pub use intent::{IntentCounts, SubmittedIntent};
 pub use ledger::{AccountBalance, JournalTransfer, LedgerFinding, NewInflow, StatementEntry, StatementHead};
 pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSignature, WorkLine};

@@ -48,17 +48,20 @@ impl Administrator {
             amounts: Vec<String>,
         }
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT i.payload ->> 'charge' AS charge, i.state, s.n AS settlements, s.amount::text AS amount,
-               (SELECT count(*) FROM core.transfers t WHERE t.program_id = i.program_id AND t.reason = 'settlement' AND t.cause_id = ANY (s.ids))
-               + (SELECT count(*) FROM core.transfers t WHERE t.program_id = i.program_id AND t.reason = 'accrual' AND t.cause_id = ANY (c.ids)) AS transfers,
-               c.kinds, c.codes, c.amounts
+            "WITH posted AS (SELECT program_id, cause_id, count(*) AS n FROM core.transfers WHERE reason IN ('settlement', 'accrual') GROUP BY 1, 2),
+             shares AS (
+               SELECT c.program_id, c.settlement_id, sum(coalesce(p.n, 0)) AS transfers, array_agg(c.kind ORDER BY c.kind, c.id) AS kinds,
+                 array_agg(f.referral_code ORDER BY c.kind, c.id) AS codes, array_agg(c.amount::text ORDER BY c.kind, c.id) AS amounts
+               FROM core.commissions c JOIN core.affiliates f ON f.program_id = c.program_id AND f.id = c.affiliate_id
+               LEFT JOIN posted p ON p.program_id = c.program_id AND p.cause_id = c.id GROUP BY 1, 2),
+             settled AS (SELECT s.*, count(*) OVER (PARTITION BY s.program_id, s.intent_id) AS n FROM core.settlements s)
+             SELECT i.payload ->> 'charge' AS charge, i.state, coalesce(s.n, 0) AS settlements, coalesce(s.amount, 0)::text AS amount,
+               (coalesce(p.n, 0) + coalesce(c.transfers, 0))::bigint AS transfers,
+               coalesce(c.kinds, '{}') AS kinds, coalesce(c.codes, '{}') AS codes, coalesce(c.amounts, '{}') AS amounts
              FROM core.intents i
-             CROSS JOIN LATERAL (SELECT count(*) AS n, coalesce(sum(x.amount), 0) AS amount, coalesce(array_agg(x.id), '{}') AS ids
-                                 FROM core.settlements x WHERE x.program_id = i.program_id AND x.intent_id = i.id) s
-             CROSS JOIN LATERAL (SELECT coalesce(array_agg(x.id), '{}') AS ids, coalesce(array_agg(x.kind ORDER BY x.kind, x.id), '{}') AS kinds,
-                                   coalesce(array_agg(f.referral_code ORDER BY x.kind, x.id), '{}') AS codes, coalesce(array_agg(x.amount::text ORDER BY x.kind, x.id), '{}') AS amounts
-                                 FROM core.commissions x JOIN core.affiliates f ON f.program_id = x.program_id AND f.id = x.affiliate_id
-                                 WHERE x.program_id = i.program_id AND x.settlement_id = ANY (s.ids)) c
+             LEFT JOIN settled s ON s.program_id = i.program_id AND s.intent_id = i.id
+             LEFT JOIN posted p ON p.program_id = s.program_id AND p.cause_id = s.id
+             LEFT JOIN shares c ON c.program_id = s.program_id AND c.settlement_id = s.id
              WHERE i.kind = 'COMMERCE' AND starts_with(i.payload ->> 'charge', $1) ORDER BY 1",
         )
         .bind(prefix)

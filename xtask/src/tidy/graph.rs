@@ -42,7 +42,7 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
     ("reqwest", &["chain"]),
     ("tauri", &["console"]),
     ("tauri-build", &["console"]),
-    ("axum", &["devserver"]),
+    ("axum", &["cli", "devserver"]),
     ("ts-rs", &["contract"]),
     ("fantoccini", &["desktop"]),
 ];

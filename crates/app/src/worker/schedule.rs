@@ -23,8 +23,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(20);
 pub enum Scheduled {
     /// Makes commissions payable, daily.
     Mature,
+    /// Proposes batches of what is due, daily.
+    Propose,
     /// Lets failed intents wait again, every five minutes.
     Retry,
+    /// Matches what came into Safes with settlements, every five minutes.
+    Inflows,
     /// Compares ledger, batches and chain, nightly.
     Reconcile,
 }
@@ -34,7 +38,9 @@ impl Scheduled {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mature => "mature",
+            Self::Propose => "propose",
             Self::Retry => "retry",
+            Self::Inflows => "inflows",
             Self::Reconcile => "reconcile",
         }
     }
@@ -79,7 +85,9 @@ pub async fn run_due(
 /// The work of a run; what it writes completes the run in the same transaction, if this worker still holds it.
 async fn work(db: &Db, chains: &Chains, job: Scheduled, held: &HeldRun) -> Result<String, AppError> {
     match job {
-        Scheduled::Mature | Scheduled::Retry => Ok(db.do_run(held).await?.to_string()),
+        Scheduled::Mature | Scheduled::Propose | Scheduled::Retry | Scheduled::Inflows => {
+            Ok(db.do_run(held).await?.to_string())
+        }
         Scheduled::Reconcile => Ok(run_nightly(db, chains, held).await?.to_string()),
     }
 }

@@ -68,7 +68,7 @@ impl Fleet {
     pub fn start(&mut self) -> Result<()> {
         let mut command = Command::new(&self.program);
         command
-            .args(["worker", "--run", "intents,reap,retry,mature,seal,notify", "--pause-ms", "20"])
+            .args(["worker", "--run", "intents,reap,retry,inflows,mature,propose,seal,notify", "--pause-ms", "20"])
             .args(["--lease-secs", &LEASE.as_secs().to_string()])
             .env_clear()
             .env("DATABASE_URL", self.url.expose_secret())

@@ -17,7 +17,7 @@ use crate::demo::stage::OnChain;
 
 /// Charges of these runs are called so.
 pub const PREFIX: &str = "chaos_";
-const SET_MAX: u64 = 12;
+const SET_MAX: u64 = 40;
 
 /// What was written and acknowledged.
 #[derive(Debug, Default)]

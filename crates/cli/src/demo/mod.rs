@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use app::worker::Stopper;
 
+use crate::commands::worker::Monitor;
 use crate::demo::evidence::Record;
 use crate::demo::people::PASSPHRASE;
 use crate::demo::stage::Stage;
@@ -89,10 +90,12 @@ async fn play(args: &Args, dir: &Path, output: Output) -> Result<ExitCode> {
 /// Keeps the machines working while the window is open, or until Ctrl-C.
 async fn attend(args: &Args, stage: &Stage, settings: &Path) -> Result<ExitCode> {
     let stopper = Stopper::new();
+    let monitor = Monitor::new(&stage::EVERY_JOB);
     let mut tasks = tokio::task::JoinSet::new();
     for worker in stage.workers(&stage::EVERY_JOB).await? {
         let stop = stopper.watched();
-        tasks.spawn(async move { worker.run_until(stop, Duration::from_millis(500)).await });
+        let monitor = monitor.clone();
+        tasks.spawn(async move { worker.run_until(stop, Duration::from_millis(500), &monitor).await });
     }
     let result = match &args.console {
         None => {

@@ -37,11 +37,13 @@ pub const PAYOUT_FILE_NAME: &str = "cow-solver-payouts-2023-02-14.csv";
 /// What machines do while a run is shown in the terminal, one after the other.
 pub const MAIN_JOBS: [Job; 4] = [Job::Intents, Job::Seal, Job::Watch, Job::Execute];
 /// What they do beside an open window.
-pub const EVERY_JOB: [Job; 9] = [
+pub const EVERY_JOB: [Job; 11] = [
     Job::Intents,
     Job::Reap,
     Job::Retry,
+    Job::Inflows,
     Job::Mature,
+    Job::Propose,
     Job::Seal,
     Job::Notify,
     Job::Watch,

@@ -1,10 +1,14 @@
 //! `countersign worker`
 
+mod monitor;
 mod round;
+mod serve;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,6 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use signing::{Keystore, LocalSigner};
 use store::{Db, Settings};
 
+pub use crate::commands::worker::monitor::Monitor;
 pub use crate::commands::worker::round::{Job, Machine, Worker};
 
 use crate::commands::Connection;
@@ -28,7 +33,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Run the jobs of machines until stopped; as many workers at once as wanted, on any number of machines.
 ///
-/// Jobs of the worker login: intents, mature, reap, retry, seal and notify. Of the watcher login: watch and reconcile. Of
+/// Jobs of the worker login: intents, mature, propose, reap, retry, inflows, seal and notify. Of the watcher login: watch and reconcile. Of
 /// the executor login: execute. Name the logins with COUNTERSIGN_WORKER_URL, COUNTERSIGN_WATCHER_URL and
 /// COUNTERSIGN_EXECUTOR_URL (postgres:// URLs), or one job's own with COUNTERSIGN_INTENTS_URL and its like; a job without
 /// one uses DATABASE_URL. Executing needs a gas-only key: --executor-keystore, with its passphrase in the file that
@@ -61,6 +66,12 @@ pub struct Args {
     /// Pause between two rounds, in milliseconds; of intents at most 50.
     #[arg(long, default_value_t = 1_000, value_name = "MS")]
     pause_ms: u64,
+    /// Answer /metrics (Prometheus) and /health (200 or 503, with JSON that says what is wrong) there, for example 127.0.0.1:9184.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "once")]
+    metrics: Option<SocketAddr>,
+    /// Let other machines read the metrics too: nobody is asked who they are.
+    #[arg(long, requires = "metrics")]
+    metrics_for_all: bool,
 }
 
 /// The database URL of a job: its own, then that of its machine, then the one of the connection.
@@ -81,6 +92,12 @@ fn url_of(job: Job, connection: &Connection) -> Result<SecretString> {
 
 /// Runs the command.
 pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
+    if let Some(address) = args.metrics.filter(|a| !a.ip().is_loopback() && !args.metrics_for_all) {
+        let why = format!(
+            "{address} is open to other machines, and nobody is asked who they are: say --metrics-for-all if that is meant"
+        );
+        return Err(WrongUse(why).into());
+    }
     let workers = connect(&args).await?;
     if args.once {
         return once(&workers, output).await;
@@ -88,10 +105,17 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let stopper = Stopper::new();
     let pause = Duration::from_millis(args.pause_ms);
+    let monitor = Monitor::new(&args.jobs);
+    let workers: Vec<_> = workers.into_iter().map(Arc::new).collect();
+    if let Some(address) = args.metrics {
+        let bound = serve::serve(address, monitor.clone()).await?;
+        tracing::info!(address = %bound, "metrics");
+        tokio::spawn(measure(workers.clone(), monitor.clone()));
+    }
     let mut running = tokio::task::JoinSet::new();
     for worker in workers {
-        let stop = stopper.watched();
-        running.spawn(async move { worker.run_until(stop, pause).await });
+        let (stop, monitor) = (stopper.watched(), monitor.clone());
+        running.spawn(async move { worker.run_until(stop, pause, &monitor).await });
     }
     signals.next().await;
     tracing::info!("asked to stop: finishing what is held");
@@ -104,6 +128,19 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
             "a job did not finish within {} s: what it held is free for others when its lease ends",
             STOP_PATIENCE.as_secs()
         ),
+    }
+}
+
+/// Measures the house and the gas, for as long as the process lives.
+async fn measure(workers: Vec<Arc<Worker>>, monitor: Monitor) {
+    loop {
+        if let Some(first) = workers.first() {
+            monitor.measure(first.db()).await;
+        }
+        for worker in &workers {
+            worker.weigh_gas(&monitor).await;
+        }
+        tokio::time::sleep(monitor::MEASURE_EVERY).await;
     }
 }
 

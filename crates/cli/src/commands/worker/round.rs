@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use alloy_primitives::U256;
 use anyhow::{Context, Result};
 use app::worker::notify::Office;
 use app::worker::schedule::Scheduled;
 use app::worker::{Problem, Stop, Unread};
 use app::{Chains, worker};
+use chain::BlockId;
 use clap::ValueEnum;
 use signing::LocalSigner;
 use store::Db;
 use tokio::sync::Mutex;
+
+use crate::commands::worker::monitor::Monitor;
 
 /// What a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,10 +27,14 @@ pub enum Job {
     Execute,
     /// Makes commissions payable, daily.
     Mature,
+    /// Proposes batches of what is due, daily.
+    Propose,
     /// Frees intents whose worker did not come back.
     Reap,
     /// Tries failed intents again, every five minutes.
     Retry,
+    /// Matches what came into Safes with settlements, every five minutes.
+    Inflows,
     /// Chains the audit trail.
     Seal,
     /// Compares ledger, batches and chain, nightly at 02:00 in the program's time zone.
@@ -54,8 +62,10 @@ impl Job {
             Self::Watch => "watch",
             Self::Execute => "execute",
             Self::Mature => "mature",
+            Self::Propose => "propose",
             Self::Reap => "reap",
             Self::Retry => "retry",
+            Self::Inflows => "inflows",
             Self::Seal => "seal",
             Self::Reconcile => "reconcile",
             Self::Notify => "notify",
@@ -113,11 +123,13 @@ pub struct Done {
     pub problems: Vec<Problem>,
     /// Chains and Safes that could not be read.
     pub unread: Vec<Unread>,
+    /// Intents completed and failed.
+    pub settled: (u64, u64),
 }
 
 impl Done {
     fn of(record: &impl serde::Serialize) -> Result<Self> {
-        Ok(Self { record: serde_json::to_value(record)?, problems: Vec::new(), unread: Vec::new() })
+        Ok(Self { record: serde_json::to_value(record)?, problems: Vec::new(), unread: Vec::new(), settled: (0, 0) })
     }
 }
 
@@ -136,6 +148,11 @@ impl Worker {
         }
     }
 
+    /// Its login.
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// With a gas key, and the most that one leg may cost in fees, in wei.
     pub fn paying(self, executor: LocalSigner, fee_cap_wei: u128) -> Self {
         Self { executor: Some(executor), fee_cap_wei, ..self }
@@ -151,7 +168,11 @@ impl Worker {
     pub async fn round(&self, stop: &Stop) -> Result<Done> {
         let mut sign = serde_json::json!({});
         let done = match self.job {
-            Job::Intents => Done::of(&worker::intents::run_once(&self.db, self.lease, stop).await?)?,
+            Job::Intents => {
+                let round = worker::intents::run_once(&self.db, self.lease, stop).await?;
+                let settled = (u64::try_from(round.completed)?, u64::try_from(round.failed)?);
+                Done { settled, ..Done::of(&round)? }
+            }
             Job::Watch => {
                 let (done, seen) = self.watch().await?;
                 sign = seen;
@@ -159,7 +180,9 @@ impl Worker {
             }
             Job::Execute => self.execute().await?,
             Job::Mature => self.run_due(Scheduled::Mature, stop).await?,
+            Job::Propose => self.run_due(Scheduled::Propose, stop).await?,
             Job::Retry => self.run_due(Scheduled::Retry, stop).await?,
+            Job::Inflows => self.run_due(Scheduled::Inflows, stop).await?,
             Job::Reconcile => self.run_due(Scheduled::Reconcile, stop).await?,
             Job::Reap => Done::of(&worker::upkeep::reap(&self.db).await?)?,
             Job::Seal => Done::of(&worker::upkeep::seal(&self.db, stop).await?)?,
@@ -209,7 +232,7 @@ impl Worker {
                 Err(error) => unread.push(Unread::chain(id, &error)),
             }
         }
-        Ok((Done { record: serde_json::to_value(rounds)?, problems, unread }, sign))
+        Ok((Done { problems, unread, ..Done::of(&rounds)? }, sign))
     }
 
     async fn execute(&self) -> Result<Done> {
@@ -224,16 +247,35 @@ impl Worker {
                 Err(error) => unread.push(Unread::chain(id, &error)),
             }
         }
-        Ok(Done { record: serde_json::to_value(rounds)?, problems, unread })
+        Ok(Done { problems, unread, ..Done::of(&rounds)? })
+    }
+
+    /// Looks what the executor's key has left on each chain.
+    pub async fn weigh_gas(&self, monitor: &Monitor) {
+        let Some(executor) = &self.executor else { return };
+        let address = executor.address();
+        for id in self.chains.ids() {
+            let left = async {
+                let rpc = self.chains.rpc(id).await?;
+                let block = rpc.latest_block().await?;
+                let wei = rpc.balance(address, BlockId::from(block.hash)).await?;
+                Ok::<_, app::AppError>(i64::try_from(wei / U256::from(1_000_000_000_u64)).unwrap_or(i64::MAX))
+            };
+            monitor.gas_left(id, &address.to_checksum(None), left.await.map_err(|e| e.to_string()));
+        }
     }
 
     /// Rounds until it is asked to stop. A failed round is logged and tried again.
-    pub async fn run_until(&self, stop: Stop, pause: Duration) {
+    pub async fn run_until(&self, stop: Stop, pause: Duration, monitor: &Monitor) {
         let pause = self.job.pause(pause);
         while !stop.is_asked() {
             match self.round(&stop).await {
-                Ok(done) => tracing::debug!(job = self.job.name(), done = %done.record, "round"),
+                Ok(done) => {
+                    monitor.round_done(self.job, done.settled.0, done.settled.1);
+                    tracing::debug!(job = self.job.name(), done = %done.record, "round");
+                }
                 Err(error) => {
+                    monitor.round_failed(self.job, &format!("{error:#}"));
                     tracing::warn!(
                         job = self.job.name(),
                         error = format!("{error:#}"),
