@@ -13,9 +13,9 @@ use signing::{IdentityKey, KdfCost};
 use store::{Administrator, Db, Founders, found, migrate};
 use uuid::Uuid;
 
+use crate::demo::last_week;
 use crate::demo::people::{FOUNDERS, MACHINES, STAFF, everybody};
 use crate::demo::stage::{OnChain, Stage, work_until};
-use crate::demo::{last_week, now};
 
 const CHAIN_ID: u64 = 31337;
 const ETHER: u128 = 1_000_000_000_000_000_000;
