@@ -89,17 +89,23 @@ EXCEPTION
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each entry has an address, a name of 1 to 400 characters and at most 40 characters of number. Nothing was imported';
 END $$;
 
+-- Entries of the lists in force that name an address.
+CREATE FUNCTION core.sanctions_on(p_program uuid, p_address bytea) RETURNS TABLE (list text, published_on date, name text, entry text) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT l.name, l.published_on, e.name, e.entry
+  FROM core.sanctions_entries e JOIN core.sanctions_lists l ON l.program_id = e.program_id AND l.id = e.list_id
+  WHERE e.program_id = p_program AND e.address = p_address
+    AND NOT EXISTS (SELECT FROM core.sanctions_lists n WHERE n.program_id = l.program_id AND n.name = l.name AND n.version > l.version)
+$$;
+
 -- Refuses a line to a listed address, with the entry. All lines of a batch, or those of one leg.
 CREATE FUNCTION core.refuse_sanctioned(p_program uuid, p_batch uuid, p_leg integer) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   hit record;
 BEGIN
-  SELECT p.line_no, p.recipient, e.name, e.entry, l.name AS list, l.published_on INTO hit
-  FROM core.payouts p JOIN core.sanctions_entries e ON e.program_id = p.program_id AND e.address = p.recipient
-  JOIN core.sanctions_lists l ON l.program_id = e.program_id AND l.id = e.list_id
-  WHERE p.program_id = p_program AND p.batch_id = p_batch AND (p_leg IS NULL OR p.leg_index = p_leg)
-    AND NOT EXISTS (SELECT FROM core.sanctions_lists n WHERE n.program_id = l.program_id AND n.name = l.name AND n.version > l.version)
-  ORDER BY p.line_no, l.name LIMIT 1;
+  SELECT p.line_no, p.recipient, l.* INTO hit
+  FROM core.payouts p CROSS JOIN LATERAL core.sanctions_on(p.program_id, p.recipient) l
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND (p_leg IS NULL OR p.leg_index = p_leg) AND EXISTS (SELECT FROM core.sanctions_entries e WHERE e.program_id = p.program_id AND e.address = p.recipient)
+  ORDER BY p.line_no, l.list LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Line %s pays %s, which %s of %s lists as %s%s: nothing is paid', hit.line_no, core.hex_address(hit.recipient), hit.list, hit.published_on,
       hit.name, coalesce(' (entry ' || hit.entry || ')', ''));

@@ -135,7 +135,8 @@ CREATE FUNCTION core.due(p_program uuid, p_at timestamptz)
 RETURNS TABLE (affiliate_id uuid, asset_id uuid, commissions bigint, direct numeric, over numeric, owed_back numeric, amount numeric, first_sale timestamptz, last_sale timestamptz, address bytea, obstacle text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT n.affiliate_id, n.asset_id, n.commissions, n.direct, n.over, n.owed_back, n.amount, n.first_sale, n.last_sale, w.address,
-    CASE WHEN n.amount <= 0 THEN 'OWES_BACK' WHEN n.amount < coalesce(m.minimum_payout, 0) THEN 'BELOW_MINIMUM' WHEN w.payable_from > p_at THEN 'ADDRESS_COOLS_DOWN' END
+    CASE WHEN n.amount <= 0 THEN 'OWES_BACK' WHEN n.amount < coalesce(m.minimum_payout, 0) THEN 'BELOW_MINIMUM' WHEN w.payable_from > p_at THEN 'ADDRESS_COOLS_DOWN'
+      WHEN EXISTS (SELECT FROM core.sanctions_on(p_program, w.address)) THEN 'SANCTIONED' END
   FROM (
     SELECT c.affiliate_id, c.asset_id, count(*) AS commissions, coalesce(sum(c.amount) FILTER (WHERE c.kind = 'DIRECT'), 0) AS direct, coalesce(sum(c.amount) FILTER (WHERE c.kind = 'OVERRIDE'), 0) AS over,
       coalesce(-sum(c.amount) FILTER (WHERE c.kind = 'CLAW_BACK'), 0) AS owed_back, sum(c.amount) AS amount, min(s.occurred_at) AS first_sale, max(s.occurred_at) AS last_sale

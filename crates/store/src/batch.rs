@@ -54,6 +54,8 @@ pub struct BatchRow {
     pub required_approvers: Option<u32>,
     /// Approvals of this content by people who may still approve.
     pub approvals: u32,
+    /// Whether one of the approvers must hold `approve_high_value`, and none does yet.
+    pub lacks_high_value: bool,
     /// Person and reason of a freeze that covers it.
     pub frozen: Option<String>,
 }
@@ -184,6 +186,8 @@ impl Db {
                  core.required_approvers(b.program_id, b.id) AS required_approvers,
                  CASE WHEN b.state IN ('PENDING_APPROVAL', 'APPROVED') THEN (SELECT count(*) FROM core.approvals_that_count(b.program_id, b.id, b.content_hash))
                    ELSE (SELECT count(*) FROM core.approvals a WHERE a.program_id = b.program_id AND a.batch_id = b.id AND a.content_hash = b.content_hash) END AS "approvals!",
+                 (b.state = 'PENDING_APPROVAL' AND core.is_high_value(b.program_id, b.id)
+                   AND NOT EXISTS (SELECT FROM core.approvals_that_count(b.program_id, b.id, b.content_hash) a WHERE a.is_high_value)) AS "lacks_high_value!",
                  (SELECT f.reason || ' (' || lower(f.scope) || ', ' || p.person || ')' FROM core.freezes f JOIN core.staff p ON p.id = f.frozen_by
                    WHERE f.program_id = b.program_id AND f.lifted_at IS NULL AND f.noun_id IN (b.program_id, b.safe_id, b.id) ORDER BY f.frozen_at LIMIT 1) AS frozen,
                  l.lines AS "lines!", l.payees AS "payees!", l.settled AS "settled!", l.asset_ids AS "asset_ids!", l.sums AS "sums!"
@@ -245,6 +249,7 @@ impl Db {
                         .map(|n| number("required_approvers", n.into()))
                         .transpose()?,
                     approvals: number("approvals", r.approvals)?,
+                    lacks_high_value: r.lacks_high_value,
                     frozen: r.frozen,
                 })
             })

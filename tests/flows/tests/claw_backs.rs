@@ -3,6 +3,7 @@
 use flows::House;
 use flows::attack::{Attack, all_refused};
 use money::Amount;
+use proptest::prelude::*;
 use store::{RefusalCode, StoreError};
 use uuid::Uuid;
 
@@ -280,4 +281,125 @@ async fn nobody_claws_back_by_hand_not_even_the_owner() {
         says: "permission denied",
     });
     all_refused(&house, &staff).await;
+}
+
+/// What may happen to sales and batches, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    Sell(u64),
+    Reverse(usize),
+    Propose,
+    Submit,
+    Reject,
+    Cancel,
+    Pay,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (1_u64..5_000).prop_map(Step::Sell),
+        3 => (0_usize..12).prop_map(Step::Reverse),
+        2 => Just(Step::Propose),
+        2 => Just(Step::Submit),
+        1 => Just(Step::Reject),
+        1 => Just(Step::Cancel),
+        3 => Just(Step::Pay),
+    ]
+}
+
+/// Does a step if it is possible now; refusals are part of the game.
+async fn perform(house: &House, step: &Step, number: usize, sold: &mut Vec<Uuid>) {
+    let acme = house.acme();
+    let newest = async |state: &str| {
+        let id = house
+            .read(&format!("SELECT id FROM core.batches WHERE state = '{state}' ORDER BY number DESC LIMIT 1"))
+            .await;
+        id.parse::<domain::id::BatchId>().ok()
+    };
+    match *step {
+        Step::Sell(units) => {
+            let charge = format!("any-{number}");
+            sell_again(house, &charge, &units.to_string()).await;
+            let id = format!("SELECT id FROM core.intents WHERE idempotency_key LIKE '%:{charge}'");
+            sold.push(house.read(&id).await.parse().expect("an id"));
+        }
+        Step::Reverse(which) => {
+            if let Some(intent) = sold.get(which) {
+                let reversed =
+                    house.db("platform").await.reverse_settlements(acme.id, &[*intent], "taken back by chance").await;
+                assert!(reversed.expect("a count") <= 1);
+            }
+        }
+        Step::Propose => {
+            let made = house.db("pia").await.create_commission_batch(acme.id, acme.safe, "Any").await;
+            assert!(made.is_ok() || made.expect_err("a refusal").to_string().contains("No commission is payable now"));
+        }
+        Step::Submit => {
+            if let Some(draft) = newest("DRAFT").await {
+                let submitted = house.try_submit("pia", draft).await;
+                assert!(
+                    submitted.is_ok() || submitted.expect_err("a refusal").to_string().contains("is CLAWED_BACK now")
+                );
+            }
+        }
+        Step::Reject => {
+            if let Some(waiting) = newest("PENDING_APPROVAL").await {
+                house.db("mia").await.reject_batch(acme.id, waiting, "rejected by chance").await.expect("rejected");
+            }
+        }
+        Step::Cancel => {
+            if let Some(draft) = newest("DRAFT").await {
+                house.db("pia").await.cancel_batch(acme.id, draft, "cancelled by chance").await.expect("cancelled");
+            }
+        }
+        Step::Pay => {
+            if let Some(waiting) = newest("PENDING_APPROVAL").await {
+                let hash = house.content("pia", waiting).await.hash;
+                house.approve("mia", waiting, &hash).await.expect("an approval");
+                house.approve("ada", waiting, &hash).await.expect("an approval");
+                house.pay(waiting).await;
+                // The chain went on: the next batch gets the next nonce.
+                let nonce: u64 = house
+                    .read("SELECT max(nonce) + 1 FROM core.safe_transactions WHERE state = 'CONFIRMED'")
+                    .await
+                    .parse()
+                    .expect("a nonce");
+                house.observe(&acme, nonce, 100 + nonce).await;
+            }
+        }
+    }
+}
+
+/// What is true after each step, whatever happened: the books are right, no line is below zero, each commission is in at
+/// most one live line, and what was sold and not taken back is what the affiliates were paid, are owed, or owe.
+async fn holds(house: &House, steps: &[Step]) {
+    books_are_right(house).await;
+    let wrong = "SELECT count(*) FROM core.payouts p WHERE p.amount <= 0 OR p.amount <> (SELECT sum(c.amount) FROM core.payout_sources ps JOIN core.commissions c ON c.id = ps.commission_id WHERE ps.payout_id = p.id)";
+    assert_eq!(house.read(wrong).await, "0", "each line is the sum of its commissions, after {steps:?}");
+    let earned = "SELECT coalesce(sum(c.amount), 0) FROM core.commissions c JOIN core.settlements s ON s.id = c.settlement_id WHERE c.kind <> 'CLAW_BACK' AND s.state = 'CONFIRMED'";
+    let ends = "SELECT (SELECT coalesce(sum(amount), 0) FROM core.payouts WHERE state = 'SETTLED') + (SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM core.accounts WHERE code LIKE 'affiliate:%:liability')";
+    assert_eq!(house.read(earned).await, house.read(ends).await, "earned is paid or owed, after {steps:?}");
+}
+
+#[test]
+fn whatever_is_sold_paid_and_taken_back_in_any_order_the_books_are_right() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 4,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let check = runner.run(&proptest::collection::vec(any_step(), 12..28), |steps| {
+        runtime.block_on(async {
+            let house = House::new().await;
+            house.sell(&[]).await;
+            let mut sold = Vec::new();
+            for (number, step) in steps.iter().enumerate() {
+                perform(&house, step, number, &mut sold).await;
+                holds(&house, &steps[..=number]).await;
+            }
+        });
+        Ok(())
+    });
+    check.expect("the books");
 }

@@ -229,6 +229,20 @@ async fn a_listed_address_is_refused_at_every_step_with_its_entry() {
 }
 
 #[tokio::test]
+async fn an_affiliate_that_is_listed_does_not_keep_the_others_from_being_paid() {
+    let house = House::new().await;
+    house.sell(&["1000000".parse().expect("an amount")]).await;
+    let acme = house.acme();
+    let wallet = format!("{:#x}", Address::repeat_byte(0xb2));
+    import(&house, "ada", "2026-11-01", "a.csv", &[entry(&wallet, "INVENTED, Person")]).await.expect("imported");
+    house.db("pia").await.create_commission_batch(acme.id, acme.safe, "Others").await.expect("a batch");
+    assert_eq!(house.read("SELECT string_agg(payee_name, ' ') FROM core.payouts").await, "Pat");
+    let due =
+        format!("SELECT obstacle FROM core.due('{}', clock_timestamp()) WHERE affiliate_id = '{}'", acme.id, acme.gold);
+    assert_eq!(house.read(&due).await, "SANCTIONED");
+}
+
+#[tokio::test]
 async fn lists_are_imported_whole_by_who_may_and_never_backwards() {
     let house = House::new().await;
     let good = [entry(OLD, "INVENTED, Person")];
@@ -330,6 +344,8 @@ async fn a_high_value_needs_somebody_who_may_approve_it() {
     // Two managers are enough people, and neither may approve high values.
     assert_eq!(house.approve("mia", batch, &hash).await.expect("an approval"), BatchState::PendingApproval);
     assert_eq!(house.approve("max", batch, &hash).await.expect("an approval"), BatchState::PendingApproval);
+    let row = house.db("mia").await.batches(acme.id, Some(batch)).await.expect("a batch").remove(0);
+    assert_eq!((row.approvals, row.required_approvers, row.lacks_high_value), (2, Some(2), true));
     let by_hand = Attack {
         name: "approved by hand",
         login: "owner",

@@ -17,6 +17,8 @@ pub(crate) struct Facts<'a> {
     pub approvals: u32,
     /// Approvers that the policy asks for.
     pub required: Option<u32>,
+    /// Whether one of the approvers must hold `approve_high_value`, and none does yet.
+    pub lacks_high_value: bool,
     /// States of the legs, by number.
     pub legs: &'a [SafeTransactionState],
     /// Whether a signature is out that the chain may still take.
@@ -96,6 +98,7 @@ impl Facts<'_> {
         match self.required {
             None => "No policy covers every asset".into(),
             Some(required) => match required.saturating_sub(self.approvals) {
+                0 if self.lacks_high_value => "Opens after the approval of somebody who may approve high values".into(),
                 1 => "Opens after 1 more approval".into(),
                 more => format!("Opens after {more} more approvals"),
             },
@@ -156,6 +159,7 @@ mod tests {
             approved_by_me: false,
             approvals: 1,
             required: Some(2),
+            lacks_high_value: false,
             legs,
             has_live_signature: false,
             signed_all: false,
@@ -177,6 +181,10 @@ mod tests {
         assert!(!approve.enabled);
         assert_eq!(approve.reason.as_deref(), Some("You prepared it: somebody else approves"));
         assert_eq!(find(&actions, ActionName::Sign).reason.as_deref(), Some("Opens after 1 more approval"));
+        let mut f = facts(&permissions, None, &[]);
+        (f.approvals, f.lacks_high_value) = (2, true);
+        let reason = find(&f.actions(), ActionName::Sign).reason.clone();
+        assert_eq!(reason.as_deref(), Some("Opens after the approval of somebody who may approve high values"));
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl Progress {
             approved_by_me: self.approved_by_me,
             approvals: row.approvals,
             required: row.required_approvers,
+            lacks_high_value: row.lacks_high_value,
             legs: leg_states,
             has_live_signature: self
                 .signatures
@@ -137,6 +138,7 @@ fn next(row: &BatchRow, safe: &SafeRow, progress: &Progress) -> String {
         BatchState::Draft => format!("{} submits it", row.prepared_by),
         BatchState::PendingApproval => match row.required_approvers {
             None => "No policy covers every asset".into(),
+            Some(n) if row.lacks_high_value && row.approvals >= n => "Needs an approver of high values".into(),
             Some(n) => format!("Needs {}", count(n.saturating_sub(row.approvals), "more approval", "more approvals")),
         },
         BatchState::Approved => {
