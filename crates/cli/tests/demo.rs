@@ -74,6 +74,7 @@ fn pays_reconciles_and_books_then_keeps_its_data_then_starts_over() {
     assert!(line.starts_with("ready ") && line.trim_end().ends_with("console.toml"), "{line:?}");
     the_night_is_reconciled_by_the_machines(dir.path());
     reads_the_books(dir.path(), line.trim_end().trim_start_matches("ready "));
+    people_work_by_themselves(dir.path());
     let refused = run(dir.path(), &["demo", "--headless", "--reset"]);
     assert!(!refused.status.success(), "a running demo is not reset under its feet");
     serving.end();
@@ -178,6 +179,83 @@ fn sanctions(dir: &std::path::Path, ask: Ask<'_>) {
     assert!(status == Some(1) && bad["error"]["message"].as_str().is_some_and(|m| m.contains("Line 1")), "{bad:#}");
 }
 
+/// What people do without a window while the demo is served: changes by two, one's own password, the audit trail.
+fn people_work_by_themselves(dir: &std::path::Path) {
+    let settings = std::fs::read_to_string(dir.join("console.toml")).expect("settings");
+    let settings: toml::Table = settings.parse().expect("TOML");
+    let url = settings["database_url"].as_str().expect("a URL").to_owned();
+    let password = |login: &str| {
+        let profiles = settings["profiles"].as_array().expect("profiles");
+        let profile = profiles.iter().find(|p| p["login"].as_str() == Some(login)).expect("a profile");
+        profile["demo_password"].as_str().expect("a password").to_owned()
+    };
+    let under = |login: &str, password: &str, stdin: &str, args: &[&str]| {
+        let url = url.replace("postgres://", &format!("postgres://{login}:{password}@"));
+        let mut child = countersign(dir, args)
+            .env("DATABASE_URL", url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut pipe = child.stdin.take().expect("its input");
+        std::io::Write::write_all(&mut pipe, format!("{stdin}\n").as_bytes()).expect("written");
+        drop(pipe);
+        let output = child.wait_with_output().expect("it ends");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text)
+    };
+    let as_person = |login: &str, stdin: &str, args: &[&str]| under(login, &password(login), stdin, args);
+    let key = |login: &str| dir.join("keys").join(format!("{login}.identity.json")).display().to_string();
+
+    // One super_admin proposes a chain, and cannot confirm it; the other sees it and does.
+    let chain = r#"{"chain_id":11155111,"name":"Sepolia","confirmation_depth":12,"gas_max":16000000}"#;
+    let (mirela, joon) = (password("mirela"), password("joon"));
+    let proposed =
+        as_person("mirela", &mirela, &["change", "propose", "chain.add", chain, "--identity", &key("mirela")]);
+    assert_eq!(proposed.0, Some(0), "{}", proposed.1);
+    let id = proposed.1.split_whitespace().last().expect("an id").to_owned();
+    let (status, list) = as_person("joon", "", &["change", "list"]);
+    assert!(status == Some(0) && list.contains(&id) && list.contains(chain), "{list}");
+    let alone = as_person("mirela", &mirela, &["change", "confirm", &id, "--identity", &key("mirela")]);
+    assert!(alone.0 == Some(1) && alone.1.contains("somebody else confirms"), "{}", alone.1);
+    let wrong = as_person("joon", "not her passphrase", &["change", "confirm", &id, "--identity", &key("joon")]);
+    assert_eq!(wrong.0, Some(1), "{}", wrong.1);
+    let confirmed = as_person("joon", &joon, &["change", "confirm", &id, "--identity", &key("joon")]);
+    assert!(confirmed.0 == Some(0) && confirmed.1.contains("Confirmed: chain.add"), "{}", confirmed.1);
+    let (_, list) = as_person("joon", "", &["change", "list"]);
+    assert!(list.contains("No change waits."), "{list}");
+
+    // The audit trail is taken along by who may, and verified without a database.
+    let trail = dir.join("files/audit-trail.jsonl");
+    let path = trail.to_str().expect("a path");
+    let refused = as_person("ines", "", &["audit", "export", "--out", path]);
+    assert!(refused.0 == Some(1) && refused.1.contains("view_audit"), "{}", refused.1);
+    let taken = as_person("tomas", "", &["audit", "export", "--out", path]);
+    assert_eq!(taken.0, Some(0), "{}", taken.1);
+    let whole = run(dir, &["audit", "verify", path]);
+    assert!(whole.status.success(), "{whole:?}");
+    let text = std::fs::read_to_string(&trail).expect("a file");
+    std::fs::write(&trail, text.replacen("\"action\":\"batch.approved\"", "\"action\":\"batch.returned\"", 1))
+        .expect("a file");
+    let broken = run(dir, &["audit", "verify", path]);
+    let words = String::from_utf8_lossy(&broken.stdout).into_owned();
+    assert!(broken.status.code() == Some(3) && words.contains("is not what was sealed"), "{words}");
+    let settings = dir.join("console.toml").display().to_string();
+    let head = as_person("ines", "", &["audit", "head", "--settings", &settings]);
+    assert!(head.0 == Some(0) && head.1.contains("the house: entry"), "{}", head.1);
+
+    // Everybody sets their own password; nobody provisions.
+    let made_up = "a sentence of one's own";
+    let set = as_person("noor", made_up, &["staff", "password"]);
+    assert_eq!(set.0, Some(0), "{}", set.1);
+    assert_eq!(as_person("noor", "", &["change", "list"]).0, Some(4), "the old password");
+    let back = under("noor", &made_up.replace(' ', "%20"), &password("noor"), &["staff", "password"]);
+    assert_eq!(back.0, Some(0), "{}", back.1);
+    let refused = as_person("mirela", "", &["staff", "provision", "eve", "--person", "Eve"]);
+    assert!(refused.0 == Some(1) && refused.1.contains("permission denied"), "{}", refused.1);
+}
+
 #[test]
 fn a_demo_that_was_interrupted_at_any_point_starts_again_by_itself() {
     let dir = folder();
@@ -248,6 +326,9 @@ fn says_what_is_wrong_in_one_sentence_with_an_exit_code() {
 fn every_command_explains_itself() {
     let dir = folder();
     for command in ["migrate", "demo", "worker", "export", "reconcile", "ledger", "sanctions", "what-if"] {
+}
+
+    for command in ["migrate", "demo", "worker", "export", "reconcile", "staff", "change", "audit"] {
         let output = run(dir.path(), &[command, "--help"]);
         let help = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && help.contains("Usage: countersign") && help.contains("--json"), "{help}");

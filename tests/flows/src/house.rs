@@ -86,6 +86,11 @@ impl House {
         store::Settings::on_socket(self.place.socket_dir(), login, &password, &self.database)
     }
 
+    /// The house as a URL without a login, as settings name it.
+    pub fn url(&self) -> String {
+        format!("postgres://localhost/{}?host={}", self.database, self.place.socket_dir().display())
+    }
+
     /// How the administrator reaches the house.
     pub fn admin_settings(&self) -> store::Settings {
         self.place.admin_settings(&self.database)

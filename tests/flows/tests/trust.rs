@@ -1,10 +1,11 @@
 //! What a superuser of the database forges, and that a person's own machine refuses it and names it (law 4).
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use app::use_cases::{approve, execute};
-use app::{AppError, Chains, Confirmation, Host, Known, Session};
+use app::{AppError, Chains, Confirmation, Console, Host, Known, MachineSettings, ProfileSettings, Session};
+use contract::{BatchApprove, SessionOpen};
 use domain::id::BatchId;
 use domain::statement;
 use ed25519_dalek::Signer as _;
@@ -145,14 +146,22 @@ async fn forged_rows_are_named() {
             "Person pia is not as two people signed it: the name or the owner key differs",
         ),
     ];
+    let house = House::new().await;
+    let (batch, hash) = submitted(&house).await;
+    let tables = ["batch_revisions", "safe_owners", "safes", "assets", "policies", "change_requests", "staff"];
+    let each = |sql: fn(&str) -> String| tables.map(sql).concat();
+    let save = each(|t| format!("CREATE TABLE saved.{t} AS TABLE core.{t};"));
+    let restore = each(|t| format!("DELETE FROM core.{t}; INSERT INTO core.{t} SELECT * FROM saved.{t};"));
+    forge(&house, &format!("CREATE SCHEMA saved; {save}")).await;
     for (name, sql, says) in cases {
-        let house = House::new().await;
-        let (batch, hash) = submitted(&house).await;
         forge(&house, &sql).await;
         let error = approval(&house, batch, &hash).await;
         assert!(error.to_string().contains(says), "{name}: {error}");
         incident(&error, says);
+        forge(&house, &restore).await;
     }
+    let asked = approval(&house, batch, &hash).await;
+    assert!(matches!(asked, AppError::Cancelled(_)), "with everything as it was: {asked}");
 }
 
 #[tokio::test]
@@ -211,5 +220,81 @@ async fn what_is_sent_has_as_many_proven_approvals_as_signed_policies_ask_for() 
     incident(
         &sends().await,
         "1 people approved this content with identity keys that prove it, and the policies ask for 2",
+    );
+}
+
+/// A person who answers every question alike, and what was asked.
+struct Answers {
+    yes: bool,
+    asked: Mutex<Vec<Confirmation>>,
+}
+
+impl Host for Answers {
+    fn choose_file(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn save_file(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+
+    fn confirm(&self, question: &Confirmation) -> bool {
+        self.asked.lock().expect("nobody panicked").push(question.clone());
+        self.yes
+    }
+}
+
+#[tokio::test]
+async fn the_first_start_pins_what_the_person_compared() {
+    let house = House::new().await;
+    let (batch, hash) = submitted(&house).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let known = folder.path().join("console.known.json");
+    // Signs in and approves; answers what was asked, and how the approval ended.
+    let start = async |yes| {
+        let host = Arc::new(Answers { yes, asked: Mutex::default() });
+        let profile = ProfileSettings {
+            id: "max".into(),
+            person: "Person max".into(),
+            login: "max".into(),
+            duty: "approves".into(),
+            demo_password: Some(house.person("max").password.as_str().into()),
+            identity_key: None,
+            keystore: None,
+        };
+        let machine = MachineSettings {
+            database_url: house.url().into(),
+            endpoints: [].into(),
+            demo_passphrase: None,
+            profiles: vec![profile],
+            identity_root: Vec::new(),
+            known_file: Some(known.clone()),
+        };
+        let console = Console::new(machine, Arc::clone(&host) as Arc<dyn Host>).expect("a console");
+        console.session_open(SessionOpen { profile_id: "max".into(), password: None }).await.expect("a session");
+        let request = BatchApprove { id: batch.to_string(), content_hash: hash.clone() };
+        let ended = console.batch_approve(request).await.expect_err("he has no identity key here").to_string();
+        let asked: Vec<Confirmation> = host.asked.lock().expect("nobody panicked").clone();
+        (asked, ended)
+    };
+    let (asked, ended) = start(false).await;
+    let [question] = asked.as_slice() else { panic!("{asked:?}") };
+    for print in root(&house, ["sue", "sam"]).0 {
+        assert!(question.message.contains(&print.to_string()), "{}", question.message);
+    }
+    assert!(question.message.contains("Sue First") && question.message.contains("Sam Second"), "{}", question.message);
+    assert!(ended.contains("does not know yet whose identity keys to trust"), "{ended}");
+    assert_eq!(start(false).await.0.len(), 1, "it asks until somebody has compared");
+    let (asked, ended) = start(true).await;
+    assert_eq!(asked.len(), 2, "the comparison, and the approval");
+    assert!(ended.contains("no identity key of yours"), "{ended}");
+    // From then on it is known, and a database with other founders is another one.
+    let (asked, _) = start(true).await;
+    assert_eq!(asked.iter().map(|q| q.title.as_str()).collect::<Vec<_>>().len(), 1, "the approval alone");
+    forge(&house, "DELETE FROM core.change_requests WHERE kind = 'identity_key.add' AND confirmed_signature IS NOT NULL AND proposed_by = (SELECT id FROM core.staff WHERE login = 'sue')").await;
+    let (asked, ended) = start(true).await;
+    assert!(
+        asked.is_empty() && ended.contains("Nobody in this database proves to have the pinned"),
+        "{asked:?} {ended}"
     );
 }

@@ -12,6 +12,9 @@ use crate::commands::Connection;
 use crate::output::{FOUND, Output};
 
 /// Take the audit trail along, verify it without a database, and show its newest seals.
+///
+/// Entries are sealed into a chain per program and one of the house. Whoever has an export can tell that nothing in it was
+/// changed or left out since it was sealed; whoever remembers a seal can tell that the chain is still the same.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
