@@ -451,20 +451,26 @@ BEGIN
   PERFORM core.require_machine('worker');
   completed := 0;
   failed := 0;
-  -- Whoever freezes a program waits for the sets that are under way (api.freeze), and this one reads what is frozen only now.
-  LOCK TABLE core.freezes IN ROW SHARE MODE;
   FOR held IN
     -- Registrations first: sales of the same set find their users.
     SELECT i.program_id, array_agg(i.id ORDER BY (i.kind <> 'REGISTER'), i.id) AS ids FROM core.intents i
     WHERE i.state = 'LOCKED' AND i.fencing_token = p_token AND i.lease_expires_at > clock_timestamp() GROUP BY i.program_id ORDER BY i.program_id LOOP
     IF core.settles_now(held.program_id) THEN
-      SELECT s.completed, s.failed INTO done FROM core.settle_or_split(held.program_id, p_token, held.ids) s;
-      completed := completed + done.completed;
-      failed := failed + done.failed;
-    ELSE
-      UPDATE core.intents i SET state = 'PENDING', attempts = i.attempts - 1, lease_expires_at = NULL, fencing_token = NULL
-      WHERE i.program_id = held.program_id AND i.id = ANY (held.ids) AND i.state = 'LOCKED' AND i.fencing_token = p_token;
+      BEGIN
+        SELECT s.completed, s.failed INTO done FROM core.settle_or_split(held.program_id, p_token, held.ids) s;
+        -- Asked again behind the effects: what was frozen or closed meanwhile is undone.
+        IF NOT core.settles_now(held.program_id) THEN
+          RAISE EXCEPTION USING ERRCODE = 'CS423', MESSAGE = 'The program was frozen or closed while its intents were settled';
+        END IF;
+        completed := completed + done.completed;
+        failed := failed + done.failed;
+        CONTINUE;
+      EXCEPTION WHEN SQLSTATE 'CS423' THEN
+        NULL;
+      END;
     END IF;
+    UPDATE core.intents i SET state = 'PENDING', attempts = i.attempts - 1, lease_expires_at = NULL, fencing_token = NULL
+    WHERE i.program_id = held.program_id AND i.id = ANY (held.ids) AND i.state = 'LOCKED' AND i.fencing_token = p_token;
   END LOOP;
   RETURN NEXT;
 END $$;

@@ -325,8 +325,7 @@ fn says_what_is_wrong_in_one_sentence_with_an_exit_code() {
 #[test]
 fn every_command_explains_itself() {
     let dir = folder();
-    for command in ["migrate", "demo", "worker", "export", "reconcile", "ledger", "sanctions", "what-if"] {
-}
+    for command in ["migrate", "demo", "worker", "export", "reconcile", "ledger", "sanctions", "what-if"] {}
 
     for command in ["migrate", "demo", "worker", "export", "reconcile", "staff", "change", "audit"] {
         let output = run(dir.path(), &[command, "--help"]);

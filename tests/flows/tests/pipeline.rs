@@ -276,24 +276,34 @@ async fn a_paused_program_settles_what_it_has_and_a_closed_one_nothing() {
 }
 
 #[tokio::test]
-async fn a_freeze_stops_what_was_claimed_and_waits_for_what_is_under_way() {
+async fn a_freeze_undoes_what_is_under_way_and_stops_what_was_claimed() {
     let house = House::new().await;
     let (worker, acme) = (house.db("worker").await, house.acme().id);
     submit(&house, "REGISTER", json!([registration(USER, Some("GIL"))])).await;
-    assert_eq!(work(&worker).await, (1, 0));
     submit(&house, "COMMERCE", json!([sale("one", amount("1000"))])).await;
+    assert_eq!(work(&worker).await, (2, 0));
+    submit(&house, "COMMERCE", json!([sale("two", amount("1000"))])).await;
     let (token, _) = worker.claim_intents(10, MINUTE).await.expect("a claim");
 
-    // A set that is under way ends before the freeze is answered.
+    // A set that is under way, its effects written, waits for an account; the freeze waits for nobody.
+    let mut owner = house.owner().await;
+    let mut lock = owner.begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM core.accounts FOR UPDATE").execute(&mut *lock).await.expect("locked");
     let mut slow = house.psql("worker").await;
-    let mut tx = slow.begin().await.expect("a transaction");
-    process(&mut tx, token).await;
-    let pia = house.db("pia").await;
-    let mut freeze = Box::pin(pia.freeze(acme, "PROGRAM", acme.as_uuid(), "something is wrong"));
-    assert!(tokio::time::timeout(Duration::from_millis(300), &mut freeze).await.is_err(), "it waits");
-    tx.commit().await.expect("settled");
-    freeze.await.expect("frozen");
-    assert_eq!(effects(&house).await, "1 1 2 3");
+    let (done, ()) = tokio::join!(process(&mut slow, token), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let pia = house.db("pia").await;
+        let frozen = pia.freeze(acme, "PROGRAM", acme.as_uuid(), "something is wrong");
+        tokio::time::timeout(Duration::from_secs(5), frozen).await.expect("at once").expect("frozen");
+        lock.rollback().await.expect("let go");
+    });
+    assert_eq!(done, (0, 0));
+    assert_eq!(effects(&house).await, "1 1 2 3", "those of the first sale alone");
+    assert_eq!(
+        standing(&house, "COMMERCE").await,
+        "COMPLETED 1; PENDING 0",
+        "given back as if it had not been claimed"
+    );
 
     // What was claimed before and comes later does nothing.
     let other = house.other().id;
@@ -309,19 +319,27 @@ async fn a_freeze_stops_what_was_claimed_and_waits_for_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_hanging_worker_does_not_keep_anybody_from_freezing() {
+async fn neither_a_hanging_worker_nor_an_open_freeze_keeps_anybody_from_freezing_or_settling() {
     let house = House::new().await;
-    let acme = house.acme().id;
-    let mut stuck = house.psql("worker").await;
-    let mut tx = stuck.begin().await.expect("a transaction");
-    process(&mut tx, 1).await;
+    let (acme, other) = (house.acme().id, house.other().id);
+    let (mut stuck, mut open) = (house.psql("worker").await, house.psql("mia").await);
+    let (mut hanging, mut unfinished) = (stuck.begin().await.expect("one"), open.begin().await.expect("another"));
+    process(&mut hanging, 1).await;
+    let freeze = format!("SELECT api.freeze('{acme}', 'PROGRAM', '{acme}', 'begun and never ended')");
+    sqlx::raw_sql(AssertSqlSafe(freeze)).execute(&mut *unfinished).await.expect("a freeze that nobody sees");
     let pia = house.db("pia").await;
-    let frozen = tokio::time::timeout(
-        Duration::from_secs(10),
-        pia.freeze(acme, "PROGRAM", acme.as_uuid(), "something is wrong"),
+    let frozen = pia.freeze(acme, "PROGRAM", acme.as_uuid(), "something is wrong");
+    tokio::time::timeout(Duration::from_secs(5), frozen).await.expect("at once").expect("frozen");
+    let theirs = house.db("other_platform").await;
+    theirs.submit_intents("REGISTER", &json!([registration(USER, None)])).await.expect("written");
+    let worker = house.db("worker").await;
+    let settled = tokio::time::timeout(Duration::from_secs(5), work(&worker)).await.expect("at once");
+    assert_eq!(
+        (settled, house.read(&format!("SELECT count(*) FROM core.users WHERE program_id = '{other}'")).await),
+        ((1, 0), "1".to_owned())
     );
-    frozen.await.expect("in time").expect("frozen");
-    tx.rollback().await.expect("a rollback");
+    hanging.rollback().await.expect("a rollback");
+    unfinished.rollback().await.expect("a rollback");
 }
 
 async fn process(connection: &mut PgConnection, token: i64) -> (i32, i32) {
