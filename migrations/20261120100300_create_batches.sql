@@ -48,7 +48,11 @@ CREATE TABLE core.policies (
   asset_id uuid NOT NULL,
   at_least numeric(38,0) NOT NULL CHECK (at_least >= 0),
   approvers integer NOT NULL CHECK (approvers >= 1),
+  -- From here on one of the approvers holds approve_high_value.
+  high_value boolean NOT NULL DEFAULT false,
   software_keys boolean NOT NULL DEFAULT false,
+  -- Accepts that more people are asked for than the Safe has signatures: the rest is not enforced on chain.
+  beyond_chain boolean NOT NULL DEFAULT false,
   replaced_at timestamptz,
   PRIMARY KEY (program_id, id),
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
@@ -328,10 +332,10 @@ CREATE FUNCTION core.batch_content_hash(p_program uuid, p_batch uuid) RETURNS by
   WHERE b.program_id = p_program AND b.id = p_batch
 $$;
 
--- The most approvers that any policy asks for: per asset, over what the same preparers submitted and over what each payee
--- of the batch gets within 24 hours before or after its submission (not before now: waiting a day would undo the sum), so
--- that splitting gains nothing. None if an asset has no policy.
-CREATE FUNCTION core.required_approvers(p_program uuid, p_batch uuid) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- What is at stake in a batch, per asset: the largest of the sums over what the same preparers submitted and over what each
+-- payee of the batch gets within 24 hours before or after its submission (not before now: waiting a day would undo the sum),
+-- so that splitting gains nothing.
+CREATE FUNCTION core.stakes(p_program uuid, p_batch uuid) RETURNS TABLE (asset_id uuid, amount numeric) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH batch AS (SELECT * FROM core.batches WHERE program_id = p_program AND id = p_batch),
   recent AS (
     SELECT p.asset_id, p.recipient, p.amount, b.id = p_batch AS this,
@@ -342,16 +346,36 @@ CREATE FUNCTION core.required_approvers(p_program uuid, p_batch uuid) RETURNS in
           AND b.submitted_at > coalesce(this.submitted_at, clock_timestamp()) - interval '24 hours'
           AND b.submitted_at < coalesce(this.submitted_at, clock_timestamp()) + interval '24 hours'))
     JOIN core.payouts p ON p.program_id = b.program_id AND p.batch_id = b.id),
-  assets AS (SELECT DISTINCT asset_id FROM recent WHERE this),
-  stakes AS (
-    SELECT asset_id, sum(amount) AS amount FROM recent WHERE (same_preparer OR this) AND asset_id IN (SELECT asset_id FROM assets) GROUP BY asset_id
+  sums AS (
+    SELECT asset_id, sum(amount) AS amount FROM recent WHERE (same_preparer OR this) AND asset_id IN (SELECT asset_id FROM recent WHERE this) GROUP BY asset_id
     UNION ALL
-    SELECT asset_id, sum(amount) FROM recent WHERE (asset_id, recipient) IN (SELECT asset_id, recipient FROM recent WHERE this) GROUP BY asset_id, recipient),
-  asked AS (
-    SELECT a.asset_id, (SELECT max(pol.approvers) FROM core.policies pol WHERE pol.program_id = p_program AND pol.asset_id = a.asset_id
-       AND pol.replaced_at IS NULL AND pol.at_least <= (SELECT max(s.amount) FROM stakes s WHERE s.asset_id = a.asset_id)) AS approvers
-    FROM assets a)
-  SELECT CASE WHEN bool_and(approvers IS NOT NULL) THEN max(approvers) END FROM asked
+    SELECT asset_id, sum(amount) FROM recent WHERE (asset_id, recipient) IN (SELECT asset_id, recipient FROM recent WHERE this) GROUP BY asset_id, recipient)
+  SELECT asset_id, max(amount) FROM sums GROUP BY asset_id
+$$;
+
+-- The most approvers that any policy in play asks for. None if an asset has no policy.
+CREATE FUNCTION core.required_approvers(p_program uuid, p_batch uuid) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN bool_and(approvers IS NOT NULL) THEN max(approvers) END
+  FROM (SELECT (SELECT max(o.approvers) FROM core.policies o WHERE o.program_id = p_program AND o.asset_id = s.asset_id AND o.replaced_at IS NULL AND o.at_least <= s.amount) AS approvers
+        FROM core.stakes(p_program, p_batch) s) asked
+$$;
+
+-- Whether a policy in play asks that one of the approvers holds approve_high_value.
+CREATE FUNCTION core.is_high_value(p_program uuid, p_batch uuid) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM core.stakes(p_program, p_batch) s
+    JOIN core.policies o ON o.program_id = p_program AND o.asset_id = s.asset_id AND o.replaced_at IS NULL AND o.high_value AND o.at_least <= s.amount)
+$$;
+
+-- Approvals of a content that count now: by people who are still here and may still approve.
+CREATE FUNCTION core.approvals_that_count(p_program uuid, p_batch uuid, p_content_hash bytea) RETURNS TABLE (staff_id uuid, is_high_value boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.staff_id, bool_or(rp.permission = 'approve_high_value')
+  FROM core.approvals a
+  JOIN core.staff s ON s.id = a.staff_id AND s.revoked_at IS NULL
+  JOIN core.grants g ON g.staff_id = a.staff_id AND g.revoked_at IS NULL AND (g.program_id IS NULL OR g.program_id = p_program)
+  JOIN core.role_permissions rp ON rp.role = g.role AND rp.permission IN ('approve', 'approve_high_value')
+  WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.content_hash = p_content_hash
+  GROUP BY a.staff_id HAVING bool_or(rp.permission = 'approve')
 $$;
 
 -- Holds of lines that are neither posted nor voided: at most one a line.
@@ -366,14 +390,29 @@ CREATE TRIGGER batches_follow_their_states BEFORE INSERT OR UPDATE OF state ON c
 CREATE TRIGGER payouts_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.payouts FOR EACH ROW EXECUTE FUNCTION core.guard_state('payout');
 CREATE TRIGGER safe_transactions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.safe_transactions FOR EACH ROW EXECUTE FUNCTION core.guard_state('safe_transaction');
 
--- Refuses unless as many people as the policy asks for now approved exactly this content.
-CREATE FUNCTION core.refuse_unapproved(p_batch core.batches) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- What the approval of this content lacks by the policy of now, as a sentence; none when it lacks nothing.
+CREATE FUNCTION core.missing_approval(p_batch core.batches) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   needed integer := core.required_approvers(p_batch.program_id, p_batch.id);
-  given integer := core.given_approvals(p_batch.program_id, p_batch.id, p_batch.content_hash);
+  given integer;
+  has_high_value boolean;
 BEGIN
+  SELECT count(*), coalesce(bool_or(a.is_high_value), false) INTO given, has_high_value FROM core.approvals_that_count(p_batch.program_id, p_batch.id, p_batch.content_hash) a;
   IF needed IS NULL OR given < needed THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
+    RETURN format('The policy asks for %s approvers of this content and %s approved it', coalesce(needed::text, 'a policy and its'), given);
+  END IF;
+  IF NOT has_high_value AND core.is_high_value(p_batch.program_id, p_batch.id) THEN
+    RETURN 'This batch is of high value: one of its approvers must hold approve_high_value';
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION core.refuse_unapproved(p_batch core.batches) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  missing text := core.missing_approval(p_batch);
+BEGIN
+  IF missing IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = missing;
   END IF;
 END $$;
 
@@ -407,6 +446,10 @@ BEGIN
   END IF;
   IF NEW.state IN ('PENDING_APPROVAL', 'APPROVED', 'EXECUTING') AND NEW.state <> OLD.state AND NOT is_unpaid THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.id);
+    PERFORM core.refuse_sanctioned(NEW.program_id, NEW.id, NULL);
+    IF NEW.state <> 'EXECUTING' THEN
+      PERFORM core.refuse_unpayable(NEW.program_id, NEW.id, NULL);
+    END IF;
     IF NEW.content_hash IS DISTINCT FROM core.batch_content_hash(NEW.program_id, NEW.id) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The lines or legs of this batch are not what its content hash says: open it again';
     END IF;
@@ -522,6 +565,8 @@ BEGIN
   -- What somebody else executed has happened, frozen or not.
   IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' AND NOT is_foreign THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);
+    PERFORM core.refuse_sanctioned(NEW.program_id, NEW.batch_id, NEW.leg_index);
+    PERFORM core.refuse_unapproved(b) FROM core.batches b WHERE b.program_id = NEW.program_id AND b.id = NEW.batch_id;
     IF NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent is stored first';
     END IF;
@@ -556,6 +601,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only the approved content of a batch is signed';
   END IF;
   PERFORM core.refuse_frozen(batch.program_id, batch.safe_id, batch.id);
+  PERFORM core.refuse_sanctioned(batch.program_id, batch.id, leg.leg_index);
+  PERFORM core.refuse_unpayable(batch.program_id, batch.id, leg.leg_index);
   PERFORM core.refuse_unapproved(batch);
   IF leg.nonce IS NULL OR leg.safe_tx_hash IS DISTINCT FROM NEW.safe_tx_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signature is over the hash of its leg, at its nonce';
@@ -571,6 +618,15 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER signatures_hold_their_rules BEFORE INSERT ON core.signatures FOR EACH ROW EXECUTE FUNCTION core.guard_signature();
+
+-- Nobody approves what must not be paid.
+CREATE FUNCTION core.guard_approval() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.refuse_sanctioned(NEW.program_id, NEW.batch_id, NULL);
+  PERFORM core.refuse_unpayable(NEW.program_id, NEW.batch_id, NULL);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER approvals_hold_their_rules BEFORE INSERT ON core.approvals FOR EACH ROW EXECUTE FUNCTION core.guard_approval();
 
 -- Holds follow the chain: voided only when nothing signed can pay the line any more, posted only when it is paid.
 CREATE FUNCTION core.guard_payout_transfer() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -599,10 +655,15 @@ DECLARE
   line_is_signed boolean;
 BEGIN
   IF OLD.state = 'ACCRUED' AND NEW.state = 'PAYABLE' THEN
-    IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id AND s.state = 'CONFIRMED') THEN
+    IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id
+                     AND s.state = CASE WHEN NEW.kind = 'CLAW_BACK' THEN 'REVERSED' ELSE 'CONFIRMED' END) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is payable only from a confirmed settlement';
     END IF;
     RETURN NEW;
+  END IF;
+  IF NEW.state = 'CLAWED_BACK' AND (NEW.kind = 'CLAW_BACK' OR NOT EXISTS (
+    SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id AND s.state IN ('REVERSED', 'FAILED'))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is clawed back only when its settlement is taken back';
   END IF;
   SELECT p.state, core.is_signed(p.program_id, p.batch_id, p.leg_index) INTO line_state, line_is_signed
   FROM core.payout_sources ps JOIN core.payouts p ON p.program_id = ps.program_id AND p.id = ps.payout_id

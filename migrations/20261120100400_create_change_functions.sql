@@ -57,6 +57,7 @@ BEGIN
   VALUES (p_request.program_id, p_request.id, (body ->> 'chain_id')::bigint,
           CASE WHEN body ->> 'token' IS NOT NULL THEN core.parse_address(body ->> 'token') END,
           body ->> 'symbol', (body ->> 'decimals')::smallint, body ->> 'pegged_to');
+  PERFORM core.apply_policy_defaults(p_request.program_id, p_request.id);
   RETURN p_request.id;
 END $$;
 
@@ -80,71 +81,71 @@ BEGIN
   RETURN p_request.id;
 END $$;
 
-CREATE FUNCTION core.apply_policy_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  body jsonb := p_request.payload::jsonb;
-BEGIN
-  IF (body ->> 'approvers')::integer > (SELECT min(threshold) FROM core.safes WHERE program_id = p_request.program_id)
-     AND (body ->> 'beyond_chain')::boolean IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The policy asks for more approvers than the Safe has signatures: say beyond_chain to accept that the rest is not enforced on chain';
-  END IF;
-  UPDATE core.policies SET replaced_at = clock_timestamp()
-  WHERE program_id = p_request.program_id AND asset_id = (body ->> 'asset_id')::uuid AND at_least = core.parse_amount(body ->> 'at_least') AND replaced_at IS NULL;
-  INSERT INTO core.policies (program_id, id, asset_id, at_least, approvers, software_keys)
-  VALUES (p_request.program_id, p_request.id, (body ->> 'asset_id')::uuid, core.parse_amount(body ->> 'at_least'), (body ->> 'approvers')::integer,
-          coalesce((body ->> 'software_keys')::boolean, false));
-  RETURN p_request.id;
-END $$;
-
-CREATE FUNCTION core.apply_rule_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  body jsonb := p_request.payload::jsonb;
-BEGIN
-  -- numeric(9,8) would round a ninth digit away without a word.
-  IF EXISTS (SELECT FROM (SELECT body ->> 'base_rate' UNION ALL SELECT body ->> 'override_rate' UNION ALL SELECT t.value FROM jsonb_each_text(coalesce(body -> 'tiers', '{}')) t) r(rate)
-             WHERE r.rate IS NULL OR r.rate !~ '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$') THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A rate is a number from 0 to 1 with at most 8 decimals';
-  END IF;
-  INSERT INTO core.commission_rules (program_id, id, base_rate, override_rate, holding_days, effective_from)
-  VALUES (p_request.program_id, p_request.id, (body ->> 'base_rate')::numeric, (body ->> 'override_rate')::numeric, coalesce((body ->> 'holding_days')::integer, 30),
-          (body ->> 'effective_from')::timestamptz);
-  INSERT INTO core.commission_rule_tiers (program_id, rule_id, tier, rate)
-  SELECT p_request.program_id, p_request.id, t.key, t.value::numeric FROM jsonb_each_text(coalesce(body -> 'tiers', '{}')) t;
-  RETURN p_request.id;
-END $$;
-
 CREATE FUNCTION core.treasury_account(p_program uuid, p_safe uuid, p_asset uuid) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT core.account(p_program, 'treasury', 'treasury:' || core.hex_address(s.address), 'Treasury, ' || s.name, p_asset)
   FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe
 $$;
 
-CREATE FUNCTION core.apply_opening_balance_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  body jsonb := p_request.payload::jsonb;
-  program uuid := p_request.program_id;
-  asset uuid := (body ->> 'asset_id')::uuid;
+-- Kinds whose nouns have files of their own.
+CREATE FUNCTION core.apply_policy_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
-  SELECT program, core.treasury_account(program, s.id, asset), core.program_account(program, 'equity', asset),
-         asset, core.parse_amount(body ->> 'amount'), 'opening_balance', p_request.id,
-         format('Opening balance of %s at block %s', s.name, body ->> 'block'), clock_timestamp()
-  FROM core.safes s WHERE s.program_id = program AND s.id = (body ->> 'safe_id')::uuid;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The opening balance names no Safe of this program';
-  END IF;
-  RETURN p_request.id;
+  RETURN core.set_policy(p_request.program_id, p_request.id, p_request.payload::jsonb);
 END $$;
 
+CREATE FUNCTION core.apply_rule_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN core.set_rule(p_request.program_id, p_request.id, p_request.payload::jsonb);
+END $$;
+
+CREATE FUNCTION core.apply_opening_balance_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN core.add_opening_balance(p_request.program_id, p_request.id, p_request.payload::jsonb);
+END $$;
+
+CREATE FUNCTION core.apply_payee_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN core.add_payee(p_request.program_id, p_request.id, p_request.payload::jsonb);
+END $$;
+
+CREATE FUNCTION core.apply_payee_address(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN core.change_payee_address(p_request.program_id, p_request.id, p_request.payload::jsonb);
+END $$;
+
+CREATE FUNCTION core.apply_affiliate_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN core.set_affiliate_terms(p_request.program_id, p_request.payload::jsonb);
+END $$;
+
+CREATE FUNCTION core.apply_policy_default_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.set_policy_default(p_request.payload::jsonb);
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION core.apply_payee_cooling_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  hours text := p_request.payload ->> 'hours';
+BEGIN
+  IF hours ~ '^[0-9]{1,3}$' IS NOT TRUE OR hours::integer > 720 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A changed address cools down for 0 to 720 hours';
+  END IF;
+  UPDATE core.programs SET payee_cooling_hours = hours::integer WHERE id = p_request.program_id;
+  RETURN NULL;
+END $$;
+
+-- An affiliate is a payee from its first day, at its registered wallet, under the same id.
 CREATE FUNCTION core.apply_affiliate_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   body jsonb := p_request.payload::jsonb;
 BEGIN
-  INSERT INTO core.affiliates (program_id, id, name, wallet, tier, referral_code, parent_id)
-  VALUES (p_request.program_id, p_request.id, body ->> 'name', core.parse_address(body ->> 'wallet'), coalesce(body ->> 'tier', 'standard'), body ->> 'referral_code',
-          (body ->> 'parent_id')::uuid);
+  INSERT INTO core.affiliates (program_id, id, name, wallet, referral_code, parent_id)
+  VALUES (p_request.program_id, p_request.id, body ->> 'name', core.parse_address(body ->> 'wallet'), body ->> 'referral_code', (body ->> 'parent_id')::uuid);
+  INSERT INTO core.affiliate_terms (program_id, affiliate_id, version, tier, active, effective_from)
+  VALUES (p_request.program_id, p_request.id, 1, coalesce(body ->> 'tier', 'standard'), true, '-infinity');
   INSERT INTO core.payees (program_id, id, name, affiliate_id) VALUES (p_request.program_id, p_request.id, body ->> 'name', p_request.id);
-  INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from)
-  VALUES (p_request.program_id, p_request.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp());
+  INSERT INTO core.payee_addresses (program_id, payee_id, version, address, payable_from, change_id)
+  VALUES (p_request.program_id, p_request.id, 1, core.parse_address(body ->> 'wallet'), clock_timestamp(), p_request.id);
   RETURN p_request.id;
 END $$;
 
@@ -167,7 +168,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change is a JSON object';
   END IF;
   IF EXISTS (SELECT FROM json_object_keys(p_payload) AS k(name) GROUP BY name HAVING count(*) > 1)
-     OR (json_typeof(p_payload -> 'tiers') = 'object' AND EXISTS (SELECT FROM json_object_keys(p_payload -> 'tiers') AS k(name) GROUP BY name HAVING count(*) > 1)) THEN
+     OR EXISTS (SELECT FROM json_each(p_payload) AS part(name, body), json_object_keys(CASE WHEN json_typeof(part.body) = 'object' THEN part.body ELSE '{}' END) AS k(name)
+                GROUP BY part.name, k.name HAVING count(*) > 1) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change names each field once';
   END IF;
 END $$;
@@ -253,7 +255,7 @@ END $$;
 CREATE TRIGGER change_requests_stand BEFORE UPDATE OR DELETE ON core.change_requests FOR EACH ROW EXECUTE FUNCTION core.guard_change_request();
 
 CREATE FUNCTION api.freeze(p_program uuid, p_scope text, p_noun uuid, p_reason text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
   person uuid := core.require(p_program, 'operate');
   made uuid;
@@ -270,6 +272,13 @@ BEGIN
   IF length(coalesce(trim(p_reason), '')) < 10 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in at least ten characters why this is frozen';
   END IF;
+  -- Once this is committed nothing more is settled: sets that are under way end first. One that hangs does not keep anybody from
+  -- freezing, and holds no intent beyond its lease.
+  BEGIN
+    LOCK TABLE core.freezes IN EXCLUSIVE MODE;
+  EXCEPTION WHEN lock_not_available THEN
+    NULL;
+  END;
   INSERT INTO core.freezes (program_id, scope, noun_id, reason, frozen_by) VALUES (p_program, p_scope, p_noun, p_reason, person) RETURNING id INTO made;
   PERFORM core.audit(p_program, 'freeze.created', made, json_build_object('scope', p_scope, 'noun', p_noun, 'reason', p_reason));
   RETURN made;

@@ -162,9 +162,3 @@ SELECT f.program_id, f.id AS safe_id, f.name AS safe, f.chain_id, f.address, s.i
 FROM core.staff s JOIN core.safes f
   ON s.safe_owner = ANY (coalesce(f.observed_owners, ARRAY(SELECT o.owner FROM core.safe_owners o WHERE o.program_id = f.program_id AND o.safe_id = f.id)))
 WHERE s.revoked_at IS NOT NULL;
-
--- How many people approved exactly this content and may still approve here: an approval ends with the person's right to give it.
-CREATE FUNCTION core.given_approvals(p_program uuid, p_batch uuid, p_content_hash bytea) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(*)::integer FROM core.approvals a
-  WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.content_hash = p_content_hash AND core.holds(a.staff_id, p_program, 'approve')
-$$;

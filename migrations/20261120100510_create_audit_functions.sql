@@ -12,7 +12,7 @@ BEGIN
   SELECT coalesce((is_now ->> 'program_id')::uuid, CASE TG_TABLE_NAME WHEN 'programs' THEN noun::uuid END),
     format('row.%s', CASE TG_OP WHEN 'UPDATE' THEN 'changed' ELSE 'made' END), CASE WHEN noun ~ '^[0-9a-f-]{36}$' THEN noun::uuid END,
     json_build_object('table', TG_TABLE_NAME), CASE WHEN was IS NOT NULL THEN jsonb_object_agg(c.key, was -> c.key)::json END, jsonb_object_agg(c.key, c.value)::json
-  FROM jsonb_each(is_now) AS c WHERE was IS NULL OR was -> c.key IS DISTINCT FROM c.value
+  FROM jsonb_each(is_now) AS c WHERE c.key <> 'changed_xid' AND (was IS NULL OR was -> c.key IS DISTINCT FROM c.value)
   HAVING count(*) > 0;
   RETURN NULL;
 END $$;
@@ -34,7 +34,9 @@ CALL core.make_audited('assets');
 CALL core.make_audited('safes', 'name', 'chain_id', 'address', 'version', 'singleton', 'fallback_handler', 'threshold');
 CALL core.make_audited('safe_owners');
 CALL core.make_audited('policies');
+CALL core.make_audited('policy_defaults');
 CALL core.make_audited('commission_rules');
+CALL core.make_audited('affiliate_terms');
 CALL core.make_audited('affiliates');
 CALL core.make_audited('payees');
 CALL core.make_audited('payee_addresses');
@@ -75,11 +77,11 @@ BEGIN
     since := '0';
   END IF;
   FOR chain IN
-    SELECT coalesce(e.program_id, '00000000-0000-0000-0000-000000000000') AS id, array_agg(e.id ORDER BY e.xid, e.id) AS ids,
-      array_agg(core.audit_bytes(e) ORDER BY e.xid, e.id) AS contents, max(e.xid::text::numeric)::text::xid8 AS newest
+    SELECT coalesce(e.program_id, '00000000-0000-0000-0000-000000000000') AS id, array_agg(e.id ORDER BY e.changed_xid, e.id) AS ids,
+      array_agg(core.audit_bytes(e) ORDER BY e.changed_xid, e.id) AS contents, max(e.changed_xid::text::numeric)::text::xid8 AS newest
     FROM (SELECT a.* FROM core.audit_entries a
-          WHERE a.xid >= since AND NOT EXISTS (SELECT FROM core.seals s WHERE s.audit_entry_id = a.id)
-          ORDER BY a.xid, a.id LIMIT batch_max) e
+          WHERE a.changed_xid >= since AND NOT EXISTS (SELECT FROM core.seals s WHERE s.audit_entry_id = a.id)
+          ORDER BY a.changed_xid, a.id LIMIT batch_max) e
     GROUP BY 1 LOOP
     SELECT * INTO head FROM core.seals s WHERE s.program_id = chain.id ORDER BY s.seq DESC LIMIT 1;
     hash := coalesce(head.hash, decode(repeat('00', 32), 'hex'));

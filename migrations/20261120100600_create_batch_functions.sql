@@ -110,42 +110,83 @@ BEGIN
   END IF;
 END $$;
 
--- One line per affiliate and asset over everything payable that no other live payout has.
-CREATE FUNCTION api.create_commission_batch(p_program uuid, p_safe uuid, p_title text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- The rule in force at a time.
+CREATE FUNCTION core.rule_at(p_program uuid, p_at timestamptz) RETURNS SETOF core.commission_rules LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT * FROM core.commission_rules r WHERE r.program_id = p_program AND r.effective_from <= p_at ORDER BY r.effective_from DESC, r.version DESC LIMIT 1
+$$;
+
+-- When the current week or month of the program began, by the rule in force; none without a rule.
+CREATE FUNCTION core.period_start(p_program uuid, p_at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT date_trunc(CASE r.frequency WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, p_at AT TIME ZONE g.time_zone) AT TIME ZONE g.time_zone
+  FROM core.programs g CROSS JOIN LATERAL core.rule_at(g.id, p_at) r WHERE g.id = p_program
+$$;
+
+-- Commissions that no live payout has and that are due: payable before the current week or month began. What is owed back
+-- is due at once.
+CREATE FUNCTION core.due_commissions(p_program uuid, p_at timestamptz) RETURNS SETOF core.commissions LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.* FROM core.commissions c
+  WHERE c.program_id = p_program AND c.state = 'PAYABLE' AND (c.kind = 'CLAW_BACK' OR c.payable_from < core.period_start(p_program, p_at))
+    AND NOT EXISTS (SELECT FROM core.payout_sources ps WHERE ps.program_id = c.program_id AND ps.source_key = 'commission:' || c.id AND ps.live)
+$$;
+
+-- What is due, netted per affiliate and asset, with the address that would be paid and why nothing is paid now, if so. What
+-- is below the minimum payout, or less than nothing, is carried forward.
+CREATE FUNCTION core.due(p_program uuid, p_at timestamptz)
+RETURNS TABLE (affiliate_id uuid, asset_id uuid, commissions bigint, direct numeric, over numeric, owed_back numeric, amount numeric, first_sale timestamptz, last_sale timestamptz, address bytea, obstacle text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT n.affiliate_id, n.asset_id, n.commissions, n.direct, n.over, n.owed_back, n.amount, n.first_sale, n.last_sale, w.address,
+    CASE WHEN n.amount <= 0 THEN 'OWES_BACK' WHEN n.amount < coalesce(m.minimum_payout, 0) THEN 'BELOW_MINIMUM' WHEN w.payable_from > p_at THEN 'ADDRESS_COOLS_DOWN' END
+  FROM (
+    SELECT c.affiliate_id, c.asset_id, count(*) AS commissions, coalesce(sum(c.amount) FILTER (WHERE c.kind = 'DIRECT'), 0) AS direct, coalesce(sum(c.amount) FILTER (WHERE c.kind = 'OVERRIDE'), 0) AS over,
+      coalesce(-sum(c.amount) FILTER (WHERE c.kind = 'CLAW_BACK'), 0) AS owed_back, sum(c.amount) AS amount, min(s.occurred_at) AS first_sale, max(s.occurred_at) AS last_sale
+    FROM core.due_commissions(p_program, p_at) c JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id GROUP BY c.affiliate_id, c.asset_id) n
+  JOIN core.payees y ON y.program_id = p_program AND y.affiliate_id = n.affiliate_id
+  CROSS JOIN LATERAL (SELECT pa.address, pa.payable_from FROM core.payee_addresses pa WHERE pa.program_id = p_program AND pa.payee_id = y.id ORDER BY pa.version DESC LIMIT 1) w
+  LEFT JOIN core.rule_at(p_program, p_at) r ON true
+  LEFT JOIN core.commission_rule_assets m ON m.program_id = p_program AND m.rule_id = r.id AND m.asset_id = n.asset_id
+$$;
+
+-- What is due now: a row without an obstacle is a line of a batch made at this time.
+CREATE FUNCTION api.due(p_program uuid)
+RETURNS TABLE (affiliate_id uuid, asset_id uuid, commissions bigint, direct numeric, over numeric, owed_back numeric, amount numeric, first_sale timestamptz, last_sale timestamptz, address bytea, obstacle text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require(p_program, 'view');
+  RETURN QUERY SELECT * FROM core.due(p_program, clock_timestamp());
+END $$;
+GRANT EXECUTE ON FUNCTION api.due(uuid) TO countersign_staff;
+
+-- One line per affiliate and asset over everything that is due on the chain of the Safe, the largest first.
+CREATE FUNCTION core.new_commission_batch(p_program uuid, p_safe uuid, p_title text) RETURNS core.batches LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  batch core.batches;
+  batch core.batches := core.new_batch(p_program, p_safe, p_title, 'COMMISSIONS', NULL, NULL, NULL);
+  at timestamptz := clock_timestamp();
   lines integer;
 BEGIN
-  batch := core.new_batch(p_program, p_safe, p_title, 'COMMISSIONS', NULL, NULL, NULL);
-  WITH payable AS (
-    SELECT c.* FROM core.commissions c
-    JOIN core.assets a ON a.program_id = c.program_id AND a.id = c.asset_id
-    JOIN core.safes s ON s.program_id = c.program_id AND s.id = p_safe AND s.chain_id = a.chain_id
-    WHERE c.program_id = p_program AND c.state = 'PAYABLE'
-      AND NOT EXISTS (SELECT FROM core.payout_sources ps WHERE ps.program_id = c.program_id AND ps.source_key = 'commission:' || c.id AND ps.live)
-    FOR UPDATE OF c),
-  netted AS (
-    SELECT asset_id, affiliate_id, sum(amount) AS amount, row_number() OVER (ORDER BY sum(amount) DESC, asset_id, affiliate_id) AS line_no
-    FROM payable GROUP BY asset_id, affiliate_id),
-  lines AS (
-    INSERT INTO core.payouts (program_id, batch_id, line_no, asset_id, recipient, amount, reference, payee_name, affiliate_id)
-    SELECT p_program, batch.id, n.line_no, n.asset_id, w.address, n.amount, format('%s-%s', a.referral_code, batch.number), a.name, a.id
-    FROM netted n JOIN core.affiliates a ON a.program_id = p_program AND a.id = n.affiliate_id
-    JOIN core.payees y ON y.program_id = p_program AND y.affiliate_id = a.id
-    CROSS JOIN LATERAL (SELECT pa.address FROM core.payee_addresses pa WHERE pa.program_id = p_program AND pa.payee_id = y.id AND pa.payable_from <= clock_timestamp()
-                        ORDER BY pa.version DESC LIMIT 1) w
-    WHERE n.line_no <= 1000
-    RETURNING id, asset_id, affiliate_id)
-  INSERT INTO core.payout_sources (program_id, payout_id, source_key, commission_id)
-  SELECT p_program, l.id, 'commission:' || c.id, c.id FROM lines l JOIN payable c ON c.asset_id = l.asset_id AND c.affiliate_id = l.affiliate_id;
-  SELECT count(*) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = batch.id;
+  -- Taking settlements back waits for this lock, or this for that.
+  PERFORM 1 FROM core.commissions c WHERE c.program_id = p_program AND c.id IN (SELECT d.id FROM core.due_commissions(p_program, at) d) ORDER BY c.id FOR UPDATE;
+  INSERT INTO core.payouts (program_id, batch_id, line_no, asset_id, recipient, amount, reference, payee_name, affiliate_id)
+  SELECT p_program, batch.id, n.line_no, n.asset_id, n.address, n.amount, format('%s-%s', a.referral_code, batch.number), a.name, a.id
+  FROM (SELECT d.*, row_number() OVER (ORDER BY d.amount DESC, d.asset_id, d.affiliate_id) AS line_no
+        FROM core.due(p_program, at) d JOIN core.assets x ON x.program_id = p_program AND x.id = d.asset_id JOIN core.safes s ON s.program_id = p_program AND s.id = p_safe AND s.chain_id = x.chain_id
+        WHERE d.obstacle IS NULL) n
+  JOIN core.affiliates a ON a.program_id = p_program AND a.id = n.affiliate_id WHERE n.line_no <= 1000;
+  GET DIAGNOSTICS lines = ROW_COUNT;
   IF lines = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'No commission is payable now. Nothing was created';
   END IF;
+  INSERT INTO core.payout_sources (program_id, payout_id, source_key, commission_id)
+  SELECT p_program, p.id, 'commission:' || c.id, c.id
+  FROM core.payouts p JOIN core.due_commissions(p_program, at) c ON c.asset_id = p.asset_id AND c.affiliate_id = p.affiliate_id WHERE p.program_id = p_program AND p.batch_id = batch.id;
   PERFORM core.refuse_foreign_assets(p_program, batch.id);
   PERFORM core.audit(p_program, 'batch.created', batch.id, json_build_object('number', batch.number, 'lines', lines));
-  RETURN batch.id;
+  RETURN batch;
+END $$;
+
+CREATE FUNCTION api.create_commission_batch(p_program uuid, p_safe uuid, p_title text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (core.new_commission_batch(p_program, p_safe, p_title)).id;
 END $$;
 
 -- Liability that a line pays off: the affiliate's, or for a line of a file one per recipient.
@@ -202,6 +243,7 @@ DECLARE
   identity_key uuid := core.require_signature(person, p_signature);
   batch core.batches := core.lock_batch(p_program, p_batch);
   missing text;
+  stale record;
 BEGIN
   PERFORM core.require_state(batch, 'DRAFT');
   PERFORM core.refuse_bad_plan(p_plan);
@@ -233,6 +275,12 @@ BEGIN
   INSERT INTO core.batch_revisions (program_id, batch_id, revision, staff_id, content_hash, identity_key_id, signature)
   VALUES (p_program, p_batch, batch.revision, person, p_content_hash, identity_key, p_signature);
   UPDATE core.batches SET state = 'PENDING_APPROVAL', content_hash = p_content_hash, last_reason = NULL WHERE program_id = p_program AND id = p_batch;
+  SELECT p.line_no, x.state INTO stale FROM core.payouts p JOIN core.payout_sources ps ON ps.program_id = p.program_id AND ps.payout_id = p.id
+  JOIN core.commissions x ON x.program_id = ps.program_id AND x.id = ps.commission_id
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND x.state <> 'PAYABLE' ORDER BY p.line_no LIMIT 1 FOR UPDATE OF x;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Line %s pays a commission that is %s now: cancel this draft and make it again', stale.line_no, stale.state);
+  END IF;
   UPDATE core.commissions c SET state = 'PENDING_APPROVAL' FROM core.payout_sources ps JOIN core.payouts p ON p.program_id = ps.program_id AND p.id = ps.payout_id
   WHERE p.program_id = p_program AND p.batch_id = p_batch AND c.program_id = p_program AND c.id = ps.commission_id;
   -- Lines of a file accrue now; commissions accrued with their settlement. Then everything is held on the treasury.
@@ -276,8 +324,6 @@ DECLARE
   person uuid := core.require(p_program, 'approve');
   identity_key uuid := core.require_signature(person, p_signature);
   batch core.batches := core.lock_batch(p_program, p_batch);
-  given integer;
-  needed integer;
   broken text;
 BEGIN
   IF batch.state NOT IN ('PENDING_APPROVAL', 'APPROVED') OR batch.content_hash IS DISTINCT FROM p_content_hash THEN
@@ -287,9 +333,7 @@ BEGIN
   PERFORM core.take_part(batch, person, 'APPROVER');
   INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature) VALUES (p_program, p_batch, person, p_content_hash, identity_key, p_signature);
   PERFORM core.audit(p_program, 'batch.approved', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'content_hash', encode(p_content_hash, 'hex')));
-  given := core.given_approvals(p_program, p_batch, p_content_hash);
-  needed := core.required_approvers(p_program, p_batch);
-  IF batch.state = 'PENDING_APPROVAL' AND given >= needed THEN
+  IF batch.state = 'PENDING_APPROVAL' AND core.missing_approval(batch) IS NULL THEN
     UPDATE core.batches SET state = 'APPROVED' WHERE program_id = p_program AND id = p_batch RETURNING * INTO batch;
     UPDATE core.payouts SET state = 'QUEUED' WHERE program_id = p_program AND batch_id = p_batch;
     PERFORM core.open_signing(batch);
@@ -342,7 +386,7 @@ BEGIN
   IF p_error IS NULL THEN
     UPDATE core.intents SET state = 'COMPLETED', completed_at = clock_timestamp(), lease_expires_at = NULL WHERE program_id = p_program AND id = ANY (ids);
   ELSE
-    UPDATE core.intents SET state = 'FAILED', error = p_error WHERE program_id = p_program AND id = ANY (ids);
+    UPDATE core.intents SET state = 'FAILED', error_class = 'NOT_PAID', error = p_error WHERE program_id = p_program AND id = ANY (ids);
     UPDATE core.intents SET state = 'DEAD' WHERE program_id = p_program AND id = ANY (ids);
   END IF;
 END $$;

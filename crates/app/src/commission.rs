@@ -1,6 +1,7 @@
-//! What affiliates are owed.
+//! What affiliates are owed, and what is taken back.
 
 use contract::PayableRow;
+use uuid::Uuid;
 
 use crate::view::money;
 use crate::{AppError, Session};
@@ -18,9 +19,19 @@ pub async fn payable(session: &Session) -> Result<Vec<PayableRow>, AppError> {
                 commissions: row.commissions,
                 direct: money(asset, row.direct),
                 over: money(asset, row.over),
+                owed_back: money(asset, row.owed_back),
                 total: money(asset, row.total),
                 period: (row.from.to_string(), row.to.to_string()),
             })
         })
         .collect()
+}
+
+/// Takes confirmed settlements back, named by their intents: commissions that are in no batch go, those in one or paid are
+/// owed back. Answers how many were reversed now.
+///
+/// # Errors
+/// [`AppError::Store`] without operate, for a short reason, or for a settlement that is not confirmed.
+pub async fn reverse(session: &Session, intents: &[Uuid], reason: &str) -> Result<u32, AppError> {
+    Ok(session.db.reverse_settlements(session.program_id(), intents, reason).await?)
 }

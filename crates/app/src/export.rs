@@ -14,7 +14,7 @@ use store::NewExport;
 use crate::files::stage;
 use crate::host::Host;
 use crate::session::{Assets, blocking};
-use crate::view::{asset_tag, parse_id, time};
+use crate::view::{asset_tag, days, time};
 use crate::{AppError, Session};
 
 const KIND: &str = "Journal, CSV";
@@ -143,14 +143,6 @@ fn require_export(session: &Session) -> Result<(), AppError> {
         return Ok(());
     }
     Err(AppError::Forbidden("Your role may not export (needs export)".into()))
-}
-
-fn days(period: &Period) -> Result<(NaiveDate, NaiveDate), AppError> {
-    let (from, to): (NaiveDate, NaiveDate) = (parse_id(&period.from)?, parse_id(&period.to)?);
-    if from > to {
-        return Err(AppError::Invalid(format!("The period ends ({to}) before it begins ({from})")));
-    }
-    Ok((from, to))
 }
 
 async fn entries(session: &Session, from: NaiveDate, to: NaiveDate) -> Result<Vec<JournalEntry>, AppError> {

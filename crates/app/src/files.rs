@@ -1,4 +1,4 @@
-//! Files that leave the house: whole or not at all.
+//! Files that come in, at most so large, and files that leave the house: whole or not at all.
 
 use std::io::BufWriter;
 use std::path::Path;
@@ -39,6 +39,19 @@ pub(crate) fn write_whole<T>(
     let (staged, answer) = stage(path, write)?;
     staged.place(path)?;
     Ok(answer)
+}
+
+/// Reads a file that is not larger than `bytes_max`; `what` names the kind of file.
+pub(crate) async fn read_at_most(path: &Path, what: &str, bytes_max: usize) -> Result<Vec<u8>, AppError> {
+    let unreadable = |e: std::io::Error| AppError::File(format!("{} cannot be read: {e}", path.display()));
+    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
+    if size > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+        return Err(AppError::Invalid(format!(
+            "{} has {size} bytes; {what} has at most {bytes_max}. Choose the file itself, or split it",
+            path.display()
+        )));
+    }
+    tokio::fs::read(path).await.map_err(unreadable)
 }
 
 fn cannot(path: &Path, reason: &dyn std::fmt::Display) -> AppError {

@@ -21,6 +21,8 @@ mod ledger;
 mod leg;
 mod rebuild;
 mod reconciliation;
+mod rule;
+mod sanctions;
 mod session;
 mod settings;
 pub mod staff;
@@ -33,6 +35,7 @@ pub use console::Console;
 pub use error::AppError;
 pub use host::{Confirmation, Host};
 pub use known::Known;
+pub use sanctions::SanctionsFile;
 pub use session::Session;
 pub use settings::{MachineSettings, ProfileSettings};
 
@@ -44,15 +47,18 @@ pub mod use_cases {
     pub use crate::batch::execute::execute;
     pub use crate::batch::get::get as batch_get;
     pub use crate::batch::list::list as batch_list;
+    pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
     pub use crate::batch::submit::submit;
-    pub use crate::commission::payable;
+    pub use crate::commission::{payable, reverse as settlements_reverse};
     pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
     pub use crate::health::health;
     pub use crate::home::home;
-    pub use crate::ledger::trial_balance;
+    pub use crate::ledger::{check as ledger_check, statement as ledger_statement, trial_balance};
     pub use crate::leg::review::review as leg_review;
     pub use crate::leg::sign::sign as leg_sign;
     pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};
     pub use crate::reconciliation::run::{run as reconciliation_run, run_with_file as reconciliation_write};
+    pub use crate::rule::what_if as rule_what_if;
+    pub use crate::sanctions::{import as sanctions_import, list as sanctions_list};
     pub use crate::session::safes;
 }

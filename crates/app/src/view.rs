@@ -1,7 +1,7 @@
 //! Rows into wire types.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use contract::{AssetTag, Check, Level, Money};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use contract::{AssetTag, Check, Level, Money, Period};
 use domain::asset::Asset;
 use domain::text::is_hidden;
 use money::Amount;
@@ -88,6 +88,15 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|e: T::Err| AppError::Invalid(e.to_string()))
+}
+
+/// First and last day of a period.
+pub(crate) fn days(period: &Period) -> Result<(NaiveDate, NaiveDate), AppError> {
+    let (from, to): (NaiveDate, NaiveDate) = (parse_id(&period.from)?, parse_id(&period.to)?);
+    if from > to {
+        return Err(AppError::Invalid(format!("The period ends ({to}) before it begins ({from})")));
+    }
+    Ok((from, to))
 }
 
 #[cfg(test)]

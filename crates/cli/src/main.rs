@@ -1,9 +1,12 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, audit, staff, change.
+//! `countersign`, the headless program: its commands, one file each.
 
+mod chaos;
 mod commands;
 mod demo;
 mod output;
+mod signals;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +37,11 @@ enum Command {
     Audit(commands::audit::Args),
     Staff(commands::staff::Args),
     Change(commands::change::Args),
+    Chaos(chaos::Args),
+    Bench(commands::bench::Args),
+    Ledger(commands::ledger::Args),
+    Sanctions(commands::sanctions::Args),
+    WhatIf(commands::what_if::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +56,7 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
                 .unwrap_or_else(|_| "warn,sqlx::query=error".into()),
         )
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let output = Output { json: cli.json };
@@ -68,6 +77,11 @@ fn main() -> ExitCode {
             Command::Audit(args) => commands::audit::run(args, output).await,
             Command::Change(args) => commands::change::run(args, output).await,
             Command::Staff(args) => commands::staff::run(args, output).await,
+            Command::Chaos(args) => chaos::run(args, output).await,
+            Command::Bench(args) => commands::bench::run(args, output).await,
+            Command::Ledger(args) => commands::ledger::run(args, output).await,
+            Command::Sanctions(args) => commands::sanctions::run(args, output).await,
+            Command::WhatIf(args) => commands::what_if::run(args, output).await,
         }
     });
     // A blocked dialog or key derivation must not hold the exit up.

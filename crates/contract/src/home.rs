@@ -93,7 +93,9 @@ pub struct PayableRow {
     pub direct: Money,
     /// Of these, OVERRIDE.
     pub over: Money,
-    /// Sum.
+    /// What the affiliate owes back, which is netted.
+    pub owed_back: Money,
+    /// What is left to pay.
     pub total: Money,
     /// Oldest and newest settlement date, `YYYY-MM-DD`.
     pub period: (String, String),

@@ -5,6 +5,7 @@
 //! `ui/src/contract` from these types; a test compares the two.
 
 mod batch;
+mod books;
 mod command;
 mod error;
 mod export;
@@ -15,6 +16,7 @@ mod typescript;
 mod value;
 
 pub use batch::*;
+pub use books::*;
 pub use command::{COMMANDS, Command};
 pub use error::{ApiError, ErrorCode};
 pub use export::*;

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod payout_file;
 pub mod reconciliation;
 pub mod role;
+pub mod sanctions;
 pub mod statement;
 pub mod states;
 pub mod text;

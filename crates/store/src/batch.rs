@@ -52,10 +52,21 @@ pub struct BatchRow {
     pub totals: Vec<(AssetId, Amount)>,
     /// Approvers that the policy asks for; none if an asset has no policy.
     pub required_approvers: Option<u32>,
-    /// Approvals of this content.
+    /// Approvals of this content by people who may still approve.
     pub approvals: u32,
     /// Person and reason of a freeze that covers it.
     pub frozen: Option<String>,
+}
+
+/// What the payee book says of an address.
+#[derive(Clone, Debug)]
+pub struct PayeeFacts {
+    /// Name of the payee.
+    pub name: String,
+    /// Version of its address, from 1.
+    pub version: u32,
+    /// Since when.
+    pub changed_at: DateTime<Utc>,
 }
 
 /// One line.
@@ -87,6 +98,8 @@ pub struct PayoutRow {
     pub commissions: u32,
     /// Lines of executed batches that paid this recipient before.
     pub paid_before: u32,
+    /// Whose address it is by the payee book, if it is there.
+    pub payee: Option<PayeeFacts>,
 }
 
 /// An approval.
@@ -169,8 +182,7 @@ impl Db {
             r#"SELECT b.id, b.number, b.title, b.safe_id, b.file_name, b.file_sha256, b.period, b.state, b.revision, b.created_by, s.person AS prepared_by,
                  b.created_at, b.submitted_at, b.content_hash, (SELECT e.person FROM core.staff e WHERE e.id = b.executed_by) AS executed_by, b.last_reason,
                  core.required_approvers(b.program_id, b.id) AS required_approvers,
-                 CASE WHEN b.state IN ('PENDING_APPROVAL', 'APPROVED') THEN core.given_approvals(b.program_id, b.id, b.content_hash)::bigint
-                   ELSE (SELECT count(*) FROM core.approvals a WHERE a.program_id = b.program_id AND a.batch_id = b.id AND a.content_hash = b.content_hash) END AS "approvals!",
+                 (SELECT count(*) FROM core.approvals_that_count(b.program_id, b.id, b.content_hash)) AS "approvals!",
                  (SELECT f.reason || ' (' || lower(f.scope) || ', ' || p.person || ')' FROM core.freezes f JOIN core.staff p ON p.id = f.frozen_by
                    WHERE f.program_id = b.program_id AND f.lifted_at IS NULL AND f.noun_id IN (b.program_id, b.safe_id, b.id) ORDER BY f.frozen_at LIMIT 1) AS frozen,
                  l.lines AS "lines!", l.payees AS "payees!", l.settled AS "settled!", l.asset_ids AS "asset_ids!", l.sums AS "sums!"
@@ -243,10 +255,14 @@ impl Db {
         let rows = sqlx::query!(
             r#"SELECT p.id, p.line_no, p.leg_index, p.asset_id, p.recipient, p.amount::text AS "amount!", p.reference, p.payee_name, p.affiliate_id, p.state,
                  s.source AS "source!", s.commissions AS "commissions!",
-                 (SELECT count(*) FROM core.evidence e WHERE e.program_id = p.program_id AND e.recipient = p.recipient AND e.payout_id <> p.id AND e.retracted_at IS NULL) AS "paid_before!"
+                 (SELECT count(*) FROM core.evidence e WHERE e.program_id = p.program_id AND e.recipient = p.recipient AND e.payout_id <> p.id AND e.retracted_at IS NULL) AS "paid_before!",
+                 k.name AS "book_name?", k.version AS "book_version?", k.changed_at AS "book_changed_at?"
                FROM core.payouts p
                CROSS JOIN LATERAL (SELECT coalesce(string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C"), '') AS source, count(ps.commission_id) AS commissions
                                    FROM core.payout_sources ps WHERE ps.program_id = p.program_id AND ps.payout_id = p.id) s
+               LEFT JOIN LATERAL (SELECT y.name, a.version, a.changed_at FROM core.payee_addresses a JOIN core.payees y ON y.program_id = a.program_id AND y.id = a.payee_id
+                                  WHERE a.program_id = p.program_id AND a.address = p.recipient AND (p.affiliate_id IS NULL OR y.affiliate_id = p.affiliate_id)
+                                  ORDER BY a.changed_at DESC LIMIT 1) k ON true
                WHERE p.program_id = $1 AND p.batch_id = $2 ORDER BY p.line_no"#,
             program.as_uuid(),
             batch.as_uuid()
@@ -269,6 +285,14 @@ impl Db {
                     source: r.source,
                     commissions: column!("payout_sources", "count", r.id).number(r.commissions)?,
                     paid_before: column!("evidence", "count", r.id).number(r.paid_before)?,
+                    payee: match (r.book_name, r.book_version, r.book_changed_at) {
+                        (Some(name), Some(version), Some(changed_at)) => Some(PayeeFacts {
+                            name,
+                            version: column!("payee_addresses", "version", r.id).number(version.into())?,
+                            changed_at,
+                        }),
+                        _ => None,
+                    },
                 })
             })
             .collect()

@@ -1,12 +1,13 @@
-//! Accounts and transfers.
+//! Accounts, transfers, statements, and the check of every balance.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::id::{AssetId, PayoutId, ProgramId, TransferId};
-use money::Amount;
+use domain::id::{AssetId, PayoutId, ProgramId, SafeId, TransferId};
+use money::{Amount, Decimals, SignedAmount};
+use uuid::Uuid;
 
 use crate::row::column;
-use crate::{Db, StoreError};
+use crate::{Db, LegWork, StoreError};
 
 /// An account with its balances, read without summing history.
 #[derive(Clone, Debug)]
@@ -27,6 +28,87 @@ pub struct AccountBalance {
     pub held: Amount,
 }
 
+/// A transfer as one account sees it.
+#[derive(Clone, Debug)]
+pub struct StatementEntry {
+    /// The transfer.
+    pub id: TransferId,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// Day in the program's time zone.
+    pub day: NaiveDate,
+    /// Why: `settlement`, `accrual`, `payout`…
+    pub reason: String,
+    /// What happened, in words.
+    pub narration: String,
+    /// The account on the other side: code and name.
+    pub other: (String, String),
+    /// Whether this account is debited.
+    pub is_debit: bool,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// One account of one asset over a period.
+#[derive(Clone, Debug)]
+pub struct StatementHead {
+    /// The account.
+    pub account: Uuid,
+    /// Code.
+    pub code: String,
+    /// Name.
+    pub name: String,
+    /// Asset.
+    pub asset_id: AssetId,
+    /// Debits less credits before the first day.
+    pub opening: SignedAmount,
+    /// Debits within the period.
+    pub debits: Amount,
+    /// Credits within the period.
+    pub credits: Amount,
+}
+
+/// An account that is not what its transfers, or its commissions, make of it.
+#[derive(Clone, Debug)]
+pub struct LedgerFinding {
+    /// Code of the account.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// Symbol of its asset.
+    pub symbol: String,
+    /// Decimals of its asset.
+    pub decimals: Decimals,
+    /// Which of its sums differs: `debits_posted`, `credits_posted`, `debits_pending`, `credits_pending`, or
+    /// `open_commissions` for what is owed to an affiliate.
+    pub finding: String,
+    /// What is kept.
+    pub kept: SignedAmount,
+    /// What was computed again.
+    pub recomputed: SignedAmount,
+}
+
+/// What came into a Safe, as the watcher read it at the chain's depth.
+#[derive(Clone, Debug)]
+pub struct NewInflow {
+    /// Program of the Safe.
+    pub program: ProgramId,
+    /// The Safe.
+    pub safe: SafeId,
+    /// The asset.
+    pub asset: AssetId,
+    /// The transaction.
+    pub tx_hash: B256,
+    /// Its log.
+    pub log_index: u64,
+    /// Who sent it.
+    pub sender: Address,
+    /// How much, in base units.
+    pub amount: Amount,
+    /// Its block: number, hash and time.
+    pub block: (u64, B256, DateTime<Utc>),
+}
+
 /// A transfer that moved money, with what an accountant needs beside it.
 #[derive(Clone, Debug)]
 pub struct JournalTransfer {
@@ -38,8 +120,6 @@ pub struct JournalTransfer {
     pub amount: Amount,
     /// Why: `settlement`, `accrual`, `payout`…
     pub reason: String,
-    /// Whether a later transfer took it back.
-    pub is_reversed: bool,
     /// What happened, in words.
     pub narration: String,
     /// When it happened.
@@ -99,9 +179,7 @@ impl Db {
             r#"SELECT t.id, t.asset_id, t.amount::text AS "amount!", t.reason, t.narration, t.occurred_at,
                  (t.occurred_at AT TIME ZONE g.time_zone)::date AS "day!",
                  d.code AS debit_code, d.name AS debit_name, c.code AS credit_code, c.name AS credit_name,
-                 p.id AS "payout_id?", b.number AS "batch_number?", p.line_no AS "line_no?", p.reference AS "reference?", e.ethereum_tx_hash AS "tx_hash?",
-                 EXISTS (SELECT FROM core.transfers x WHERE x.program_id = t.program_id AND x.reason = t.reason || '_reversal' AND x.cause_id = t.cause_id
-                         AND x.occurrence = t.occurrence) AS "is_reversed!"
+                 p.id AS "payout_id?", b.number AS "batch_number?", p.line_no AS "line_no?", p.reference AS "reference?", e.ethereum_tx_hash AS "tx_hash?"
                FROM core.transfers t
                JOIN core.programs g ON g.id = t.program_id
                JOIN core.accounts d ON d.program_id = t.program_id AND d.id = t.debit_account
@@ -134,7 +212,6 @@ impl Db {
                     asset_id: AssetId::new(r.asset_id),
                     amount: column!("transfers", "amount", r.id).amount(&r.amount)?,
                     reason: r.reason,
-                    is_reversed: r.is_reversed,
                     narration: r.narration,
                     occurred_at: r.occurred_at,
                     day: r.day,
@@ -151,5 +228,167 @@ impl Db {
                 })
             })
             .collect()
+    }
+
+    /// An account over the given days (program's time zone, both included); none when there is no such account.
+    pub async fn statement(
+        &self,
+        program: ProgramId,
+        code: &str,
+        asset: AssetId,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<Option<StatementHead>, StoreError> {
+        let row = sqlx::query!(
+            r#"SELECT a.id, a.code, a.name, a.asset_id, (a.debits_posted - a.credits_posted - since.debits + since.credits)::text AS "opening!",
+                 since.debits_within::text AS "debits!", since.credits_within::text AS "credits!"
+               FROM core.accounts a JOIN core.programs g ON g.id = a.program_id
+               CROSS JOIN LATERAL (
+                 SELECT coalesce(sum(t.amount) FILTER (WHERE t.debit_account = a.id), 0) AS debits, coalesce(sum(t.amount) FILTER (WHERE t.credit_account = a.id), 0) AS credits,
+                   coalesce(sum(t.amount) FILTER (WHERE t.debit_account = a.id AND t.occurred_at < e.until), 0) AS debits_within,
+                   coalesce(sum(t.amount) FILTER (WHERE t.credit_account = a.id AND t.occurred_at < e.until), 0) AS credits_within
+                 FROM core.transfers t CROSS JOIN (SELECT ($5::date + 1)::timestamp AT TIME ZONE g.time_zone AS until) e
+                 WHERE t.program_id = a.program_id AND a.id IN (t.debit_account, t.credit_account) AND t.phase IN ('POSTED', 'POST')
+                   AND t.occurred_at >= ($4::date::timestamp AT TIME ZONE g.time_zone)) since
+               WHERE a.program_id = $1 AND a.code = $2 AND a.asset_id = $3"#,
+            program.as_uuid(),
+            code,
+            asset.as_uuid(),
+            from,
+            to
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|r| {
+            Ok(StatementHead {
+                account: r.id,
+                asset_id: AssetId::new(r.asset_id),
+                opening: column!("accounts", "balance", r.id).parse(&r.opening)?,
+                debits: column!("transfers", "amount", r.id).amount(&r.debits)?,
+                credits: column!("transfers", "amount", r.id).amount(&r.credits)?,
+                code: r.code,
+                name: r.name,
+            })
+        })
+        .transpose()
+    }
+
+    /// Transfers that moved an account on the given days, oldest first: at most `limit` of those after the one named by
+    /// `after`.
+    pub async fn statement_entries(
+        &self,
+        program: ProgramId,
+        account: Uuid,
+        (from, to): (NaiveDate, NaiveDate),
+        after: Option<(DateTime<Utc>, TransferId)>,
+        limit: u32,
+    ) -> Result<Vec<StatementEntry>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT t.id, t.occurred_at, (t.occurred_at AT TIME ZONE g.time_zone)::date AS "day!", t.reason, t.narration, t.amount::text AS "amount!",
+                 t.debit_account = $2 AS "is_debit!", o.code AS other_code, o.name AS other_name
+               FROM core.transfers t JOIN core.programs g ON g.id = t.program_id
+               JOIN core.accounts o ON o.program_id = t.program_id AND o.id = CASE WHEN t.debit_account = $2 THEN t.credit_account ELSE t.debit_account END
+               WHERE t.program_id = $1 AND $2 IN (t.debit_account, t.credit_account) AND t.phase IN ('POSTED', 'POST')
+                 AND t.occurred_at >= ($3::date::timestamp AT TIME ZONE g.time_zone) AND t.occurred_at < (($4::date + 1)::timestamp AT TIME ZONE g.time_zone)
+                 AND ($5::timestamptz IS NULL OR (t.occurred_at, t.id) > ($5, $6))
+               ORDER BY t.occurred_at, t.id LIMIT $7"#,
+            program.as_uuid(),
+            account,
+            from,
+            to,
+            after.map(|(at, _)| at),
+            after.map(|(_, id)| id.as_uuid()),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(StatementEntry {
+                    id: TransferId::new(r.id),
+                    occurred_at: r.occurred_at,
+                    day: r.day,
+                    amount: column!("transfers", "amount", r.id).amount(&r.amount)?,
+                    reason: r.reason,
+                    narration: r.narration,
+                    other: (r.other_code, r.other_name),
+                    is_debit: r.is_debit,
+                })
+            })
+            .collect()
+    }
+
+    /// Accounts whose kept balances are not what their transfers make of them, and liabilities that are not what the
+    /// affiliate's open commissions make of them.
+    pub async fn check_ledger(&self, program: ProgramId) -> Result<Vec<LedgerFinding>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT account_id AS "account_id!", code AS "code!", name AS "name!", symbol AS "symbol!", decimals AS "decimals!", finding AS "finding!",
+                 kept::text AS "kept!", recomputed::text AS "recomputed!" FROM api.check_ledger($1)"#,
+            program.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(LedgerFinding {
+                    decimals: column!("assets", "decimals", r.account_id).decimals(r.decimals)?,
+                    kept: column!("accounts", "balance", r.account_id).parse(&r.kept)?,
+                    recomputed: column!("transfers", "amount", r.account_id).parse(&r.recomputed)?,
+                    code: r.code,
+                    name: r.name,
+                    symbol: r.symbol,
+                    finding: r.finding,
+                })
+            })
+            .collect()
+    }
+
+    /// Records what came into a Safe, once per log. Answers what it credits, `SETTLEMENTS` or `SUSPENSE`; `REPEATED` for
+    /// one that is recorded already and `OPENING` for one that the opening balance contains.
+    pub async fn record_inflow(&self, inflow: &NewInflow) -> Result<String, StoreError> {
+        let (number, hash, time) = inflow.block;
+        Ok(sqlx::query_scalar!(
+            r#"SELECT api.record_inflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS "credited!""#,
+            inflow.program.as_uuid(),
+            inflow.safe.as_uuid(),
+            inflow.asset.as_uuid(),
+            inflow.tx_hash.as_slice(),
+            column!("inflows", "log_index", inflow.tx_hash).bigint(inflow.log_index)?,
+            inflow.sender.as_slice(),
+            inflow.amount.to_string(),
+            column!("inflows", "block_number", inflow.tx_hash).bigint(number)?,
+            hash.as_slice(),
+            time
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// Takes inflows out of suspense whose settlement came after them; answers how many.
+    pub async fn match_inflows(&self) -> Result<u32, StoreError> {
+        let matched: i32 =
+            sqlx::query_scalar!(r#"SELECT api.match_inflows() AS "matched!""#).fetch_one(&self.pool).await?;
+        column!("inflow_matches", "count", "all").number(matched.into())
+    }
+
+    /// Records what executing a leg cost, in base units of the chain's coin; whether it is recorded now for the first time.
+    pub async fn record_gas(
+        &self,
+        leg: &LegWork,
+        tx_hash: B256,
+        amount: Amount,
+        block: (u64, DateTime<Utc>),
+    ) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT api.record_gas($1, $2, $3, $4, $5, $6) AS "is_new!""#,
+            leg.program.as_uuid(),
+            leg.id.as_uuid(),
+            tx_hash.as_slice(),
+            amount.to_string(),
+            column!("gas_payments", "block_number", tx_hash).bigint(block.0)?,
+            block.1
+        )
+        .fetch_one(&self.pool)
+        .await?)
     }
 }

@@ -125,7 +125,7 @@ async fn forged_rows_are_named() {
         ("a policy that asks for fewer", "UPDATE core.policies SET approvers = 1".into(), "The policy of USDC from 0 base units on is not as two people signed it"),
         (
             "a policy that nobody set",
-            "INSERT INTO core.policies (program_id, asset_id, at_least, approvers) SELECT program_id, asset_id, 1, 1 FROM core.policies".into(),
+            "INSERT INTO core.policies (program_id, asset_id, at_least, approvers) SELECT DISTINCT program_id, asset_id, 1, 1 FROM core.policies".into(),
             "The policy of USDC from 1 base units on is in the database and no change that two people signed put it there",
         ),
         (

@@ -334,7 +334,11 @@ direct: Money,
  */
 over: Money, 
 /**
- * Sum.
+ * What the affiliate owes back, which is netted.
+ */
+owedBack: Money, 
+/**
+ * What is left to pay.
  */
 total: Money, 
 /**

@@ -9,6 +9,7 @@ use domain::payout_file::{self, Limits, PayoutFile};
 use money::Amount;
 use store::{ImportLine, NewFileBatch};
 
+use crate::files::read_at_most;
 use crate::view::{money, one_line};
 use crate::{AppError, Session};
 
@@ -33,7 +34,7 @@ pub async fn choose(
 ) -> Result<(FilePreview, Option<ChosenFile>), AppError> {
     let name = path.file_name().map_or_else(|| "file".into(), |n| n.to_string_lossy().into_owned());
     let limits = Limits::default();
-    let bytes = read_at_most(path, limits.bytes_max).await?;
+    let bytes = read_at_most(path, "a payout file", limits.bytes_max).await?;
     let assets = session.assets().await?;
     let safes = session.db.safes(session.program_id()).await?;
     let chain_id =
@@ -83,18 +84,6 @@ pub async fn choose(
         period,
     });
     Ok((preview, Some(ChosenFile { name, file, chain_id })))
-}
-
-async fn read_at_most(path: &Path, bytes_max: usize) -> Result<Vec<u8>, AppError> {
-    let unreadable = |e: std::io::Error| AppError::File(format!("{} cannot be read: {e}", path.display()));
-    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-    if size > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
-        return Err(AppError::Invalid(format!(
-            "{} has {size} bytes; a payout file has at most {bytes_max}. Choose the CSV itself, or split it",
-            path.display()
-        )));
-    }
-    tokio::fs::read(path).await.map_err(unreadable)
 }
 
 fn totals(file: &PayoutFile) -> Result<Vec<Money>, AppError> {

@@ -7,6 +7,8 @@ use contract::{Level, Warning};
 use domain::states::PayoutState;
 use store::{PayoutRow, SafeRow};
 
+use crate::view::plain;
+
 /// Warnings per line, in the order of the lines, most serious first.
 pub(crate) fn warnings(lines: &[PayoutRow], safe: &SafeRow) -> Vec<Vec<Warning>> {
     let mut by_recipient: HashMap<Address, Vec<&PayoutRow>> = HashMap::new();
@@ -28,7 +30,13 @@ fn of_line(line: &PayoutRow, same_recipient: &[&PayoutRow], safe: &SafeRow) -> V
     if safe.owners.iter().any(|(owner, _)| *owner == line.recipient) {
         warn(Level::Check, "Pays an owner of the Safe".into(), "Who signs would be paid");
     }
-    if line.paid_before == 0 && line.state != PayoutState::Settled {
+    let is_first = line.paid_before == 0 && line.state != PayoutState::Settled;
+    if let Some(payee) = line.payee.as_ref().filter(|payee| payee.version > 1) {
+        let level = if is_first { Level::Check } else { Level::Note };
+        let title = format!("Address changed on {}", payee.changed_at.date_naive());
+        warn(level, title, &format!("Version {} of the address of {}", payee.version, plain(&payee.name)));
+    }
+    if is_first {
         warn(Level::Check, "First payment".into(), "No evidence of an earlier one");
     }
     let others: Vec<u32> = same_recipient

@@ -1,11 +1,15 @@
 //! One file per command.
 
 pub mod audit;
+pub mod bench;
 pub mod change;
 pub mod export;
+pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
+pub mod sanctions;
 pub mod staff;
+pub mod what_if;
 pub mod worker;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use app::use_cases as cases;
 use app::{Confirmation, Host, Session};
 use contract::{BatchDetail, ErrorCode, Money, Period};
-use domain::commission::{CommissionRule, accrue};
+use domain::commission::{Shares, share};
 use domain::id::{BatchId, PayoutId, ProgramId};
 use money::Amount;
 use secrecy::SecretString;
@@ -16,10 +16,10 @@ use serde_json::Value;
 use store::Administrator;
 
 use crate::demo::evidence::Record;
-use crate::demo::now;
 use crate::demo::people::PASSPHRASE;
 use crate::demo::seed::{charge, commerce};
-use crate::demo::stage::{OnChain, PAYOUT_FILE_NAME, Stage, work_until};
+use crate::demo::stage::{MAIN_JOBS, OnChain, PAYOUT_FILE_NAME, Stage, work_until};
+use crate::demo::{last_week, now};
 
 /// Period of the payout file, as its preparer names it.
 const PERIOD: &str = "2023-02-07 to 2023-02-14";
@@ -105,7 +105,7 @@ async fn intents(stage: &Stage, on_chain: &OnChain, team: &Team, record: &mut Re
     let (program, run) = (team.ines.program_id(), now().timestamp());
     let before = team.ines.db.intent_counts(program).await?;
     let payloads: Vec<Value> =
-        (0..12u64).map(|i| charge(on_chain, &format!("run_{run}_{i}"), i * 37 + 11, now())).collect();
+        (0..12u64).map(|i| charge(on_chain, &format!("run_{run}_{i}"), i * 37 + 11, last_week())).collect();
     let sums_before = paid_out(&team.ines).await?;
     let ids = commerce(stage, &payloads).await?;
     let after = team.ines.db.intent_counts(program).await?;
@@ -156,8 +156,8 @@ async fn paid_out(session: &Session) -> Result<[Amount; 2]> {
 /// The same commissions by the domain's rule in Rust; the database computed them in SQL.
 fn recompute(payloads: &[Value], on_chain: &OnChain) -> Result<[Amount; 2]> {
     let (base, gold, over) = crate::demo::seed::RATES;
-    let standard = CommissionRule::try_new(base.parse()?, over.parse()?, 0)?;
-    let gold = CommissionRule::try_new(gold.parse()?, over.parse()?, 0)?;
+    let standard = Shares::try_new(base.parse()?, over.parse()?)?;
+    let gold = Shares::try_new(gold.parse()?, over.parse()?)?;
     let mut sums = [Amount::ZERO; 2];
     for payload in payloads {
         let text = |name: &str| payload[name].as_str().map(str::to_owned).with_context(|| format!("{name} is a text"));
@@ -167,7 +167,7 @@ fn recompute(payloads: &[Value], on_chain: &OnChain) -> Result<[Amount; 2]> {
             .context("a known user")?;
         // Users go round the six affiliates in order: HARROW and DUNLIN are gold and have no parent.
         let (rule, has_parent) = if matches!(user % 6, 0 | 3) { (&gold, false) } else { (&standard, true) };
-        let accrual = accrue(amount, rule, has_parent);
+        let accrual = share(amount, rule, has_parent);
         let asset = usize::from(text("token")? == format!("{:#x}", on_chain.cow));
         sums[asset] = Amount::checked_sum([sums[asset], accrual.direct, accrual.override_])?;
     }
@@ -308,7 +308,7 @@ async fn approve_and_sign(team: &Team, batch: BatchId, record: &mut Record) -> R
 async fn execute(stage: &Stage, team: &Team, batch: BatchId, record: &mut Record) -> Result<()> {
     record.step("The batch executes on the chain");
     cases::execute(&team.ines, Arc::new(Terminal), batch).await?;
-    let workers = stage.workers().await?;
+    let workers = stage.workers(&MAIN_JOBS).await?;
     work_until(&workers, PATIENCE, async || {
         let state = cases::batch_get(&team.ines, batch).await?.summary.state;
         anyhow::ensure!(state == "EXECUTING" || state == "EXECUTED", "the batch became {state}");

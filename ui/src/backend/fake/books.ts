@@ -60,6 +60,7 @@ export function payable(): PayableRow[] {
     commissions,
     direct: { asset: USDC, amount: direct },
     over: { asset: USDC, amount: over },
+    owedBack: { asset: USDC, amount: '0' },
     total: { asset: USDC, amount: addDecimals(direct, over) },
     period: ['2026-10-01', '2026-10-31'],
   });

@@ -65,6 +65,7 @@ function columnsOf(slot: number): Column<PayableRow>[] {
     },
     amount('direct', t('Direct'), (row) => row.direct),
     amount('over', t('Override'), (row) => row.over),
+    amount('owedBack', t('Owed back'), (row) => row.owedBack),
     amount('total', t('Total'), (row) => row.total, true),
     {
       id: 'asset',
@@ -77,7 +78,7 @@ function columnsOf(slot: number): Column<PayableRow>[] {
 
 /** What is payable now, netted per affiliate and asset. */
 export function PayableGrid(props: { rows: PayableRow[] }) {
-  const all = props.rows.flatMap((row) => [row.direct, row.over, row.total]);
+  const all = props.rows.flatMap((row) => [row.direct, row.over, row.owedBack, row.total]);
   const totals = sumByAsset(props.rows.map((row) => row.total));
   const slot = widestFraction(
     [...all, ...totals].map((money) => ({ amount: money.amount, decimals: money.asset.decimals })),
@@ -93,6 +94,7 @@ export function PayableGrid(props: { rows: PayableRow[] }) {
         index === 0
           ? t('{rows, plural, one {# payment} other {# payments}}', { rows: props.rows.length })
           : '',
+        '',
         '',
         '',
         '',

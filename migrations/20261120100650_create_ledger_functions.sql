@@ -1,0 +1,262 @@
+-- The rest of the ledger: what a Safe holds when the books open, what comes in, gas, and the check of every balance.
+
+CREATE TABLE core.opening_balances (
+  program_id uuid NOT NULL,
+  safe_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  amount numeric(38,0) NOT NULL CHECK (amount >= 0),
+  -- What came in up to this block is part of it.
+  block_number bigint NOT NULL CHECK (block_number >= 0),
+  change_id uuid NOT NULL REFERENCES core.change_requests,
+  PRIMARY KEY (program_id, safe_id, asset_id),
+  FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
+  FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
+);
+CALL core.make_append_only('opening_balances');
+
+-- {safe_id, asset_id, amount, block}: once per Safe and asset.
+CREATE FUNCTION core.add_opening_balance(p_program uuid, p_change uuid, p_body jsonb) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  safe core.safes;
+  asset uuid := (p_body ->> 'asset_id')::uuid;
+  amount numeric := core.parse_amount(p_body ->> 'amount');
+  made uuid := core.uuid_v7();
+BEGIN
+  SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = (p_body ->> 'safe_id')::uuid;
+  IF safe.id IS NULL OR NOT EXISTS (SELECT FROM core.assets a WHERE a.program_id = p_program AND a.id = asset AND a.chain_id = safe.chain_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The opening balance names no Safe of this program and an asset of its chain';
+  END IF;
+  IF (p_body ->> 'block') ~ '^(0|[1-9][0-9]{0,17})$' IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An opening balance names the block at which it was read';
+  END IF;
+  INSERT INTO core.opening_balances (program_id, safe_id, asset_id, amount, block_number, change_id) VALUES (p_program, safe.id, asset, amount, (p_body ->> 'block')::bigint, p_change);
+  IF EXISTS (SELECT FROM core.inflows i WHERE i.program_id = p_program AND i.safe_id = safe.id AND i.asset_id = asset AND i.block_number <= (p_body ->> 'block')::bigint) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Inflows up to this block are in the ledger already: read the opening balance at an earlier block';
+  END IF;
+  IF amount > 0 THEN
+    INSERT INTO core.transfers (program_id, id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+    VALUES (p_program, made, core.treasury_account(p_program, safe.id, asset), core.program_account(p_program, 'equity', asset), asset, amount, 'opening_balance', p_change,
+            format('Opening balance of %s at block %s', safe.name, p_body ->> 'block'), clock_timestamp());
+  END IF;
+  RETURN made;
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The opening balance of %s in this asset is in the ledger already', safe.name);
+END $$;
+
+-- What came into a Safe, as the watcher read it at the chain's depth. A log is one inflow, for ever.
+CREATE TABLE core.inflows (
+  program_id uuid NOT NULL,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  safe_id uuid NOT NULL,
+  asset_id uuid NOT NULL,
+  chain_id bigint NOT NULL REFERENCES core.chains,
+  ethereum_tx_hash bytea NOT NULL CHECK (length(ethereum_tx_hash) = 32),
+  log_index bigint NOT NULL CHECK (log_index >= 0),
+  sender bytea NOT NULL CHECK (length(sender) = 20),
+  amount numeric(38,0) NOT NULL CHECK (amount > 0),
+  block_number bigint NOT NULL CHECK (block_number >= 0),
+  block_hash bytea NOT NULL CHECK (length(block_hash) = 32),
+  block_time timestamptz NOT NULL,
+  recorded_by name NOT NULL DEFAULT session_user,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, id),
+  UNIQUE (chain_id, ethereum_tx_hash, log_index),
+  FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
+  FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
+);
+CALL core.make_append_only('inflows');
+CREATE TABLE core.inflow_matches (
+  program_id uuid NOT NULL,
+  inflow_id uuid NOT NULL,
+  settlement_id uuid NOT NULL,
+  matched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, inflow_id),
+  UNIQUE (program_id, settlement_id),
+  FOREIGN KEY (program_id, inflow_id) REFERENCES core.inflows,
+  FOREIGN KEY (program_id, settlement_id) REFERENCES core.settlements
+);
+CALL core.make_append_only('inflow_matches');
+CREATE INDEX settlements_by_transaction ON core.settlements (program_id, tx_hash) WHERE tx_hash IS NOT NULL;
+
+-- An inflow and the settlement that it pays are one transaction, one asset and one amount.
+CREATE FUNCTION core.guard_inflow_match() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM core.inflows i JOIN core.settlements s ON s.program_id = i.program_id AND s.tx_hash = i.ethereum_tx_hash AND s.asset_id = i.asset_id AND s.amount = i.amount
+    WHERE i.program_id = NEW.program_id AND i.id = NEW.inflow_id AND s.id = NEW.settlement_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'An inflow pays a settlement of the same transaction, asset and amount';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER inflow_matches_agree BEFORE INSERT ON core.inflow_matches FOR EACH ROW EXECUTE FUNCTION core.guard_inflow_match();
+
+-- Answers SETTLEMENTS or SUSPENSE, which the inflow credits, REPEATED for one that is recorded, or OPENING for one that the
+-- opening balance contains; the last two change nothing.
+CREATE FUNCTION api.record_inflow(p_program uuid, p_safe uuid, p_asset uuid, p_tx_hash bytea, p_log_index bigint, p_sender bytea, p_amount text,
+  p_block bigint, p_block_hash bytea, p_block_time timestamptz) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  safe core.safes;
+  inflow core.inflows;
+  known core.inflows;
+  settlement uuid;
+BEGIN
+  PERFORM core.require_machine('watcher');
+  SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe;
+  IF safe.id IS NULL OR NOT EXISTS (SELECT FROM core.assets a WHERE a.program_id = p_program AND a.id = p_asset AND a.chain_id = safe.chain_id) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An inflow names a Safe of the program and an asset of its chain';
+  END IF;
+  IF (length(p_tx_hash) = 32 AND length(p_block_hash) = 32 AND length(p_sender) = 20 AND p_log_index >= 0 AND p_block >= 0 AND isfinite(p_block_time) AND core.parse_amount(p_amount) > 0) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An inflow is a log with its transaction, its sender, an amount above zero and its block';
+  END IF;
+  INSERT INTO core.inflows (program_id, safe_id, asset_id, chain_id, ethereum_tx_hash, log_index, sender, amount, block_number, block_hash, block_time)
+  SELECT p_program, p_safe, p_asset, safe.chain_id, p_tx_hash, p_log_index, p_sender, core.parse_amount(p_amount), p_block, p_block_hash, p_block_time
+  WHERE NOT EXISTS (SELECT FROM core.opening_balances o WHERE o.program_id = p_program AND o.safe_id = p_safe AND o.asset_id = p_asset AND o.block_number >= p_block)
+  ON CONFLICT (chain_id, ethereum_tx_hash, log_index) DO NOTHING RETURNING * INTO inflow;
+  IF inflow.id IS NULL THEN
+    SELECT * INTO known FROM core.inflows i WHERE i.chain_id = safe.chain_id AND i.ethereum_tx_hash = p_tx_hash AND i.log_index = p_log_index;
+    IF known.id IS NULL THEN
+      RETURN 'OPENING';
+    END IF;
+    IF (known.program_id, known.safe_id, known.asset_id, known.sender, known.amount) IS DISTINCT FROM (p_program, p_safe, p_asset, p_sender, core.parse_amount(p_amount)) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Log %s of 0x%s is recorded with another Safe, asset, sender or amount', p_log_index, encode(p_tx_hash, 'hex'));
+    END IF;
+    RETURN 'REPEATED';
+  END IF;
+  settlement := core.match_inflow(inflow);
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+  VALUES (p_program, core.treasury_account(p_program, p_safe, p_asset), core.program_account(p_program, CASE WHEN settlement IS NULL THEN 'suspense' ELSE 'settlements' END, p_asset),
+          p_asset, inflow.amount, 'inflow', inflow.id, format('Received from %s in 0x%s', core.hex_address(p_sender), encode(p_tx_hash, 'hex')), p_block_time);
+  PERFORM core.audit(p_program, 'inflow.recorded', inflow.id, json_build_object('safe', safe.name, 'tx', encode(p_tx_hash, 'hex'), 'log', p_log_index, 'amount', inflow.amount::text, 'settlement', settlement));
+  RETURN CASE WHEN settlement IS NULL THEN 'SUSPENSE' ELSE 'SETTLEMENTS' END;
+END $$;
+
+-- The settlement that an inflow pays, recorded; none when there is none, or each has its inflow.
+CREATE FUNCTION core.match_inflow(p_inflow core.inflows) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO core.inflow_matches (program_id, inflow_id, settlement_id)
+  SELECT s.program_id, p_inflow.id, s.id FROM core.settlements s
+  WHERE s.program_id = p_inflow.program_id AND s.tx_hash = p_inflow.ethereum_tx_hash AND s.asset_id = p_inflow.asset_id AND s.amount = p_inflow.amount
+    AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id)
+  ORDER BY s.id LIMIT 1
+  ON CONFLICT DO NOTHING RETURNING settlement_id
+$$;
+
+-- Settlements that came after their inflow take it out of suspense; answers how many did.
+CREATE FUNCTION api.match_inflows() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  inflow core.inflows;
+  matched integer := 0;
+BEGIN
+  PERFORM core.require_machine('worker');
+  FOR inflow IN
+    SELECT i.* FROM core.inflows i
+    WHERE NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = i.program_id AND m.inflow_id = i.id)
+      AND EXISTS (SELECT FROM core.settlements s WHERE s.program_id = i.program_id AND s.tx_hash = i.ethereum_tx_hash AND s.asset_id = i.asset_id AND s.amount = i.amount
+                    AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id))
+    ORDER BY i.id LIMIT 1000 FOR UPDATE SKIP LOCKED LOOP
+    CONTINUE WHEN core.match_inflow(inflow) IS NULL;
+    INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+    VALUES (inflow.program_id, core.program_account(inflow.program_id, 'suspense', inflow.asset_id), core.program_account(inflow.program_id, 'settlements', inflow.asset_id), inflow.asset_id,
+            inflow.amount, 'inflow_match', inflow.id, format('Recognised 0x%s', encode(inflow.ethereum_tx_hash, 'hex')), clock_timestamp());
+    PERFORM core.audit(inflow.program_id, 'inflow.matched', inflow.id, json_build_object('tx', encode(inflow.ethereum_tx_hash, 'hex')));
+    matched := matched + 1;
+  END LOOP;
+  RETURN matched;
+END $$;
+
+-- What executing a leg cost, paid by the executor that sent it.
+CREATE TABLE core.gas_payments (
+  program_id uuid NOT NULL,
+  id uuid NOT NULL DEFAULT core.uuid_v7(),
+  safe_transaction_id uuid NOT NULL,
+  chain_id bigint NOT NULL REFERENCES core.chains,
+  ethereum_tx_hash bytea NOT NULL CHECK (length(ethereum_tx_hash) = 32),
+  asset_id uuid NOT NULL,
+  executor bytea NOT NULL CHECK (length(executor) = 20),
+  amount numeric(38,0) NOT NULL CHECK (amount > 0),
+  block_number bigint NOT NULL CHECK (block_number >= 0),
+  block_time timestamptz NOT NULL,
+  recorded_by name NOT NULL DEFAULT session_user,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, id),
+  UNIQUE (chain_id, ethereum_tx_hash),
+  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions,
+  FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
+);
+CALL core.make_append_only('gas_payments');
+
+-- p_amount in base units of the chain's native coin: gas used times effective price. Only of a transaction that our own
+-- executor sent; true when it is recorded now, false when it was before.
+CREATE FUNCTION api.record_gas(p_program uuid, p_leg uuid, p_tx_hash bytea, p_amount text, p_block bigint, p_block_time timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sent core.submissions;
+  coin uuid;
+  paid core.gas_payments;
+BEGIN
+  PERFORM core.require_machine('watcher');
+  SELECT * INTO sent FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.ethereum_tx_hash = p_tx_hash;
+  IF sent.ethereum_tx_hash IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was not sent in that transaction by an executor of ours: its gas is not ours';
+  END IF;
+  IF (core.parse_amount(p_amount) > 0 AND p_block >= 0 AND isfinite(p_block_time)) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Gas is recorded with an amount above zero, its block and the block''s time';
+  END IF;
+  SELECT a.id INTO coin FROM core.assets a WHERE a.program_id = p_program AND a.chain_id = sent.chain_id AND a.token IS NULL;
+  IF coin IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('The program has no native asset of chain %s: two people add it first, then its gas is recorded', sent.chain_id);
+  END IF;
+  INSERT INTO core.gas_payments (program_id, safe_transaction_id, chain_id, ethereum_tx_hash, asset_id, executor, amount, block_number, block_time)
+  VALUES (p_program, p_leg, sent.chain_id, p_tx_hash, coin, sent.executor, core.parse_amount(p_amount), p_block, p_block_time)
+  ON CONFLICT (chain_id, ethereum_tx_hash) DO NOTHING RETURNING * INTO paid;
+  IF paid.id IS NULL THEN
+    IF NOT EXISTS (SELECT FROM core.gas_payments g WHERE g.chain_id = sent.chain_id AND g.ethereum_tx_hash = p_tx_hash AND g.amount = core.parse_amount(p_amount)) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The gas of 0x%s is recorded with another amount', encode(p_tx_hash, 'hex'));
+    END IF;
+    RETURN false;
+  END IF;
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+  VALUES (p_program, core.program_account(p_program, 'gas', coin), core.account(p_program, 'executor', 'executor:' || core.hex_address(sent.executor), 'Executor ' || core.hex_address(sent.executor), coin),
+          coin, paid.amount, 'gas', paid.id, format('Gas of 0x%s', encode(p_tx_hash, 'hex')), p_block_time);
+  PERFORM core.audit(p_program, 'gas.recorded', paid.id, json_build_object('tx', encode(p_tx_hash, 'hex'), 'amount', paid.amount::text));
+  RETURN true;
+END $$;
+
+-- Every balance again, from transfers alone, in one pass: names each account whose kept balance differs, and each affiliate
+-- whose liability is not the sum of its open commissions less what it owes back. Nothing when the books are right.
+CREATE FUNCTION api.check_ledger(p_program uuid) RETURNS TABLE (account_id uuid, code text, name text, symbol text, decimals smallint, finding text, kept numeric, recomputed numeric)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM core.machines m WHERE m.login = session_user) THEN
+    PERFORM core.require_machine('worker');
+  ELSE
+    PERFORM core.require(p_program, 'view');
+  END IF;
+  RETURN QUERY
+  WITH sides AS (
+    SELECT t.debit_account AS account, t.phase, t.amount AS debit, 0::numeric AS credit FROM core.transfers t WHERE t.program_id = p_program
+    UNION ALL SELECT t.credit_account, t.phase, 0, t.amount FROM core.transfers t WHERE t.program_id = p_program),
+  sums AS (
+    SELECT s.account, coalesce(sum(s.debit) FILTER (WHERE s.phase IN ('POSTED', 'POST')), 0) AS debits_posted, coalesce(sum(s.credit) FILTER (WHERE s.phase IN ('POSTED', 'POST')), 0) AS credits_posted,
+      coalesce(sum(CASE s.phase WHEN 'PENDING' THEN s.debit WHEN 'POSTED' THEN 0 ELSE -s.debit END), 0) AS debits_pending,
+      coalesce(sum(CASE s.phase WHEN 'PENDING' THEN s.credit WHEN 'POSTED' THEN 0 ELSE -s.credit END), 0) AS credits_pending
+    FROM sides s GROUP BY s.account),
+  owed AS (
+    SELECT 'affiliate:' || c.affiliate_id || ':liability' AS code, c.asset_id, sum(c.amount) AS amount
+    FROM core.commissions c WHERE c.program_id = p_program AND c.state IN ('ACCRUED', 'PAYABLE', 'PENDING_APPROVAL') GROUP BY c.affiliate_id, c.asset_id),
+  findings AS (
+    SELECT a.id, f.finding, f.kept, f.recomputed FROM core.accounts a LEFT JOIN sums s ON s.account = a.id
+    CROSS JOIN LATERAL (VALUES ('debits_posted', a.debits_posted, coalesce(s.debits_posted, 0)), ('credits_posted', a.credits_posted, coalesce(s.credits_posted, 0)),
+      ('debits_pending', a.debits_pending, coalesce(s.debits_pending, 0)), ('credits_pending', a.credits_pending, coalesce(s.credits_pending, 0))) AS f(finding, kept, recomputed)
+    WHERE a.program_id = p_program AND f.kept <> f.recomputed
+    UNION ALL
+    SELECT a.id, 'open_commissions', a.credits_posted - a.debits_posted, coalesce(o.amount, 0) FROM core.accounts a LEFT JOIN owed o ON o.code = a.code AND o.asset_id = a.asset_id
+    WHERE a.program_id = p_program AND a.kind = 'liability' AND a.code LIKE 'affiliate:%' AND a.credits_posted - a.debits_posted <> coalesce(o.amount, 0))
+  SELECT a.id, a.code, a.name, x.symbol, x.decimals, f.finding, f.kept, f.recomputed
+  FROM findings f JOIN core.accounts a ON a.program_id = p_program AND a.id = f.id JOIN core.assets x ON x.program_id = a.program_id AND x.id = a.asset_id
+  ORDER BY a.code, x.symbol, f.finding;
+END $$;
+
+GRANT EXECUTE ON FUNCTION api.record_inflow(uuid, uuid, uuid, bytea, bigint, bytea, text, bigint, bytea, timestamptz), api.record_gas(uuid, uuid, bytea, text, bigint, timestamptz) TO countersign_watcher;
+GRANT EXECUTE ON FUNCTION api.match_inflows(), api.check_ledger(uuid) TO countersign_worker;
+GRANT EXECUTE ON FUNCTION api.check_ledger(uuid) TO countersign_staff;
