@@ -162,4 +162,3 @@ SELECT f.program_id, f.id AS safe_id, f.name AS safe, f.chain_id, f.address, s.i
 FROM core.staff s JOIN core.safes f
   ON s.safe_owner = ANY (coalesce(f.observed_owners, ARRAY(SELECT o.owner FROM core.safe_owners o WHERE o.program_id = f.program_id AND o.safe_id = f.id)))
 WHERE s.revoked_at IS NOT NULL;
-

@@ -12,7 +12,7 @@ BEGIN
   SELECT coalesce((is_now ->> 'program_id')::uuid, CASE TG_TABLE_NAME WHEN 'programs' THEN noun::uuid END),
     format('row.%s', CASE TG_OP WHEN 'UPDATE' THEN 'changed' ELSE 'made' END), CASE WHEN noun ~ '^[0-9a-f-]{36}$' THEN noun::uuid END,
     json_build_object('table', TG_TABLE_NAME), CASE WHEN was IS NOT NULL THEN jsonb_object_agg(c.key, was -> c.key)::json END, jsonb_object_agg(c.key, c.value)::json
-  FROM jsonb_each(is_now) AS c WHERE was IS NULL OR was -> c.key IS DISTINCT FROM c.value
+  FROM jsonb_each(is_now) AS c WHERE c.key <> 'changed_xid' AND (was IS NULL OR was -> c.key IS DISTINCT FROM c.value)
   HAVING count(*) > 0;
   RETURN NULL;
 END $$;
@@ -34,7 +34,9 @@ CALL core.make_audited('assets');
 CALL core.make_audited('safes', 'name', 'chain_id', 'address', 'version', 'singleton', 'fallback_handler', 'threshold');
 CALL core.make_audited('safe_owners');
 CALL core.make_audited('policies');
+CALL core.make_audited('policy_defaults');
 CALL core.make_audited('commission_rules');
+CALL core.make_audited('affiliate_terms');
 CALL core.make_audited('affiliates');
 CALL core.make_audited('payees');
 CALL core.make_audited('payee_addresses');

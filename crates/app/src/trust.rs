@@ -158,6 +158,7 @@ fn policy_pin(row: &PolicyRow) -> PolicyPin {
         asset: row.asset_id,
         at_least: row.at_least,
         approvers: row.approvers,
+        high_value: row.high_value,
         software_keys: row.software_keys,
     }
 }

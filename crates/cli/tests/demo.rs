@@ -325,9 +325,11 @@ fn says_what_is_wrong_in_one_sentence_with_an_exit_code() {
 #[test]
 fn every_command_explains_itself() {
     let dir = folder();
-    for command in ["migrate", "demo", "worker", "export", "reconcile", "ledger", "sanctions", "what-if"] {}
-
-    for command in ["migrate", "demo", "worker", "export", "reconcile", "staff", "change", "audit"] {
+    let commands = [
+        "migrate", "demo", "worker", "export", "reconcile", "ledger", "sanctions", "what-if", "staff", "change", "audit",
+        "bench", "chaos",
+    ];
+    for command in commands {
         let output = run(dir.path(), &[command, "--help"]);
         let help = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && help.contains("Usage: countersign") && help.contains("--json"), "{help}");

@@ -72,6 +72,11 @@ pub fn permission_of_change(kind: &str) -> Option<&'static str> {
 }
 
 /// Policies that an asset pegged to a currency begins with, until two people set others: currency, whole units from which
-/// on it holds, approvers.
-pub const POLICY_DEFAULTS: [(&str, u64, u32); 5] =
-    [("USD", 0, 1), ("USD", 10_000, 2), ("EUR", 0, 1), ("EUR", 10_000, 2), ("EUR", 50_000, 2)];
+/// on it holds, approvers, and whether one of them holds `approve_high_value`.
+pub const POLICY_DEFAULTS: [(&str, u64, u32, bool); 5] = [
+    ("USD", 0, 1, false),
+    ("USD", 10_000, 2, true),
+    ("EUR", 0, 1, false),
+    ("EUR", 10_000, 2, false),
+    ("EUR", 50_000, 2, true),
+];

@@ -18,6 +18,8 @@ pub struct PolicyRow {
     pub at_least: Amount,
     /// So many approvers.
     pub approvers: u32,
+    /// Whether one of them holds `approve_high_value`.
+    pub high_value: bool,
     /// Whether software keys may sign on chains that are no test chains.
     pub software_keys: bool,
 }
@@ -26,7 +28,7 @@ impl Db {
     /// Policies of a program in force, by asset and amount.
     pub async fn policies(&self, program: ProgramId) -> Result<Vec<PolicyRow>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT id, asset_id, at_least::text AS "at_least!", approvers, software_keys
+            r#"SELECT id, asset_id, at_least::text AS "at_least!", approvers, high_value, software_keys
                FROM core.policies WHERE program_id = $1 AND replaced_at IS NULL ORDER BY asset_id, at_least"#,
             program.as_uuid()
         )
@@ -39,6 +41,7 @@ impl Db {
                     asset_id: AssetId::new(r.asset_id),
                     at_least: column!("policies", "at_least", r.id).amount(&r.at_least)?,
                     approvers: column!("policies", "approvers", r.id).number(r.approvers.into())?,
+                    high_value: r.high_value,
                     software_keys: r.software_keys,
                 })
             })

@@ -113,12 +113,23 @@ impl House {
         self.check_policies(facts)?;
         self.check_lines(facts)?;
         let editors = self.check_revisions(facts)?;
-        let given = self.check_approvals(facts, &editors)?;
-        let needed = self.required(facts).max(facts.required);
-        if stage == Stage::Sign && given < needed {
+        let approvers = self.check_approvals(facts, &editors)?;
+        if stage == Stage::Approve {
+            return Ok(());
+        }
+        let in_play = self.policies_in_play(facts);
+        let needed = in_play.iter().map(|p| p.approvers).max().unwrap_or(u32::MAX).max(facts.required);
+        let given = u32::try_from(approvers.len()).unwrap_or(u32::MAX);
+        if given < needed {
             return Err(Forged(format!(
                 "{given} people approved this content with identity keys that prove it, and the policies ask for {needed}"
             )));
+        }
+        let may_high = |id: &StaffId| self.person(*id).is_some_and(|p| p.holds(Some(program), "approve_high_value"));
+        if in_play.iter().any(|p| p.high_value) && !approvers.iter().any(may_high) {
+            return Err(Forged(
+                "The batch is of high value, and nobody who proves to hold approve_high_value approved it".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -183,7 +194,7 @@ impl House {
         Ok(facts.revisions.iter().map(|r| r.staff).collect())
     }
 
-    fn check_approvals(&self, facts: &BatchFacts, editors: &BTreeSet<StaffId>) -> Result<u32, Forged> {
+    fn check_approvals(&self, facts: &BatchFacts, editors: &BTreeSet<StaffId>) -> Result<BTreeSet<StaffId>, Forged> {
         let statement = statement::approve(facts.program, facts.batch, &facts.content_hash);
         let mut people = BTreeSet::new();
         for approval in &facts.approvals {
@@ -205,7 +216,7 @@ impl House {
                 people.insert(approval.staff);
             }
         }
-        Ok(u32::try_from(people.len()).unwrap_or(u32::MAX))
+        Ok(people)
     }
 
     /// Whether a person who held a permission then signed a statement.
@@ -224,19 +235,18 @@ impl House {
         Ok(())
     }
 
-    /// What the signed policies ask for, for the batch by itself: the largest of its sums per asset and per payee. With
-    /// what was paid in the 24 hours before it can only be more, and that the database says.
-    fn required(&self, facts: &BatchFacts) -> u32 {
+    /// Signed policies in play for the batch by itself: by its sums per asset. With what was paid in the 24 hours before it
+    /// they can only be more, and that the database says.
+    fn policies_in_play(&self, facts: &BatchFacts) -> Vec<&PolicyPin> {
         let mut stakes: BTreeMap<AssetId, Amount> = BTreeMap::new();
         for line in &facts.lines {
             let stake = stakes.entry(line.asset).or_insert(Amount::ZERO);
             // A sum beyond what an amount can be asks for everything that any policy asks for.
             *stake = stake.checked_add(line.amount).unwrap_or(Amount::MAX);
         }
-        let asked = stakes.iter().flat_map(|(asset, stake)| {
-            let in_play = self.policies(facts.program, *asset).filter(move |p| p.pin.at_least <= *stake);
-            in_play.map(|p| p.pin.approvers)
+        let in_play = stakes.iter().flat_map(|(asset, stake)| {
+            self.policies(facts.program, *asset).map(|p| &p.pin).filter(move |p| p.at_least <= *stake)
         });
-        asked.max().unwrap_or(u32::MAX)
+        in_play.collect()
     }
 }

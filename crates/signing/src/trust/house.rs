@@ -90,6 +90,8 @@ pub struct PolicyPin {
     pub at_least: Amount,
     /// So many approvers.
     pub approvers: u32,
+    /// Whether one of them holds `approve_high_value`.
+    pub high_value: bool,
     /// Whether software keys may sign on chains that are no test chains.
     pub software_keys: bool,
 }
@@ -158,8 +160,8 @@ pub struct House {
     safes: BTreeMap<(ProgramId, SafeId), SafePin>,
     assets: BTreeMap<(ProgramId, AssetId), AssetPin>,
     policies: BTreeMap<(ProgramId, AssetId, Amount), Policy>,
-    /// By currency and whole units of it: approvers that an asset begins with.
-    defaults: BTreeMap<(String, u64), u32>,
+    /// By currency and whole units of it: approvers that an asset begins with, and whether one of them is for high value.
+    defaults: BTreeMap<(String, u64), (u32, bool)>,
     wallets: BTreeMap<(ProgramId, AffiliateId), Address>,
     unproven: Vec<Unproven>,
 }
@@ -172,8 +174,9 @@ impl House {
     pub fn replay(root: &Root, changes: &[SignedChange]) -> Result<Self, Forged> {
         let mut ordered: Vec<&SignedChange> = changes.iter().collect();
         ordered.sort_by_key(|c| (c.confirmed_at, c.id));
-        let defaults =
-            POLICY_DEFAULTS.iter().map(|(currency, from, n)| (((*currency).to_owned(), *from), *n)).collect();
+        let default =
+            |(currency, from, n, high): &(&str, u64, u32, bool)| (((*currency).to_owned(), *from), (*n, *high));
+        let defaults = POLICY_DEFAULTS.iter().map(default).collect();
         let mut house = Self { defaults, ..Self::default() };
         for change in ordered {
             if let Err(why) = house.take(root, change) {
@@ -421,26 +424,26 @@ impl House {
                 let (program, asset) = (change.program?, AssetId::new(id));
                 let pegged_to = text(body, "pegged_to").unwrap_or_default();
                 let of_currency = self.defaults.iter().filter(|((currency, _), _)| currency == pegged_to);
-                for ((_, units), approvers) in of_currency {
+                for ((_, units), (approvers, high_value)) in of_currency {
                     let at_least = base_units(*units, pin.decimals)?;
-                    let pin = PolicyPin { asset, at_least, approvers: *approvers, software_keys: false };
+                    let (approvers, high_value) = (*approvers, *high_value);
+                    let pin = PolicyPin { asset, at_least, approvers, high_value, software_keys: false };
                     self.policies.insert((program, asset, at_least), Policy { pin, is_set: false });
                 }
                 self.assets.insert((program, asset), pin);
             }
             "policy_default.set" => {
                 let of = (text(body, "currency")?.to_owned(), number(body, "at_least")?);
-                self.defaults.insert(of, number(body, "approvers")?.try_into().ok()?);
+                let approvers = number(body, "approvers")?.try_into().ok()?;
+                self.defaults.insert(of, (approvers, flag(body, "high_value")?));
             }
             "policy.set" => {
                 let pin = PolicyPin {
                     asset: text(body, "asset_id")?.parse().ok()?,
                     at_least: text(body, "at_least")?.parse().ok()?,
                     approvers: number(body, "approvers")?.try_into().ok()?,
-                    software_keys: match body.get("software_keys") {
-                        None | Some(Value::Null) => false,
-                        Some(says) => says.as_bool()?,
-                    },
+                    software_keys: flag(body, "software_keys")?,
+                    high_value: flag(body, "high_value")?,
                 };
                 self.policies.insert((change.program?, pin.asset, pin.at_least), Policy { pin, is_set: true });
             }
@@ -472,6 +475,14 @@ fn scope(change: &SignedChange) -> ProgramId {
 
 fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
     body.get(field)?.as_str()
+}
+
+/// False where it is not said.
+fn flag(body: &Value, field: &str) -> Option<bool> {
+    match body.get(field) {
+        None | Some(Value::Null) => Some(false),
+        Some(says) => says.as_bool(),
+    }
 }
 
 /// Whole units of a currency in base units of an asset pegged to it.

@@ -238,6 +238,7 @@ fn policies_are_those_that_two_people_set_or_that_a_pegged_asset_begins_with() {
         asset,
         at_least: units.parse().expect("an amount"),
         approvers,
+        high_value: units.len() > 9,
         software_keys: false,
     };
     let ten_thousand = "10000000000000000000000";
