@@ -326,8 +326,19 @@ fn says_what_is_wrong_in_one_sentence_with_an_exit_code() {
 fn every_command_explains_itself() {
     let dir = folder();
     let commands = [
-        "migrate", "demo", "worker", "export", "reconcile", "ledger", "sanctions", "what-if", "staff", "change", "audit",
-        "bench", "chaos",
+        "migrate",
+        "demo",
+        "worker",
+        "export",
+        "reconcile",
+        "ledger",
+        "sanctions",
+        "what-if",
+        "staff",
+        "change",
+        "audit",
+        "bench",
+        "chaos",
     ];
     for command in commands {
         let output = run(dir.path(), &[command, "--help"]);
