@@ -15,6 +15,8 @@ CREATE TABLE core.safes (
   observed_owners bytea[], observed_nonce bigint,
   observed_block bigint,
   observed_at timestamptz,
+  -- What came in is in the ledger up to this block.
+  inflows_read_to bigint,
   PRIMARY KEY (program_id, id),
   UNIQUE (chain_id, address)
 );
@@ -25,7 +27,7 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
-CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at');
+CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at', 'inflows_read_to');
 CALL core.make_append_only('safe_owners');
 CALL core.make_two_signed('safes', 'safe.add');
 -- What the chain says a Safe holds, at a named block.

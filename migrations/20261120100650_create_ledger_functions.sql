@@ -133,15 +133,39 @@ BEGIN
   RETURN CASE WHEN settlement IS NULL THEN 'SUSPENSE' ELSE 'SETTLEMENTS' END;
 END $$;
 
--- The settlement that an inflow pays, recorded; none when there is none, or each has its inflow.
-CREATE FUNCTION core.match_inflow(p_inflow core.inflows) RETURNS uuid LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+-- The settlement that an inflow pays, recorded; none when there is none, or each has its inflow. The chain has shown it at its
+-- depth, so it is confirmed.
+CREATE FUNCTION core.match_inflow(p_inflow core.inflows) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settlement uuid;
+BEGIN
   INSERT INTO core.inflow_matches (program_id, inflow_id, settlement_id)
   SELECT s.program_id, p_inflow.id, s.id FROM core.settlements s
   WHERE s.program_id = p_inflow.program_id AND s.tx_hash = p_inflow.ethereum_tx_hash AND s.asset_id = p_inflow.asset_id AND s.amount = p_inflow.amount
     AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id)
   ORDER BY s.id LIMIT 1
-  ON CONFLICT DO NOTHING RETURNING settlement_id
-$$;
+  ON CONFLICT DO NOTHING RETURNING settlement_id INTO settlement;
+  UPDATE core.settlements SET state = 'PROCESSING' WHERE program_id = p_inflow.program_id AND id = settlement AND state = 'PENDING';
+  UPDATE core.settlements SET state = 'CONFIRMED', confirmed_at = clock_timestamp() WHERE program_id = p_inflow.program_id AND id = settlement AND state = 'PROCESSING';
+  RETURN settlement;
+END $$;
+
+-- Safes with a ledger to write to, and the first block whose inflows are not in it.
+CREATE FUNCTION api.inflow_cursors(p_chain bigint) RETURNS TABLE (program_id uuid, safe_id uuid, from_block bigint, confirmation_depth integer)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  RETURN QUERY SELECT s.program_id, s.id, coalesce(s.inflows_read_to, min(o.block_number)) + 1, c.confirmation_depth
+  FROM core.safes s JOIN core.chains c ON c.id = s.chain_id JOIN core.opening_balances o ON o.program_id = s.program_id AND o.safe_id = s.id
+  WHERE s.chain_id = p_chain GROUP BY s.program_id, s.id, s.inflows_read_to, c.confirmation_depth;
+END $$;
+
+CREATE FUNCTION api.record_inflows_read(p_program uuid, p_safe uuid, p_block bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  UPDATE core.safes SET inflows_read_to = p_block WHERE program_id = p_program AND id = p_safe AND coalesce(inflows_read_to, -1) < p_block;
+END $$;
 
 -- Settlements that came after their inflow take it out of suspense; answers how many did.
 CREATE FUNCTION api.match_inflows() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use crate::abi::ISafe;
 use crate::error::ChainError;
 use crate::rpc::{Balances, BlockRef, Rpc};
-use crate::track::Receipt;
+use crate::track::{LoggedTransfer, Receipt};
 
 /// Chains where one endpoint is enough and software keys may complete a threshold: the local chain and
 /// Sepolia. A list in the program and never a row, for whoever can write rows must not widen it.
@@ -164,6 +164,18 @@ impl Finality<'_> {
     pub async fn canonical_block(&self, number: u64, hash: B256) -> Result<Option<BlockRef>, ChainError> {
         let blocks = self.of_each(|rpc| rpc.block_at(number)).await?;
         Ok(agreed(&blocks).copied().flatten().filter(|block| block.hash == hash))
+    }
+
+    /// What came into a Safe in a range of blocks, the same on every endpoint: see [`Rpc::inflows`].
+    pub async fn inflows(
+        &self,
+        safe: Address,
+        tokens: &[Address],
+        from_block: u64,
+        to_block: u64,
+    ) -> Result<Vec<LoggedTransfer>, ChainError> {
+        let told = self.of_each(|rpc| rpc.inflows(safe, tokens, from_block, to_block)).await?;
+        self.unanimous(told, || format!("what came into Safe {safe} in blocks {from_block} to {to_block}"))
     }
 
     /// Whether a block that was once recorded has been replaced: every endpoint has the same other block at its height.

@@ -109,6 +109,19 @@ pub struct NewInflow {
     pub block: (u64, B256, DateTime<Utc>),
 }
 
+/// Where reading what comes into a Safe goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct InflowCursor {
+    /// Program of the Safe.
+    pub program: ProgramId,
+    /// The Safe.
+    pub safe: SafeId,
+    /// First block that is not read.
+    pub from_block: u64,
+    /// How deep a block lies before it counts.
+    pub confirmation_depth: u64,
+}
+
 /// A transfer that moved money, with what an accountant needs beside it.
 #[derive(Clone, Debug)]
 pub struct JournalTransfer {
@@ -362,6 +375,42 @@ impl Db {
         )
         .fetch_one(&self.pool)
         .await?)
+    }
+
+    /// Watcher: where reading what comes into the Safes of a chain goes on. A Safe without an opening balance has no ledger
+    /// yet and is left out.
+    pub async fn inflow_cursors(&self, chain_id: u64) -> Result<Vec<InflowCursor>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT program_id AS "program_id!", safe_id AS "safe_id!", from_block AS "from_block!", confirmation_depth AS "confirmation_depth!"
+               FROM api.inflow_cursors($1)"#,
+            column!("chains", "id", chain_id).bigint(chain_id)?
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(InflowCursor {
+                    program: ProgramId::new(r.program_id),
+                    safe: SafeId::new(r.safe_id),
+                    from_block: column!("safes", "inflows_read_to", r.safe_id).number(r.from_block)?,
+                    confirmation_depth: column!("chains", "confirmation_depth", r.safe_id)
+                        .number(r.confirmation_depth.into())?,
+                })
+            })
+            .collect()
+    }
+
+    /// Watcher: everything that came into a Safe up to this block is recorded.
+    pub async fn record_inflows_read(&self, cursor: &InflowCursor, to_block: u64) -> Result<(), StoreError> {
+        sqlx::query!(
+            "SELECT api.record_inflows_read($1, $2, $3)",
+            cursor.program.as_uuid(),
+            cursor.safe.as_uuid(),
+            column!("safes", "inflows_read_to", cursor.safe).bigint(to_block)?
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Takes inflows out of suspense whose settlement came after them; answers how many.

@@ -43,7 +43,9 @@ pub use error::{RefusalCode, StoreError};
 pub use export::{ExportRow, NewExport};
 pub use health::{FreezeRow, HealthRow, Heartbeat, MetricRow};
 pub use intent::{IntentCounts, SubmittedIntent};
-pub use ledger::{AccountBalance, JournalTransfer, LedgerFinding, NewInflow, StatementEntry, StatementHead};
+pub use ledger::{
+    AccountBalance, InflowCursor, JournalTransfer, LedgerFinding, NewInflow, StatementEntry, StatementHead,
+};
 pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSignature, WorkLine};
 pub use leg::{EvidenceRow, LegRow, SignatureRow};
 pub use migrate::{Migrated, SCHEMA_VERSION, migrate};

@@ -1,5 +1,6 @@
 //! Reads the chain: nonces and balances of Safes, and what became of legs on their way and after (law 8).
 
+mod inflows;
 mod nonce;
 mod observe;
 mod unpaid;
@@ -10,6 +11,7 @@ use chain::quorum::Finality;
 use chain::track::Receipt;
 use chrono::DateTime;
 use domain::states::SafeTransactionState;
+use money::Amount;
 use safe::PayoutCall;
 use safe::evidence::{EvidenceKind, LegOutcome, LineEvidence, leg_outcome};
 use store::{Db, LegWork, NewEvidence};
@@ -27,6 +29,8 @@ pub struct Seen {
     pub block: Option<u64>,
     /// Safes read.
     pub safes: usize,
+    /// Payments into Safes that the ledger got.
+    pub inflows: usize,
     /// Legs found in a block.
     pub mined: usize,
     /// Legs that a transaction of somebody else executed.
@@ -57,8 +61,9 @@ pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64) -> Result<Seen, A
     // Nonces decide which legs are dead and balances what may be committed: all endpoints say the same of one block.
     if let Some(block) = finality.final_block(1).await? {
         seen.block = Some(block.number);
-        for watched in db.watched_safes(chain_id).await? {
-            match observe::observe(db, &finality, &watched, block).await {
+        let safes = db.watched_safes(chain_id).await?;
+        for watched in &safes {
+            match observe::observe(db, &finality, watched, block).await {
                 Ok(unread) => {
                     seen.safes += 1;
                     seen.unread.extend(unread);
@@ -66,6 +71,7 @@ pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64) -> Result<Seen, A
                 Err(error) => seen.unread.push(Unread::safe(chain_id, watched.address, &error)),
             }
         }
+        inflows::read(db, &quorum, &safes, &mut seen).await?;
     } else {
         let error = AppError::Conflict("the endpoints are on different branches: it is read again".to_owned());
         seen.unread.push(Unread::chain(chain_id, &error));
@@ -137,11 +143,14 @@ async fn settle(db: &Db, quorum: &Quorum, leg: &LegWork, tx_hash: B256, seen: &m
             let Some(time) = block_time(&finality, &receipt).await? else { return Ok(()) };
             db.record_confirmed(leg, block, time, &lines(leg, &evidence)?).await?;
             seen.confirmed += 1;
+            book_gas(db, leg, &receipt, time).await;
         }
         LegOutcome::Failed { .. } => {
+            let Some(time) = block_time(&finality, &receipt).await? else { return Ok(()) };
             db.record_failed(leg, block, "The Safe reported ExecutionFailure: the nonce is used and nobody was paid")
                 .await?;
             seen.failed += 1;
+            book_gas(db, leg, &receipt, time).await;
         }
         LegOutcome::NotFound => {
             if !nonce::resolve(db, quorum, leg, seen).await? {
@@ -158,6 +167,14 @@ async fn settle(db: &Db, quorum: &Quorum, leg: &LegWork, tx_hash: B256, seen: &m
         }
     }
     Ok(())
+}
+
+/// Books what executing a leg cost. Gas of somebody else's transaction is not ours; what cannot be booked stops nothing.
+async fn book_gas(db: &Db, leg: &LegWork, receipt: &Receipt, time: DateTime<chrono::Utc>) {
+    let Ok(fee) = Amount::try_from(receipt.fee_wei()) else { return };
+    if let Err(error) = db.record_gas(leg, receipt.tx_hash, fee, (receipt.block_number, time)).await {
+        tracing::info!(batch = %leg.batch_id, leg = leg.index, tx = %receipt.tx_hash, %error, "gas is not booked");
+    }
 }
 
 /// Says so when a mined leg waits for its confirmations much longer than blocks explain.

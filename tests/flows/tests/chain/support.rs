@@ -27,7 +27,7 @@ pub struct World {
     pub anvil: Anvil,
     pub rpc: Rpc,
     pub safe: Address,
-    deployer: Deployer,
+    pub deployer: Deployer,
     chains: Chains,
     executor: LocalSigner,
     stranger: PrivateKeySigner,
@@ -71,8 +71,9 @@ impl World {
             "name": "On chain", "chain_id": CHAIN, "address": safe.to_string(), "version": "1.4.1", "threshold": 2, "owners": owners,
             "singleton": "0x0101010101010101010101010101010101010101", "fallback_handler": "0x0202020202020202020202020202020202020202" });
         let id = add("safe.add", body).await.expect("an id");
+        let block = rpc.latest_block().await.expect("a block");
         for (asset, amount) in [(acme.usdc, FUNDS.to_string()), (acme.eth, ether(100).to_string())] {
-            add("opening_balance.add", json!({ "safe_id": id, "asset_id": asset, "amount": amount, "block": "1" }))
+            add("opening_balance.add", json!({ "safe_id": id, "asset_id": asset, "amount": amount, "block": block.number.to_string() }))
                 .await;
         }
         house.pay_from(SafeId::new(id), safe);
