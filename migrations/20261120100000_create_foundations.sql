@@ -38,11 +38,10 @@ BEGIN
   RETURN p_text::numeric;
 END $$;
 
--- Half to even at whole base units: the only rounding of shares.
-CREATE FUNCTION core.share_half_even(p_amount numeric, p_rate numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN r.rest > 0.5 OR (r.rest = 0.5 AND mod(r.whole, 2) = 1) THEN r.whole + 1 ELSE r.whole END
-  FROM (SELECT trunc(p_amount * p_rate) AS whole, p_amount * p_rate - trunc(p_amount * p_rate) AS rest) r
-$$;
+-- Half to even at whole base units: the only rounding of shares. round() takes a half up; from an even number that is one too
+-- many. One expression without a sub-select, so that it is inlined into the sets that call it.
+CREATE FUNCTION core.share_half_even(p_amount numeric, p_rate numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT round(p_amount * p_rate) - CASE WHEN mod(p_amount * p_rate, 2) = 0.5 THEN 1 ELSE 0 END $$;
 
 -- Test chains are a compiled list, here and in the chain crate, never a row: only on them do
 -- software keys complete a threshold and one endpoint suffices for finality.
@@ -74,6 +73,34 @@ BEGIN
   RETURN NEW;
 END $$;
 
+-- The same for a whole statement: of a set of thousands only the few different steps are looked up. Rows keep their key
+-- (program_id, id). Old and new rows are hashed: a plan made for a statement of one row would compare each with each in the next.
+CREATE FUNCTION core.guard_states() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
+DECLARE
+  step record;
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    SELECT '' AS from_state, n.state AS to_state INTO step FROM (SELECT DISTINCT state FROM new_rows) n
+    WHERE NOT EXISTS (SELECT FROM core.state_transitions t WHERE t.machine = TG_ARGV[0] AND t.from_state = '' AND t.to_state = n.state) LIMIT 1;
+  ELSE
+    SELECT n.from_state, n.to_state INTO step FROM (
+      SELECT DISTINCT coalesce(o.state, '') AS from_state, n.state AS to_state FROM new_rows n LEFT JOIN old_rows o ON o.program_id = n.program_id AND o.id = n.id
+      WHERE o.state IS DISTINCT FROM n.state) n
+    WHERE NOT EXISTS (SELECT FROM core.state_transitions t WHERE t.machine = TG_ARGV[0] AND t.from_state = n.from_state AND t.to_state = n.to_state) LIMIT 1;
+  END IF;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409',
+      MESSAGE = format('A %s cannot go from %s to %s', TG_ARGV[0], coalesce(nullif(step.from_state, ''), 'nothing'), step.to_state);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE PROCEDURE core.make_stateful(p_table text, p_machine text) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER born_as_its_states_say AFTER INSERT ON core.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION core.guard_states(%L)', p_table, p_machine);
+  EXECUTE format('CREATE TRIGGER follows_its_states AFTER UPDATE ON core.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION core.guard_states(%L)', p_table, p_machine);
+END $$;
+
 CREATE FUNCTION core.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('%I is append-only: write a new row instead', TG_TABLE_NAME);
@@ -90,7 +117,7 @@ END $$;
 -- (revoked, lifted, replaced, retracted) is final, and no row goes.
 CREATE FUNCTION core.keep_fixed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF TG_OP = 'DELETE' OR (to_jsonb(NEW) - TG_ARGV) IS DISTINCT FROM (to_jsonb(OLD) - TG_ARGV)
+  IF TG_OP = 'DELETE' OR (to_jsonb(NEW) - TG_ARGV - 'changed_xid') IS DISTINCT FROM (to_jsonb(OLD) - TG_ARGV - 'changed_xid')
      OR coalesce(to_jsonb(OLD) ->> 'revoked_at', to_jsonb(OLD) ->> 'lifted_at', to_jsonb(OLD) ->> 'replaced_at', to_jsonb(OLD) ->> 'retracted_at') IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I stays as it was approved: only %s may change', TG_TABLE_NAME, array_to_string(TG_ARGV, ', '));
   END IF;
@@ -101,6 +128,54 @@ CREATE PROCEDURE core.make_fixed(p_table text, VARIADIC p_but text[]) LANGUAGE p
 BEGIN
   EXECUTE format('CREATE TRIGGER stays_as_approved BEFORE UPDATE OR DELETE ON core.%I FOR EACH ROW EXECUTE FUNCTION core.keep_fixed(%s)',
                  p_table, (SELECT string_agg(quote_literal(b), ', ') FROM unnest(p_but) AS b));
+END $$;
+
+-- What consoles replicate ---------------------------------------------------------------------------------------------
+-- A console asks, per program, for the rows changed at or after its cursor; the cursor then moves to the xmin of the snapshot
+-- that it read, so that whatever was still open is read again and nothing is missed. Deleted rows leave a tombstone.
+CREATE FUNCTION core.mark_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.changed_xid := pg_current_xact_id();
+  RETURN NEW;
+END $$;
+
+CREATE TABLE core.tombstones (
+  program_id uuid NOT NULL,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  table_name name NOT NULL,
+  -- The primary key of the row that went, column by column.
+  row_key jsonb NOT NULL,
+  changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  PRIMARY KEY (program_id, id)
+);
+CREATE INDEX tombstones_changed ON core.tombstones (program_id, changed_xid) WHERE changed_xid IS NOT NULL;
+CALL core.make_append_only('tombstones');
+
+CREATE FUNCTION core.bury() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO core.tombstones (program_id, table_name, row_key)
+  SELECT OLD.program_id, TG_TABLE_NAME, jsonb_object_agg(k.name, to_jsonb(OLD) -> k.name) FROM unnest(TG_ARGV) AS k(name);
+  RETURN NULL;
+END $$;
+
+-- Gives a table its marker, the index that finds what changed in a program (or in the house), and, where rows can change or go,
+-- the triggers. A statement that marks its rows itself pays for no trigger. Partial, so that no query by key takes that index.
+CREATE PROCEDURE core.make_replicated(p_table text) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  of_table regclass := format('core.%I', p_table)::regclass;
+  is_of_a_program boolean := EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = of_table AND a.attname = 'program_id' AND NOT a.attisdropped);
+  is_fixed boolean := EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = of_table AND t.tgname = 'append_only_rows');
+  key text := (SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY k.place) FROM pg_index i, unnest(i.indkey::smallint[]) WITH ORDINALITY AS k(number, place)
+               JOIN pg_attribute a ON a.attnum = k.number WHERE i.indrelid = of_table AND i.indisprimary AND a.attrelid = of_table);
+BEGIN
+  EXECUTE format('ALTER TABLE core.%I ADD COLUMN IF NOT EXISTS changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id()', p_table);
+  EXECUTE format('CREATE INDEX %I ON core.%I (%s changed_xid) WHERE changed_xid IS NOT NULL', p_table || '_changed', p_table, CASE WHEN is_of_a_program THEN 'program_id,' END);
+  IF NOT is_fixed THEN
+    EXECUTE format('CREATE TRIGGER changed_is_marked BEFORE UPDATE ON core.%I FOR EACH ROW WHEN (NEW.changed_xid IS DISTINCT FROM pg_current_xact_id()) EXECUTE FUNCTION core.mark_change()', p_table);
+    IF is_of_a_program THEN
+      EXECUTE format('CREATE TRIGGER gone_is_buried AFTER DELETE ON core.%I FOR EACH ROW EXECUTE FUNCTION core.bury(%s)', p_table, key);
+    END IF;
+  END IF;
 END $$;
 
 -- Programs and people -------------------------------------------------------------------------------------------------
@@ -224,7 +299,7 @@ BEGIN
 END $$;
 
 -- Audit ---------------------------------------------------------------------------------------------------------------
--- detail is json, not jsonb: the exact text is what gets hashed. xid orders sealing behind open writers.
+-- detail is json, not jsonb: the exact text is what gets hashed. changed_xid orders sealing behind open writers.
 CREATE TABLE core.audit_entries (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   program_id uuid REFERENCES core.programs,
@@ -233,7 +308,7 @@ CREATE TABLE core.audit_entries (
   action text NOT NULL,
   noun_id uuid,
   detail json NOT NULL,
-  xid xid8 NOT NULL DEFAULT pg_current_xact_id()
+  changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 CREATE INDEX audit_entries_by_program ON core.audit_entries (program_id, id);
 CALL core.make_append_only('audit_entries');

@@ -14,10 +14,12 @@ CREATE TABLE core.accounts (
   credits_pending numeric(38,0) NOT NULL DEFAULT 0 CHECK (credits_pending >= 0),
   PRIMARY KEY (program_id, id),
   UNIQUE (program_id, id, asset_id),
-  UNIQUE (program_id, code, asset_id),
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets,
   CONSTRAINT holds_never_exceed_what_is_available CHECK (kind <> 'treasury' OR debits_posted - credits_posted - credits_pending >= 0)
 );
+
+-- Partial like this, no query by id takes it while the table is small and keeps that plan.
+CREATE UNIQUE INDEX accounts_once_per_code ON core.accounts (program_id, code, asset_id) WHERE code IS NOT NULL;
 
 -- POSTED moves now; PENDING holds; POST and VOID resolve the hold named by pending_id, once.
 CREATE TABLE core.transfers (
@@ -30,7 +32,8 @@ CREATE TABLE core.transfers (
   phase text NOT NULL DEFAULT 'POSTED' CHECK (phase IN ('POSTED', 'PENDING', 'POST', 'VOID')),
   pending_id uuid,
   -- Cause: why, of which row, and which time (a line that is submitted again holds again).
-  reason text NOT NULL CHECK (reason IN ('settlement', 'settlement_reversal', 'accrual', 'claw_back', 'file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout', 'payout_hold_reversal', 'payout_reversal', 'opening_balance', 'inflow', 'inflow_match', 'gas', 'correction')),
+  reason text NOT NULL CHECK (reason IN ('settlement', 'settlement_reversal', 'accrual', 'claw_back', 'file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout', 'payout_hold_reversal', 'payout_reversal',
+    'opening_balance', 'inflow', 'inflow_match', 'gas', 'correction')),
   cause_id uuid NOT NULL,
   occurrence integer NOT NULL DEFAULT 0,
   narration text NOT NULL,
@@ -62,29 +65,28 @@ END $$;
 CREATE TRIGGER resolution_repeats_its_hold BEFORE INSERT ON core.transfers FOR EACH ROW
   WHEN (NEW.pending_id IS NOT NULL) EXECUTE FUNCTION core.guard_resolution();
 
-CREATE FUNCTION core.apply_transfers() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.apply_transfers() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
-  -- Locked in id order, so that two sets never wait for each other in a circle.
-  PERFORM 1 FROM core.accounts a
-  WHERE (a.program_id, a.id) IN (SELECT t.program_id, t.debit_account FROM inserted t UNION SELECT t.program_id, t.credit_account FROM inserted t)
-  ORDER BY a.program_id, a.id FOR NO KEY UPDATE;
-  UPDATE core.accounts a SET
-    debits_posted = a.debits_posted + m.debits_posted, credits_posted = a.credits_posted + m.credits_posted,
-    debits_pending = a.debits_pending + m.debits_pending, credits_pending = a.credits_pending + m.credits_pending
-  FROM (
+  WITH moves AS MATERIALIZED (
     SELECT s.program_id, s.account,
-      sum(s.debit) FILTER (WHERE s.phase IN ('POSTED', 'POST')) AS debits_posted,
-      sum(s.credit) FILTER (WHERE s.phase IN ('POSTED', 'POST')) AS credits_posted,
+      coalesce(sum(s.debit) FILTER (WHERE s.phase IN ('POSTED', 'POST')), 0) AS debits_posted,
+      coalesce(sum(s.credit) FILTER (WHERE s.phase IN ('POSTED', 'POST')), 0) AS credits_posted,
       coalesce(sum(s.debit) FILTER (WHERE s.phase = 'PENDING'), 0) - coalesce(sum(s.debit) FILTER (WHERE s.phase IN ('POST', 'VOID')), 0) AS debits_pending,
       coalesce(sum(s.credit) FILTER (WHERE s.phase = 'PENDING'), 0) - coalesce(sum(s.credit) FILTER (WHERE s.phase IN ('POST', 'VOID')), 0) AS credits_pending
     FROM (
       SELECT program_id, debit_account AS account, phase, amount AS debit, 0::numeric AS credit FROM inserted
       UNION ALL
       SELECT program_id, credit_account, phase, 0::numeric, amount FROM inserted) s
-    GROUP BY s.program_id, s.account) m0,
-  LATERAL (SELECT m0.program_id, m0.account, coalesce(m0.debits_posted, 0) AS debits_posted, coalesce(m0.credits_posted, 0) AS credits_posted,
-                  m0.debits_pending, m0.credits_pending) m
-  WHERE a.program_id = m.program_id AND a.id = m.account;
+    GROUP BY s.program_id, s.account),
+  -- Locked in id order, so that two sets never wait for each other in a circle.
+  locked AS MATERIALIZED (
+    SELECT a.program_id, a.id, m.debits_posted, m.credits_posted, m.debits_pending, m.credits_pending
+    FROM (SELECT * FROM moves ORDER BY program_id, account) m
+    JOIN LATERAL (SELECT x.program_id, x.id FROM core.accounts x WHERE x.program_id = m.program_id AND x.id = m.account FOR NO KEY UPDATE) a ON true)
+  UPDATE core.accounts a SET
+    debits_posted = a.debits_posted + m.debits_posted, credits_posted = a.credits_posted + m.credits_posted,
+    debits_pending = a.debits_pending + m.debits_pending, credits_pending = a.credits_pending + m.credits_pending, changed_xid = pg_current_xact_id()
+  FROM locked m WHERE a.program_id = m.program_id AND a.id = m.id;
   RETURN NULL;
 END $$;
 CREATE TRIGGER balances_follow_transfers AFTER INSERT ON core.transfers
@@ -117,17 +119,19 @@ BEGIN
   SELECT id INTO account FROM core.accounts WHERE program_id = p_program AND code = p_code AND asset_id = p_asset;
   IF account IS NULL THEN
     INSERT INTO core.accounts (program_id, kind, code, name, asset_id) VALUES (p_program, p_kind, p_code, p_name, p_asset)
-    ON CONFLICT (program_id, code, asset_id) DO NOTHING;
+    ON CONFLICT (program_id, code, asset_id) WHERE code IS NOT NULL DO NOTHING;
     SELECT id INTO account FROM core.accounts WHERE program_id = p_program AND code = p_code AND asset_id = p_asset;
   END IF;
   RETURN account;
 END $$;
 
 -- The accounts that a program has once per asset.
+CREATE FUNCTION core.program_account_code(p_program uuid, p_kind text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT CASE WHEN p_kind IN ('settlements', 'payouts') THEN 'system:' || p_kind ELSE 'program:' || p_program || ':' || p_kind END $$;
+
 CREATE FUNCTION core.program_account(p_program uuid, p_kind text, p_asset uuid) RETURNS uuid
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT core.account(p_program, p_kind,
-    CASE WHEN p_kind IN ('settlements', 'payouts') THEN 'system:' || p_kind ELSE 'program:' || p_program || ':' || p_kind END,
+  SELECT core.account(p_program, p_kind, core.program_account_code(p_program, p_kind),
     CASE p_kind WHEN 'settlements' THEN 'Settlements' WHEN 'payouts' THEN 'Payouts on their way' WHEN 'revenue' THEN 'Revenue'
       WHEN 'expense' THEN 'Commission and payout expense' WHEN 'equity' THEN 'Opening equity' WHEN 'suspense' THEN 'Suspense'
       WHEN 'gas' THEN 'Gas' ELSE p_kind END,

@@ -97,9 +97,9 @@ CREATE TABLE core.users (
   affiliate_id uuid,
   registered_at timestamptz NOT NULL,
   PRIMARY KEY (program_id, id),
-  UNIQUE (program_id, wallet),
   FOREIGN KEY (program_id, affiliate_id) REFERENCES core.affiliates
 );
+CREATE UNIQUE INDEX users_once_per_wallet ON core.users (program_id, wallet) WHERE wallet IS NOT NULL;
 
 CALL core.make_fixed('payees', 'name');
 CALL core.make_append_only('users');
@@ -191,6 +191,24 @@ RETURNS TABLE (kind text, affiliate_id uuid, rate numeric, amount numeric) LANGU
     AND (p_earning_days IS NULL OR (p_at >= p_registered_at AND p_at < p_registered_at + make_interval(hours => 24 * p_earning_days)))
 $$;
 
+-- Why an intent fails, and whether trying again can help.
+CREATE TABLE core.intent_errors (
+  class text PRIMARY KEY,
+  is_retried boolean NOT NULL,
+  meaning text NOT NULL
+);
+INSERT INTO core.intent_errors VALUES
+  ('UNKNOWN_USER', true, 'The user is not registered yet'),
+  ('UNKNOWN_REFERRAL', true, 'No affiliate has the referral code yet'),
+  ('UNKNOWN_ASSET', true, 'The program has no such asset yet'),
+  ('NO_RULE', true, 'No commission rule was in force at that time'),
+  ('SELF_REFERRAL', false, 'The wallet belongs to the affiliate that refers it, or to one above'),
+  ('MALFORMED', false, 'The payload cannot be used'),
+  ('REFUSED', true, 'A constraint refused the effects'),
+  ('INTERRUPTED', true, 'Workers claimed it and did not come back in time'),
+  ('NOT_PAID', false, 'The line of a payout was not paid');
+CALL core.make_append_only('intent_errors');
+
 -- Business keys live for ever; the fingerprint tells a repeat from a conflict.
 CREATE TABLE core.intents (
   program_id uuid NOT NULL REFERENCES core.programs,
@@ -204,19 +222,23 @@ CREATE TABLE core.intents (
   next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   lease_expires_at timestamptz,
   fencing_token bigint,
+  error_class text REFERENCES core.intent_errors,
   error text,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   completed_at timestamptz,
   PRIMARY KEY (program_id, id),
-  UNIQUE (program_id, idempotency_key),
   CHECK (state <> 'LOCKED' OR (lease_expires_at IS NOT NULL AND fencing_token IS NOT NULL)),
   CHECK ((state = 'COMPLETED') = (completed_at IS NOT NULL))
 );
-CREATE INDEX intents_to_claim ON core.intents (next_attempt_at, id) WHERE state = 'PENDING';
+-- Indexes of another column are partial on that column being there: a query that only knows the program and the id cannot take
+-- one of them by mistake while the table is empty, and keep that plan when it is large.
+CREATE UNIQUE INDEX intents_once_per_key ON core.intents (program_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX intents_to_claim ON core.intents (program_id, next_attempt_at, id) WHERE state = 'PENDING' AND kind <> 'PAYOUT';
 -- Of its own: among a million that wait, the few that failed are found at once.
 CREATE INDEX intents_to_try_again ON core.intents (next_attempt_at) WHERE state = 'FAILED';
 CREATE INDEX intents_locked ON core.intents (fencing_token) WHERE state = 'LOCKED';
-CREATE TRIGGER intents_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.intents FOR EACH ROW EXECUTE FUNCTION core.guard_state('intent');
+CREATE INDEX intents_leased ON core.intents (lease_expires_at) WHERE state = 'LOCKED';
+CALL core.make_stateful('intents', 'intent');
 CREATE SEQUENCE core.fencing_tokens;
 
 CREATE FUNCTION core.guard_intent() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -245,12 +267,12 @@ CREATE TABLE core.settlements (
   occurred_at timestamptz NOT NULL,
   confirmed_at timestamptz,
   PRIMARY KEY (program_id, id),
-  UNIQUE (program_id, intent_id),
   FOREIGN KEY (program_id, intent_id) REFERENCES core.intents,
   FOREIGN KEY (program_id, user_id) REFERENCES core.users,
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
-CREATE TRIGGER settlements_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.settlements FOR EACH ROW EXECUTE FUNCTION core.guard_state('settlement');
+CREATE UNIQUE INDEX settlements_one_per_intent ON core.settlements (program_id, intent_id) WHERE intent_id IS NOT NULL;
+CALL core.make_stateful('settlements', 'settlement');
 
 CREATE TABLE core.commissions (
   program_id uuid NOT NULL,
@@ -278,7 +300,7 @@ CREATE TABLE core.commissions (
 CREATE UNIQUE INDEX commissions_once_per_settlement ON core.commissions (program_id, settlement_id, kind) WHERE kind <> 'CLAW_BACK';
 CREATE UNIQUE INDEX commissions_taken_back_once ON core.commissions (program_id, takes_back) WHERE takes_back IS NOT NULL;
 CREATE INDEX commissions_open ON core.commissions (program_id, state, payable_from) WHERE state IN ('ACCRUED', 'PAYABLE');
-CREATE TRIGGER commissions_follow_their_states BEFORE INSERT OR UPDATE OF state ON core.commissions FOR EACH ROW EXECUTE FUNCTION core.guard_state('commission');
+CALL core.make_stateful('commissions', 'commission');
 
 -- Named columns only, so that a set of rows that changes its state pays nothing for this.
 CREATE TRIGGER settlements_keep_their_money BEFORE UPDATE OF program_id, id, intent_id, user_id, asset_id, amount, rail, tx_hash, occurred_at OR DELETE

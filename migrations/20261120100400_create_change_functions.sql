@@ -219,7 +219,7 @@ END $$;
 CREATE TRIGGER change_requests_stand BEFORE UPDATE OR DELETE ON core.change_requests FOR EACH ROW EXECUTE FUNCTION core.guard_change_request();
 
 CREATE FUNCTION api.freeze(p_program uuid, p_scope text, p_noun uuid, p_reason text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
   person uuid := core.require(p_program, 'operate');
   made uuid;
@@ -236,6 +236,13 @@ BEGIN
   IF length(coalesce(trim(p_reason), '')) < 10 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in at least ten characters why this is frozen';
   END IF;
+  -- Once this is committed nothing more is settled: sets that are under way end first. One that hangs does not keep anybody from
+  -- freezing, and holds no intent beyond its lease.
+  BEGIN
+    LOCK TABLE core.freezes IN EXCLUSIVE MODE;
+  EXCEPTION WHEN lock_not_available THEN
+    NULL;
+  END;
   INSERT INTO core.freezes (program_id, scope, noun_id, reason, frozen_by) VALUES (p_program, p_scope, p_noun, p_reason, person) RETURNING id INTO made;
   PERFORM core.audit(p_program, 'freeze.created', made, json_build_object('scope', p_scope, 'noun', p_noun, 'reason', p_reason));
   RETURN made;

@@ -387,7 +387,7 @@ BEGIN
   IF p_error IS NULL THEN
     UPDATE core.intents SET state = 'COMPLETED', completed_at = clock_timestamp(), lease_expires_at = NULL WHERE program_id = p_program AND id = ANY (ids);
   ELSE
-    UPDATE core.intents SET state = 'FAILED', error = p_error WHERE program_id = p_program AND id = ANY (ids);
+    UPDATE core.intents SET state = 'FAILED', error_class = 'NOT_PAID', error = p_error WHERE program_id = p_program AND id = ANY (ids);
     UPDATE core.intents SET state = 'DEAD' WHERE program_id = p_program AND id = ANY (ids);
   END IF;
 END $$;

@@ -8,7 +8,7 @@ BEGIN
   FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'commission_rule_assets', 'affiliate_terms', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
     'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
-    'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals', 'sanctions_lists', 'sanctions_entries'] LOOP
+    'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals', 'sanctions_lists', 'sanctions_entries', 'schedule_runs', 'tombstones'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
     IF table_name NOT IN ('signatures', 'submissions') THEN
@@ -36,12 +36,12 @@ CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_sta
          OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules')))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats,
-  core.chains, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions TO countersign_staff;
+  core.chains, core.schedules, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION core.me(), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
   core.required_approvers(uuid, uuid), core.stakes(uuid, uuid), core.is_high_value(uuid, uuid), core.approvals_that_count(uuid, uuid, bytea), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
-GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text),
+GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.sign_leg(uuid, uuid, integer, bytea, text, bytea),
@@ -50,13 +50,34 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
   api.record_export(uuid, text, date, date, text, integer, bytea) TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
-GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(), api.seal_audit() TO countersign_worker;
+GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(uuid), api.seal_audit() TO countersign_worker;
 GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, jsonb),
   api.record_mined(uuid, uuid, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
   api.watcher_confirmed(bigint), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
+GRANT EXECUTE ON FUNCTION api.reconciliation_safes(uuid), api.reconciliation_assets(uuid), api.reconciliation_lines(uuid), api.reconciliation_postings(uuid)
+  TO countersign_staff, countersign_watcher;
+GRANT EXECUTE ON FUNCTION api.record_nightly_reconciliation(uuid, timestamptz, bigint, timestamptz, bigint, bigint, integer, jsonb, jsonb) TO countersign_watcher;
+GRANT EXECUTE ON FUNCTION api.do_run(text, uuid, timestamptz, bigint), api.reap_leases(), api.retry_intents(), api.change_horizon() TO countersign_worker;
+GRANT EXECUTE ON FUNCTION api.claim_run(text, text, interval), api.renew_run(text, uuid, timestamptz, bigint, interval),
+  api.release_run(text, uuid, timestamptz, bigint, text) TO countersign_worker, countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.heartbeat(text, text, json) TO countersign_worker, countersign_watcher, countersign_executor;
+
+-- What consoles replicate carries the transaction that changed it last: every table of a program that staff read, and those of
+-- the whole house that a console needs to say who did what.
+DO $$
+DECLARE
+  table_name text;
+BEGIN
+  FOR table_name IN
+    SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
+    WHERE c.relnamespace = 'core'::regnamespace AND has_any_column_privilege('countersign_staff', c.oid, 'SELECT') AND c.relname NOT IN ('heartbeats', 'tombstones')
+    UNION VALUES ('chains')
+    ORDER BY 1 LOOP
+    CALL core.make_replicated(table_name);
+  END LOOP;
+END $$;
 
 -- No table is emptied, not even by its owner.
 DO $$

@@ -10,7 +10,7 @@ use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
 use signing::{IdentityFile, IdentityKey};
-use store::{Db, MeRow, ProgramRow, SafeRow, Settings};
+use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 
 use crate::{AppError, Chains};
 
@@ -120,8 +120,7 @@ impl Session {
 
     /// Assets of the program by id.
     pub async fn assets(&self) -> Result<Assets, AppError> {
-        let rows = self.db.assets(self.program_id()).await?;
-        Ok(Assets { by_id: rows.into_iter().map(|r| (r.asset.id, (r.asset, r.chain_id))).collect() })
+        Ok(Assets::new(self.db.assets(self.program_id()).await?))
     }
 
     /// A Safe of the program.
@@ -150,6 +149,10 @@ pub struct Assets {
 }
 
 impl Assets {
+    pub(crate) fn new(rows: Vec<AssetRow>) -> Self {
+        Self { by_id: rows.into_iter().map(|r| (r.asset.id, (r.asset, r.chain_id))).collect() }
+    }
+
     /// An asset; every row of the program names one that exists.
     pub fn get(&self, id: AssetId) -> Result<&Asset, AppError> {
         self.by_id

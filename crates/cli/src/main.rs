@@ -1,9 +1,12 @@
-//! `countersign`, the headless program: migrate, demo, worker, export, reconcile, ledger, sanctions, what-if.
+//! `countersign`, the headless program: its commands, one file each.
 
+mod chaos;
 mod commands;
 mod demo;
 mod output;
+mod signals;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +34,8 @@ enum Command {
     Worker(commands::worker::Args),
     Export(commands::export::Args),
     Reconcile(commands::reconcile::Args),
+    Chaos(chaos::Args),
+    Bench(commands::bench::Args),
     Ledger(commands::ledger::Args),
     Sanctions(commands::sanctions::Args),
     WhatIf(commands::what_if::Args),
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
                 .unwrap_or_else(|_| "warn,sqlx::query=error".into()),
         )
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let output = Output { json: cli.json };
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
             Command::Worker(args) => commands::worker::run(args, output).await,
             Command::Export(args) => commands::export::run(args, output).await,
             Command::Reconcile(args) => commands::reconcile::run(args, output).await,
+            Command::Chaos(args) => chaos::run(args, output).await,
+            Command::Bench(args) => commands::bench::run(args, output).await,
             Command::Ledger(args) => commands::ledger::run(args, output).await,
             Command::Sanctions(args) => commands::sanctions::run(args, output).await,
             Command::WhatIf(args) => commands::what_if::run(args, output).await,

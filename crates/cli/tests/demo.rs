@@ -72,6 +72,7 @@ fn pays_reconciles_and_books_then_keeps_its_data_then_starts_over() {
     let stdout = serving.0.stdout.take().expect("its output");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
     assert!(line.starts_with("ready ") && line.trim_end().ends_with("console.toml"), "{line:?}");
+    the_night_is_reconciled_by_the_machines(dir.path());
     reads_the_books(dir.path(), line.trim_end().trim_start_matches("ready "));
     let refused = run(dir.path(), &["demo", "--headless", "--reset"]);
     assert!(!refused.status.success(), "a running demo is not reset under its feet");
@@ -79,6 +80,38 @@ fn pays_reconciles_and_books_then_keeps_its_data_then_starts_over() {
     assert!(serving.0.wait().expect("it ends").success());
     let pid_file = dir.path().join("postgres/data/postmaster.pid");
     assert!(!pid_file.exists(), "the database it started is stopped");
+}
+
+/// One answer of the demo's database to its administrator.
+fn ask(dir: &std::path::Path, sql: &str) -> String {
+    let password = std::fs::read_to_string(dir.join("postgres/admin.password")).expect("a password");
+    let socket = dir.join("postgres/socket");
+    let output = Command::new("psql")
+        .args(["-XAtq", "-U", "countersign_admin", "-d", "countersign", "-v", "ON_ERROR_STOP=1", "-c", sql])
+        .env("PGPASSWORD", password)
+        .env("PGHOST", socket)
+        .output()
+        .expect("psql is on the PATH");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Two in the morning comes early: the machines beside the window compare by themselves, once, under the watcher's login.
+fn the_night_is_reconciled_by_the_machines(dir: &std::path::Path) {
+    let before = ask(dir, "SELECT count(*) FROM core.reconciliation_runs");
+    ask(
+        dir,
+        "UPDATE core.schedules SET at = (clock_timestamp() AT TIME ZONE 'UTC' - interval '1 second')::time WHERE job = 'reconcile'",
+    );
+    let night = "SELECT started_by || ' ' || (matched = lines AND lines > 0) FROM core.reconciliation_runs r JOIN core.schedule_runs s ON s.result = r.id::text AND s.completed_at IS NOT NULL";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask(dir, night) != "demo_watcher true" {
+        assert!(Instant::now() < deadline, "{}", ask(dir, "SELECT json_agg(s) FROM core.schedule_runs s"));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let after = ask(dir, "SELECT count(*) FROM core.reconciliation_runs");
+    assert_eq!(after.parse::<u32>().expect("a count"), before.parse::<u32>().expect("a count") + 1, "once");
 }
 
 /// The database of a running demo under a person's login.

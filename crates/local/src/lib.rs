@@ -6,5 +6,5 @@
 pub mod anvil;
 mod lock;
 pub mod postgres;
-mod process;
+pub mod process;
 pub mod tools;

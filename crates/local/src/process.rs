@@ -24,7 +24,7 @@ static KEEPER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
 /// follows the *thread* that spawned, not the process, so a thread that never ends does all the spawning;
 /// a caller on a short-lived thread (a test, a blocking pool) needs no care. Elsewhere there is no such
 /// signal, and a child outlives a parent that is killed hard.
-pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
+pub fn spawn(mut command: Command) -> io::Result<Child> {
     command.process_group(0);
     interrupt_with_parent(&mut command);
     let keeper = KEEPER.get_or_init(|| Mutex::new(start_keeper()));
@@ -69,7 +69,7 @@ fn interrupt_with_parent(command: &mut Command) {
 fn interrupt_with_parent(_command: &mut Command) {}
 
 /// Interrupts `child` and waits for it; kills it when it has not ended after `patience`.
-pub(crate) fn stop(child: &mut Child, patience: Duration) -> io::Result<ExitStatus> {
+pub fn stop(child: &mut Child, patience: Duration) -> io::Result<ExitStatus> {
     if let Some(status) = child.try_wait()? {
         return Ok(status);
     }
@@ -85,7 +85,8 @@ pub(crate) fn stop(child: &mut Child, patience: Duration) -> io::Result<ExitStat
     child.wait()
 }
 
-fn signal(process: u32, signal: Signal) -> io::Result<()> {
+/// Sends a signal to a process.
+pub fn signal(process: u32, signal: Signal) -> io::Result<()> {
     kill(pid(process)?, signal).map_err(io::Error::from)
 }
 

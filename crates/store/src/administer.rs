@@ -37,10 +37,14 @@ impl LoginGroup {
 /// A connection of the administrator.
 #[derive(Clone, Debug)]
 pub struct Administrator {
-    db: Db,
+    pub(crate) db: Db,
 }
 
 impl Administrator {
+    pub(crate) fn pool(&self) -> &sqlx::PgPool {
+        &self.db.pool
+    }
+
     /// Connects; the schema need not be there yet.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         Ok(Self { db: Db::connect_unchecked(settings).await? })
@@ -135,7 +139,7 @@ impl Administrator {
     }
 }
 
-fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -22,6 +22,12 @@ pub struct SubmittedIntent {
     pub outcome: String,
     /// Its state.
     pub state: String,
+    /// Why it is not settled, if it failed.
+    pub error: Option<String>,
+    /// What a CLAIM or COMMERCE became.
+    pub settlement_id: Option<Uuid>,
+    /// Whom a REGISTER made, or whose settlement it is.
+    pub user_id: Option<Uuid>,
 }
 
 /// Intents by state.
@@ -42,7 +48,8 @@ impl Db {
     pub async fn submit_intents(&self, kind: &str, payloads: &Value) -> Result<Vec<SubmittedIntent>, StoreError> {
         Ok(sqlx::query_as!(
             SubmittedIntent,
-            r#"SELECT item AS "item!", id AS "id!", idempotency_key AS "idempotency_key!", outcome AS "outcome!", state AS "state!"
+            r#"SELECT item AS "item!", id AS "id!", idempotency_key AS "idempotency_key!", outcome AS "outcome!", state AS "state!",
+                      error, settlement_id, user_id
                FROM api.submit_intents($1, $2)"#,
             kind,
             payloads
@@ -79,6 +86,18 @@ impl Db {
         .fetch_one(&self.pool)
         .await?;
         Ok((row.completed, row.failed))
+    }
+
+    /// Gives back what workers claimed and did not finish in time; answers how many.
+    pub async fn reap_leases(&self) -> Result<i32, StoreError> {
+        Ok(sqlx::query_scalar!(r#"SELECT api.reap_leases() AS "n!""#).fetch_one(&self.pool).await?)
+    }
+
+    /// Sends dead intents through again, all of them or none; answers how many.
+    pub async fn revive_intents(&self, program: ProgramId, intents: &[Uuid], reason: &str) -> Result<i32, StoreError> {
+        Ok(sqlx::query_scalar!(r#"SELECT api.revive_intent($1, $2, $3) AS "n!""#, program.as_uuid(), intents, reason)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// Makes commissions payable whose time has come.

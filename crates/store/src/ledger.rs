@@ -120,8 +120,6 @@ pub struct JournalTransfer {
     pub amount: Amount,
     /// Why: `settlement`, `accrual`, `payout`…
     pub reason: String,
-    /// Whether a later transfer took it back.
-    pub is_reversed: bool,
     /// What happened, in words.
     pub narration: String,
     /// When it happened.
@@ -181,9 +179,7 @@ impl Db {
             r#"SELECT t.id, t.asset_id, t.amount::text AS "amount!", t.reason, t.narration, t.occurred_at,
                  (t.occurred_at AT TIME ZONE g.time_zone)::date AS "day!",
                  d.code AS debit_code, d.name AS debit_name, c.code AS credit_code, c.name AS credit_name,
-                 p.id AS "payout_id?", b.number AS "batch_number?", p.line_no AS "line_no?", p.reference AS "reference?", e.ethereum_tx_hash AS "tx_hash?",
-                 EXISTS (SELECT FROM core.transfers x WHERE x.program_id = t.program_id AND x.reason = t.reason || '_reversal' AND x.cause_id = t.cause_id
-                         AND x.occurrence = t.occurrence) AS "is_reversed!"
+                 p.id AS "payout_id?", b.number AS "batch_number?", p.line_no AS "line_no?", p.reference AS "reference?", e.ethereum_tx_hash AS "tx_hash?"
                FROM core.transfers t
                JOIN core.programs g ON g.id = t.program_id
                JOIN core.accounts d ON d.program_id = t.program_id AND d.id = t.debit_account
@@ -216,7 +212,6 @@ impl Db {
                     asset_id: AssetId::new(r.asset_id),
                     amount: column!("transfers", "amount", r.id).amount(&r.amount)?,
                     reason: r.reason,
-                    is_reversed: r.is_reversed,
                     narration: r.narration,
                     occurred_at: r.occurred_at,
                     day: r.day,

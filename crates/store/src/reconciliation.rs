@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::row::column;
-use crate::{Db, StoreError};
+use crate::{Db, HeldRun, StoreError};
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -111,27 +111,52 @@ pub struct NewDiscrepancy {
     pub sides: Value,
 }
 
+/// What a run found, to record.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// First and last block read.
+    pub blocks: (u64, u64),
+    /// Lines compared.
+    pub lines: u32,
+    /// Lines that agree on all sides.
+    pub matches: Vec<NewMatch>,
+    /// What does not.
+    pub discrepancies: Vec<NewDiscrepancy>,
+}
+
 impl Db {
     /// Records a completed run.
-    pub async fn record_reconciliation(
-        &self,
-        program: ProgramId,
-        started_at: DateTime<Utc>,
-        blocks: (u64, u64),
-        lines: u32,
-        matches: &[NewMatch],
-        discrepancies: &[NewDiscrepancy],
-    ) -> Result<RunId, StoreError> {
-        let json = |r: Result<Value, serde_json::Error>| r.map_err(|e| StoreError::Settings(e.to_string()));
+    pub async fn record_reconciliation(&self, program: ProgramId, run: &NewRun) -> Result<RunId, StoreError> {
         let id = sqlx::query_scalar!(
             r#"SELECT api.record_reconciliation($1, $2, $3, $4, $5, $6, $7) AS "id!""#,
             program.as_uuid(),
-            started_at,
-            i64::try_from(blocks.0).unwrap_or(i64::MAX),
-            i64::try_from(blocks.1).unwrap_or(i64::MAX),
-            i32::try_from(lines).unwrap_or(i32::MAX),
-            json(serde_json::to_value(matches))?,
-            json(serde_json::to_value(discrepancies))?
+            run.started_at,
+            column!("reconciliation_runs", "first_block", program).bigint(run.blocks.0)?,
+            column!("reconciliation_runs", "last_block", program).bigint(run.blocks.1)?,
+            i32::try_from(run.lines).unwrap_or(i32::MAX),
+            json(&run.matches)?,
+            json(&run.discrepancies)?
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(RunId::new(id))
+    }
+
+    /// Records the nightly run that a watcher holds, and completes it with that.
+    pub async fn record_nightly_reconciliation(&self, held: &HeldRun, run: &NewRun) -> Result<RunId, StoreError> {
+        let id = sqlx::query_scalar!(
+            r#"SELECT api.record_nightly_reconciliation($1, $2, $3, $4, $5, $6, $7, $8, $9) AS "id!""#,
+            held.program,
+            held.due_at,
+            held.token,
+            run.started_at,
+            column!("reconciliation_runs", "first_block", held.program).bigint(run.blocks.0)?,
+            column!("reconciliation_runs", "last_block", held.program).bigint(run.blocks.1)?,
+            i32::try_from(run.lines).unwrap_or(i32::MAX),
+            json(&run.matches)?,
+            json(&run.discrepancies)?
         )
         .fetch_one(&self.pool)
         .await?;
@@ -239,4 +264,8 @@ impl Db {
             })
             .collect()
     }
+}
+
+fn json<T: Serialize>(rows: &[T]) -> Result<Value, StoreError> {
+    serde_json::to_value(rows).map_err(|e| StoreError::Settings(e.to_string()))
 }

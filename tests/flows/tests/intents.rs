@@ -129,38 +129,6 @@ async fn two_workers_share_the_work_and_do_each_piece_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_settled_says_why_and_is_given_up_in_the_end() {
-    let house = House::new().await;
-    let (platform, worker) = (house.db("platform").await, house.db("worker").await);
-    let mut stranger = sale("stranger", amount("5"));
-    stranger["token"] = json!(format!("0x{}", "ee".repeat(20)));
-    platform
-        .submit_intents(
-            "REGISTER",
-            &json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z", "referral_code": "NOBODY" }]),
-        )
-        .await
-        .expect("written");
-    platform.submit_intents("COMMERCE", &json!([stranger])).await.expect("written");
-    let mut owner = house.owner().await;
-    for attempt in 1..=6 {
-        let (token, claimed) = worker.claim_intents(10, MINUTE).await.expect("a claim");
-        assert_eq!(claimed, 2, "attempt {attempt}");
-        assert_eq!(worker.process_intents(token).await.expect("failed"), (0, 2));
-        sqlx::query("UPDATE core.intents SET next_attempt_at = clock_timestamp()")
-            .execute(&mut owner)
-            .await
-            .expect("time passes");
-    }
-    assert_eq!(worker.claim_intents(10, MINUTE).await.expect("a claim").1, 0);
-    let errors = house.read("SELECT string_agg(state || ': ' || error, '; ' ORDER BY kind) FROM core.intents").await;
-    assert_eq!(
-        errors,
-        format!("DEAD: The user {USER} is not registered; DEAD: No affiliate has the referral code NOBODY")
-    );
-}
-
-#[tokio::test]
 async fn a_frozen_program_takes_and_settles_nothing() {
     let house = House::new().await;
     let (platform, worker) = (house.db("platform").await, house.db("worker").await);

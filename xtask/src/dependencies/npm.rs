@@ -10,10 +10,11 @@ use crate::repository::{Files, texts};
 const ALSO_SHIPPED: [&str; 3] = ["OFL-1.1", "MIT-0", "BlueOak-1.0.0"];
 
 /// Folders whose packages are used beside the product and are no part of it.
-const NOT_SHIPPED: [&str; 2] = ["tools/", "tests/"];
+const NOT_SHIPPED: [&str; 3] = ["bench/", "tools/", "tests/"];
 
-/// The published Safe contracts are LGPL; the demo runs their bytecode on its local chain.
-const ALSO_BESIDE: [&str; 2] = ["LGPL-3.0", "LGPL-3.0-only"];
+/// The published Safe contracts are LGPL; the demo runs their bytecode on its local chain. The peers of the benches read their
+/// command line with a package under Python's licence.
+const ALSO_BESIDE: [&str; 3] = ["LGPL-3.0", "LGPL-3.0-only", "Python-2.0"];
 
 /// Packages under other licences or without the hash that pins them.
 pub fn findings(files: &Files) -> Result<Vec<String>> {

@@ -6,7 +6,7 @@ use crate::repository::Files;
 use crate::tidy::manifests::{Manifest, manifests};
 
 /// A room and the rooms that it may name in its manifest.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("money", &[]),
     ("contract", &[]),
     ("local", &[]),
@@ -17,7 +17,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("signing", &["domain", "money", "safe"]),
     ("report", &["domain", "money", "safe"]),
     ("app", &["chain", "contract", "domain", "money", "report", "safe", "signing", "store"]),
-    ("cli", HOST),
+    ("bench", &["domain", "local", "money", "store"]),
+    ("cli", HOST_WITH_BENCHES),
     ("devserver", HOST),
     ("console", HOST),
     ("flows", HOST),
@@ -27,6 +28,10 @@ const ROOMS: [(&str, &[&str]); 16] = [
 
 /// What a host may wire together; hosts never depend on each other.
 const HOST: &[&str] = &["app", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "store"];
+
+/// The headless program runs the benches as well.
+const HOST_WITH_BENCHES: &[&str] =
+    &["app", "bench", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "store"];
 
 /// Any room may start a database or a chain in its tests.
 const FOR_TESTS: &[&str] = &["local"];

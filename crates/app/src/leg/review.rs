@@ -82,7 +82,7 @@ pub(crate) async fn pre_flight(session: &Session, loaded: &Loaded, own: &Signabl
         .and_then(|l| l.safe_tx_hash);
     if let Some(signed) = stored_hash {
         out.push(if signed == own.hashes.safe_tx_hash {
-            check(Level::Ok, "Same as signed", "A colleague signed this very hash")
+            check(Level::Ok, "Same as signed", "What is signed is this very hash")
         } else {
             check(Level::Block, "Same as signed", "A colleague signed another hash: sign nothing")
         });

@@ -1,37 +1,34 @@
 //! Reads the three sides, compares them, records what was found.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use alloy_primitives::{B256, U256};
 use chain::Rpc;
-use chrono::NaiveDate;
 use domain::asset::Asset;
-use domain::id::{PayoutId, RunId};
+use domain::id::{ProgramId, RunId};
 use domain::reconciliation::{
     AssetRef, BatchLine, ChainKey, ChainLine, ChainPosition, Confidence, Discrepancy, DiscrepancyKind, Input,
     LedgerLine, Leg, LineRef, Outcome, reconcile,
 };
-use domain::states::BatchState;
 use safe::{SafeDomain, hashes};
 use serde_json::json;
-use store::{NewDiscrepancy, NewMatch, SafeRow};
+use store::{BookedLine, BookedSafe, Db, HeldRun, NewDiscrepancy, NewMatch, NewRun, Posting};
 
 use crate::batch::get::position as position_text;
 use crate::files::write_whole;
-use crate::rebuild::version;
 use crate::session::{Assets, blocking};
-use crate::{AppError, Session};
+use crate::{AppError, Chains, Session};
 
 /// Compares now; answers the run.
 pub async fn run(session: &Session) -> Result<RunId, AppError> {
-    let (id, _, _) = compare(session).await?;
+    let (id, _, _) = compare_as_person(session).await?;
     Ok(id)
 }
 
 /// Compares now and writes every line as CSV to a path.
 pub async fn run_with_file(session: &Session, path: &Path) -> Result<RunId, AppError> {
-    let (id, input, outcome) = compare(session).await?;
+    let (id, input, outcome) = compare_as_person(session).await?;
     let target = path.to_path_buf();
     blocking(move || {
         write_whole(&target, |file| report::reconciliation_csv(&input, &outcome, file).map_err(|e| e.to_string()))
@@ -40,20 +37,32 @@ pub async fn run_with_file(session: &Session, path: &Path) -> Result<RunId, AppE
     Ok(id)
 }
 
-async fn compare(session: &Session) -> Result<(RunId, Input, Outcome), AppError> {
+/// Compares a program for the watcher that holds its nightly run; recording it completes the run.
+pub async fn run_nightly(db: &Db, chains: &Chains, held: &HeldRun) -> Result<RunId, AppError> {
+    let (found, _, _) = compare(db, chains, ProgramId::new(held.program)).await?;
+    Ok(db.record_nightly_reconciliation(held, &found).await?)
+}
+
+async fn compare_as_person(session: &Session) -> Result<(RunId, Input, Outcome), AppError> {
     if !session.can("resolve_discrepancy") {
         return Err(AppError::Forbidden("Your role may not reconcile (needs resolve_discrepancy)".into()));
     }
-    let started_at = session.db.now().await?;
-    let assets = session.assets().await?;
-    let safes = session.db.safes(session.program_id()).await?;
-    let batches = batch_lines(session, &assets, &safes).await?;
-    let ledger = ledger_lines(session, &assets, &safes).await?;
+    let (found, input, outcome) = compare(&session.db, &session.chains, session.program_id()).await?;
+    let id = session.db.record_reconciliation(session.program_id(), &found).await?;
+    Ok((id, input, outcome))
+}
+
+async fn compare(db: &Db, chains: &Chains, program: ProgramId) -> Result<(NewRun, Input, Outcome), AppError> {
+    let started_at = db.now().await?;
+    let assets = Assets::new(db.booked_assets(program).await?);
+    let safes = db.booked_safes(program).await?;
+    let batches = batch_lines(db, program, &assets).await?;
+    let ledger = ledger_lines(db, program, &assets, &safes).await?;
     let mut chain = Vec::new();
     let mut last_block = 0;
     let mut unreadable = Vec::new();
     for safe in &safes {
-        let quorum = session.chains.quorum(safe.chain_id).await?;
+        let quorum = chains.quorum(safe.chain_id).await?;
         let depth = u64::from(safe.confirmation_depth);
         let head = quorum.for_finality()?.final_block(depth).await?.ok_or_else(|| {
             AppError::Conflict(format!("The endpoints of {} do not agree on a final block yet: run again", safe.chain))
@@ -65,80 +74,69 @@ async fn compare(session: &Session) -> Result<(RunId, Input, Outcome), AppError>
     }
     let input = Input { ledger, batches, chain };
     let outcome = reconcile(&input).map_err(|e| AppError::Internal(e.to_string()))?;
-    let lines = u32::try_from(outcome.totals.lines).unwrap_or(u32::MAX);
-    let matches = new_matches(&outcome);
     let mut discrepancies = new_discrepancies(&input, &outcome, &assets)?;
     for (safe, tx_hash) in unreadable {
         let number = u32::try_from(discrepancies.len() + 1).unwrap_or(u32::MAX);
         discrepancies.push(unreadable_execution(number, safe, tx_hash, &assets)?);
     }
-    let id = session
-        .db
-        .record_reconciliation(session.program_id(), started_at, (0, last_block), lines, &matches, &discrepancies)
-        .await?;
-    Ok((id, input, outcome))
+    let found = NewRun {
+        started_at,
+        blocks: (0, last_block),
+        lines: u32::try_from(outcome.totals.lines).unwrap_or(u32::MAX),
+        matches: new_matches(&outcome),
+        discrepancies,
+    };
+    Ok((found, input, outcome))
 }
 
 fn asset_ref(asset: &Asset, chain_id: u64) -> AssetRef {
     AssetRef { chain_id, token: asset.token, symbol: asset.symbol.clone(), decimals: asset.decimals }
 }
 
-async fn batch_lines(session: &Session, assets: &Assets, safes: &[SafeRow]) -> Result<Vec<BatchLine>, AppError> {
-    let program = session.program_id();
-    let evidence: HashMap<PayoutId, _> =
-        session.db.evidence(program, None).await?.into_iter().map(|e| (e.payout_id, e)).collect();
-    let mut out = Vec::new();
-    for batch in session.db.batches(program, None).await? {
-        if matches!(batch.state, BatchState::Draft | BatchState::Rejected | BatchState::Cancelled) {
-            continue;
-        }
-        let chain_id = safes.iter().find(|s| s.id == batch.safe_id).map_or(0, |s| s.chain_id);
-        for line in session.db.payouts(program, batch.id).await? {
-            let proof = evidence.get(&line.id).map(|e| ChainKey {
-                chain_id,
-                tx_hash: e.tx_hash,
-                position: match e.kind.as_str() {
-                    "LOG" => ChainPosition::Log(e.position),
-                    _ => ChainPosition::NativeLeg(u32::try_from(e.position).unwrap_or(u32::MAX)),
-                },
-            });
-            out.push(BatchLine {
-                payout_id: line.id,
-                batch_no: batch.number.to_string(),
-                line_no: line.line_no,
-                asset: asset_ref(assets.get(line.asset_id)?, chain_id),
-                recipient: line.recipient,
-                amount: line.amount,
-                state: line.state,
-                source: line.source,
-                proof,
-            });
-        }
-    }
-    Ok(out)
+async fn batch_lines(db: &Db, program: ProgramId, assets: &Assets) -> Result<Vec<BatchLine>, AppError> {
+    let to_line = |line: BookedLine| {
+        let proof = line.proof.map(|(tx_hash, kind, position)| ChainKey {
+            chain_id: line.chain_id,
+            tx_hash,
+            position: match kind.as_str() {
+                "LOG" => ChainPosition::Log(position),
+                _ => ChainPosition::NativeLeg(u32::try_from(position).unwrap_or(u32::MAX)),
+            },
+        });
+        Ok(BatchLine {
+            payout_id: line.payout_id,
+            batch_no: line.batch_number.to_string(),
+            line_no: line.line_no,
+            asset: asset_ref(assets.get(line.asset_id)?, line.chain_id),
+            recipient: line.recipient,
+            amount: line.amount,
+            state: line.state,
+            source: line.source,
+            proof,
+        })
+    };
+    db.booked_lines(program).await?.into_iter().map(to_line).collect()
 }
 
 /// The posting that pays a line: debit its liability, credit payouts on their way.
-async fn ledger_lines(session: &Session, assets: &Assets, safes: &[SafeRow]) -> Result<Vec<LedgerLine>, AppError> {
+async fn ledger_lines(
+    db: &Db,
+    program: ProgramId,
+    assets: &Assets,
+    safes: &[BookedSafe],
+) -> Result<Vec<LedgerLine>, AppError> {
     let chain_id = safes.first().map_or(0, |s| s.chain_id);
-    // Every day that PostgreSQL and chrono both hold.
-    let (from, to) = (NaiveDate::from_ymd_opt(1, 1, 1), NaiveDate::from_ymd_opt(9999, 12, 30));
-    let (from, to) = (from.unwrap_or(NaiveDate::MIN), to.unwrap_or(NaiveDate::MAX));
-    let transfers = session.db.journal(session.program_id(), from, to).await?;
-    transfers
-        .into_iter()
-        .filter(|t| t.reason == "payout" && !t.is_reversed)
-        .map(|t| {
-            Ok(LedgerLine {
-                id: t.id,
-                payout_id: t.payout,
-                asset: asset_ref(assets.get(t.asset_id)?, chain_id),
-                amount: t.amount,
-                debit_account: t.debit.0,
-                credit_account: t.credit.0,
-            })
+    let to_line = |posting: Posting| {
+        Ok(LedgerLine {
+            id: posting.id,
+            payout_id: posting.payout_id,
+            asset: asset_ref(assets.get(posting.asset_id)?, chain_id),
+            amount: posting.amount,
+            debit_account: posting.debit_account,
+            credit_account: posting.credit_account,
         })
-        .collect()
+    };
+    db.postings(program).await?.into_iter().map(to_line).collect()
 }
 
 /// What the chain says of one Safe.
@@ -150,7 +148,7 @@ struct ChainSide {
 
 /// Everything that left a Safe up to a final block: tokens by their logs, native coin by the decoded calls of each Safe
 /// transaction that succeeded. A Safe counts its transactions, so the n-th execution consumed nonce n.
-async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) -> Result<ChainSide, AppError> {
+async fn chain_lines(rpc: &Rpc, safe: &BookedSafe, assets: &Assets, to_block: u64) -> Result<ChainSide, AppError> {
     let tokens: Vec<_> = assets.on_chain(safe.chain_id).filter_map(|a| a.token).collect();
     let executed = rpc.executed_safe_txs(safe.address, 0, to_block).await?;
     let mut out = Vec::new();
@@ -172,7 +170,11 @@ async fn chain_lines(rpc: &Rpc, safe: &SafeRow, assets: &Assets, to_block: u64) 
             block_number: transfer.place.block_number,
         });
     }
-    let domain = SafeDomain { version: version(safe)?, chain_id: safe.chain_id, safe: safe.address };
+    let version = safe
+        .version
+        .parse()
+        .map_err(|_| AppError::Internal(format!("Safe {} has the unknown version {}", safe.name, safe.version)))?;
+    let domain = SafeDomain { version, chain_id: safe.chain_id, safe: safe.address };
     for (nonce, execution) in executed.iter().enumerate().filter(|(_, e)| e.is_success) {
         let Some(calls) = rpc.executed_calls(execution.place.tx_hash, safe.address, U256::from(nonce)).await? else {
             unreadable.push(execution.place.tx_hash);
@@ -265,7 +267,7 @@ fn new_discrepancies(input: &Input, outcome: &Outcome, assets: &Assets) -> Resul
 /// An execution whose native coin cannot be read is said, never passed over.
 fn unreadable_execution(
     number: u32,
-    safe: &SafeRow,
+    safe: &BookedSafe,
     tx_hash: B256,
     assets: &Assets,
 ) -> Result<NewDiscrepancy, AppError> {

@@ -1,4 +1,4 @@
-//! Claims intents in sets and settles them; matures commissions; seals the audit trail.
+//! Claims intents in sets and settles them.
 
 use std::time::Duration;
 
@@ -6,9 +6,11 @@ use serde::Serialize;
 use store::Db;
 
 use crate::AppError;
+use crate::worker::Stop;
 
 const CLAIM_MAX: i32 = 1_000;
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a set stays with a worker that says nothing, unless the operator says otherwise.
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// What one round did.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -17,17 +19,13 @@ pub struct Round {
     pub completed: i32,
     /// Intents that failed and are tried again.
     pub failed: i32,
-    /// Commissions that became payable.
-    pub matured: i32,
-    /// Audit entries sealed.
-    pub sealed: i32,
 }
 
-/// Works until nothing is left to claim.
-pub async fn run_once(db: &Db) -> Result<Round, AppError> {
+/// Works until nothing is left to claim, or until it is asked to stop: then it finishes the set that it holds.
+pub async fn run_once(db: &Db, lease: Duration, stop: &Stop) -> Result<Round, AppError> {
     let mut round = Round::default();
-    loop {
-        let (token, claimed) = db.claim_intents(CLAIM_MAX, LEASE).await?;
+    while !stop.is_asked() {
+        let (token, claimed) = db.claim_intents(CLAIM_MAX, lease).await?;
         if claimed == 0 {
             break;
         }
@@ -35,7 +33,5 @@ pub async fn run_once(db: &Db) -> Result<Round, AppError> {
         round.completed += completed;
         round.failed += failed;
     }
-    round.matured = db.mature_commissions().await?;
-    round.sealed = db.seal_audit().await?;
     Ok(round)
 }

@@ -2,7 +2,13 @@
 
 pub mod execute;
 pub mod intents;
+pub mod notify;
+pub mod schedule;
+mod stop;
+pub mod upkeep;
 pub mod watch;
+
+pub use stop::{Stop, Stopper};
 
 use crate::AppError;
 

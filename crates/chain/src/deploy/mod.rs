@@ -164,6 +164,11 @@ impl Deployer {
         self.rpc.ask::<_, Option<serde_json::Value>>("anvil_setBalance", (account, wei)).await.map(drop)
     }
 
+    /// Asks the local chain for what only a chain of one's own does: other blocks, another time, no blocks at all.
+    pub async fn tell(&self, method: &'static str, params: serde_json::Value) -> Result<serde_json::Value, ChainError> {
+        self.rpc.ask::<_, Option<serde_json::Value>>(method, params).await.map(Option::unwrap_or_default)
+    }
+
     /// Sends native coin from the deployer, in wei, so that the receiver may log it.
     pub async fn send_native(&self, to: Address, wei: U256) -> Result<Receipt, ChainError> {
         self.transact("to send native coin", TxKind::Call(to), wei, Bytes::new()).await

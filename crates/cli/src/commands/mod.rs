@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod bench;
 pub mod export;
 pub mod ledger;
 pub mod migrate;

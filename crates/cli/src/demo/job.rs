@@ -18,7 +18,7 @@ use store::Administrator;
 use crate::demo::evidence::Record;
 use crate::demo::people::PASSPHRASE;
 use crate::demo::seed::{charge, commerce};
-use crate::demo::stage::{OnChain, PAYOUT_FILE_NAME, Stage, work_until};
+use crate::demo::stage::{MAIN_JOBS, OnChain, PAYOUT_FILE_NAME, Stage, work_until};
 use crate::demo::{last_week, now};
 
 /// Period of the payout file, as its preparer names it.
@@ -308,7 +308,7 @@ async fn approve_and_sign(team: &Team, batch: BatchId, record: &mut Record) -> R
 async fn execute(stage: &Stage, team: &Team, batch: BatchId, record: &mut Record) -> Result<()> {
     record.step("The batch executes on the chain");
     cases::execute(&team.ines, Arc::new(Terminal), batch).await?;
-    let workers = stage.workers().await?;
+    let workers = stage.workers(&MAIN_JOBS).await?;
     work_until(&workers, PATIENCE, async || {
         let state = cases::batch_get(&team.ines, batch).await?.summary.state;
         anyhow::ensure!(state == "EXECUTING" || state == "EXECUTED", "the batch became {state}");

@@ -1,21 +1,23 @@
 //! `countersign demo`: the main job on this machine, with real parts and made-up people.
 
-mod evidence;
+pub mod evidence;
 mod job;
-mod people;
-mod seed;
-mod stage;
+pub mod people;
+pub mod seed;
+pub mod stage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use app::worker::Stopper;
 
 use crate::demo::evidence::Record;
 use crate::demo::people::PASSPHRASE;
 use crate::demo::stage::Stage;
 use crate::output::{FOUND, Output};
+use crate::signals::Signals;
 
 /// As shells say of a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
@@ -52,29 +54,11 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
         reset(&dir)?;
     }
     // A Ctrl-C while things start must stop them in order too, so nothing may end this process at once.
+    let mut signals = Signals::listen()?;
     tokio::select! {
         result = play(&args, &dir, output) => result,
         // A job that was interrupted did not hold; a window or a server that is told to end did what it was asked.
-        () = interrupted() => Ok(if args.serve || args.console.is_some() { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }),
-    }
-}
-
-async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => {
-            if result.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
-        () = terminated => {}
+        () = signals.next() => Ok(if args.serve || args.console.is_some() { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }),
     }
 }
 
@@ -104,11 +88,11 @@ async fn play(args: &Args, dir: &Path, output: Output) -> Result<ExitCode> {
 
 /// Keeps the machines working while the window is open, or until Ctrl-C.
 async fn attend(args: &Args, stage: &Stage, settings: &Path) -> Result<ExitCode> {
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let stopper = Stopper::new();
     let mut tasks = tokio::task::JoinSet::new();
-    for worker in stage.workers().await? {
-        let stopped = stopped.clone();
-        tasks.spawn(async move { worker.run_until(stopped, Duration::from_millis(500)).await });
+    for worker in stage.workers(&stage::EVERY_JOB).await? {
+        let stop = stopper.watched();
+        tasks.spawn(async move { worker.run_until(stop, Duration::from_millis(500)).await });
     }
     let result = match &args.console {
         None => {
@@ -131,7 +115,7 @@ async fn attend(args: &Args, stage: &Stage, settings: &Path) -> Result<ExitCode>
             if status.success() { Ok(ExitCode::SUCCESS) } else { bail!("the window ended with {status}") }
         }
     };
-    stop.send_replace(true);
+    stopper.stop();
     while tasks.join_next().await.is_some() {}
     result
 }
@@ -167,7 +151,7 @@ fn reset(dir: &Path) -> Result<()> {
 
 /// The time of this machine: what the platform of the demo says in its intents.
 #[expect(clippy::disallowed_methods, reason = "the demo plays the platform, whose clock this is")]
-fn now() -> chrono::DateTime<chrono::Utc> {
+pub fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use alloy_primitives::Address;
 use anyhow::{Context, Result};
 use app::staff::{self, Person};
+use app::worker::Stop;
+use app::worker::intents::LEASE;
 use chain::{BlockId, Rpc};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::ProgramId;
@@ -15,12 +17,12 @@ use uuid::Uuid;
 
 use crate::demo::last_week;
 use crate::demo::people::{FOUNDERS, MACHINES, STAFF, everybody};
-use crate::demo::stage::{OnChain, Stage, work_until};
+use crate::demo::stage::{MAIN_JOBS, OnChain, Stage, work_until};
 
 const CHAIN_ID: u64 = 31337;
 const ETHER: u128 = 1_000_000_000_000_000_000;
 /// Affiliates: name, tier, referral code, code of the parent.
-const AFFILIATES: [(&str, &str, &str, Option<&str>); 6] = [
+pub const AFFILIATES: [(&str, &str, &str, Option<&str>); 6] = [
     ("Harrow Lane", "gold", "HARROW", None),
     ("Corvid Labs", "standard", "CORVID", Some("HARROW")),
     ("Granary Nine", "standard", "GRANARY", Some("HARROW")),
@@ -28,7 +30,8 @@ const AFFILIATES: [(&str, &str, &str, Option<&str>); 6] = [
     ("Ardent Flow", "standard", "ARDENT", Some("DUNLIN")),
     ("Meridian Six", "standard", "MERIDIAN", Some("CORVID")),
 ];
-const USERS: u64 = 24;
+/// Users, each referred by the next of the affiliates.
+pub const USERS: u64 = 24;
 const HISTORY_DAYS: i64 = 28;
 const CHARGES_PER_DAY: u64 = 8;
 
@@ -201,7 +204,7 @@ impl Office {
     /// What the Safe holds when the books open, as the watcher read it.
     async fn opening_balances(&self, stage: &Stage, program: ProgramId, on_chain: &OnChain) -> Result<()> {
         let ines = stage.db("ines").await?;
-        let workers = stage.workers().await?;
+        let workers = stage.workers(&MAIN_JOBS).await?;
         work_until(&workers, Duration::from_secs(60), async || {
             Ok(ines.balances(program).await?.iter().filter(|b| b.on_chain.is_some()).count() == 3)
         })
@@ -261,9 +264,10 @@ pub async fn commerce(stage: &Stage, payloads: &[Value]) -> Result<Vec<Uuid>> {
     let platform = stage.db("demo_platform").await?;
     let written = platform.submit_intents("COMMERCE", &Value::from(payloads)).await?;
     let ids: Vec<Uuid> = written.iter().map(|w| w.id).collect();
-    app::worker::intents::run_once(&stage.db("demo_worker").await?).await?;
+    let worker = stage.db("demo_worker").await?;
+    app::worker::intents::run_once(&worker, LEASE, &Stop::never()).await?;
     platform.confirm_settlements(&ids).await?;
-    app::worker::intents::run_once(&stage.db("demo_worker").await?).await?;
+    worker.mature_commissions().await?;
     Ok(ids)
 }
 
@@ -279,7 +283,7 @@ async fn history(stage: &Stage, _program: ProgramId, on_chain: &OnChain) -> Resu
         })
         .collect();
     platform.submit_intents("REGISTER", &Value::from(users)).await?;
-    app::worker::intents::run_once(&stage.db("demo_worker").await?).await?;
+    app::worker::intents::run_once(&stage.db("demo_worker").await?, LEASE, &Stop::never()).await?;
     let mut payloads = Vec::new();
     for day in 0..HISTORY_DAYS {
         for slot in 0..CHARGES_PER_DAY {

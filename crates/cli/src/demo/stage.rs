@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
+use app::worker::Stop;
 use app::{Chains, Session};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use signing::{KdfCost, Keystore, LocalSigner};
 use store::{Administrator, Db, Settings};
 
-use crate::commands::worker::{Job, Worker};
+use crate::commands::worker::{Job, Machine, Worker};
 use crate::demo::people::{self, PASSPHRASE, Passwords};
 
 /// Name of the demo's database once it is complete.
@@ -30,6 +31,21 @@ pub const COW: &str = "0xDEf1CA1fb7FBcDC777520aa7f396b4E015F497aB";
 const PAYOUT_FILE: &str = include_str!("../../../../tests/data/cow-solver-payouts-2023-02-14.csv");
 /// Its name.
 pub const PAYOUT_FILE_NAME: &str = "cow-solver-payouts-2023-02-14.csv";
+
+/// What machines do while a run is shown in the terminal, one after the other.
+pub const MAIN_JOBS: [Job; 4] = [Job::Intents, Job::Seal, Job::Watch, Job::Execute];
+/// What they do beside an open window.
+pub const EVERY_JOB: [Job; 9] = [
+    Job::Intents,
+    Job::Reap,
+    Job::Retry,
+    Job::Mature,
+    Job::Seal,
+    Job::Notify,
+    Job::Watch,
+    Job::Reconcile,
+    Job::Execute,
+];
 
 /// Says what the chain got once.
 const NOTE_OF_CHAIN: &str = "on-chain.json";
@@ -62,7 +78,7 @@ pub struct Stage {
     database_url: String,
     // Stopped in this order: the chain writes its state, then the database stops.
     _anvil: Anvil,
-    _cluster: Cluster,
+    cluster: Option<Cluster>,
 }
 
 impl Stage {
@@ -103,7 +119,7 @@ impl Stage {
                 percent(&cluster.socket_dir().display().to_string())
             ),
             _anvil: anvil,
-            _cluster: cluster,
+            cluster: Some(cluster),
         })
     }
 
@@ -113,6 +129,33 @@ impl Stage {
         Administrator::connect(&server).await?.rename_database(DRAFT, DATABASE).await?;
         self.administrator = server.in_database(DATABASE);
         self.is_complete = true;
+        Ok(())
+    }
+
+    /// The database's address with a login of the demo and its password, for another process.
+    pub fn url_of(&self, login: &str) -> Result<SecretString> {
+        let password = self.passwords.text_of(login)?;
+        // Passwords of the demo are hex, so nothing has to be quoted.
+        Ok(self.database_url.replacen("postgres://", &format!("postgres://{login}:{password}@"), 1).into())
+    }
+
+    /// Kills the database as a failing machine would, and starts it again where it was.
+    pub async fn crash_database(&mut self) -> Result<()> {
+        let (dir, cluster) = (self.dir.join("postgres"), self.cluster.take());
+        let started = tokio::task::spawn_blocking(move || {
+            cluster.map(Cluster::kill).transpose()?;
+            let deadline = std::time::Instant::now() + Duration::from_secs(60);
+            loop {
+                match Cluster::start(&dir) {
+                    // Backends of the killed server notice its end one by one, and until then hold its memory.
+                    Err(local::postgres::ClusterError::Ended { .. }) if std::time::Instant::now() < deadline => {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    other => return other.map_err(anyhow::Error::from),
+                }
+            }
+        });
+        self.cluster = Some(started.await??);
         Ok(())
     }
 
@@ -153,15 +196,20 @@ impl Stage {
         Ok(signer)
     }
 
-    /// The machines, as a worker process would run them.
-    pub async fn workers(&self) -> Result<Vec<Worker>> {
+    /// Machines at these jobs, as a worker process would run them.
+    pub async fn workers(&self, jobs: &[Job]) -> Result<Vec<Worker>> {
         let mut out = Vec::new();
-        for (job, login) in
-            [(Job::Intents, "demo_worker"), (Job::Watch, "demo_watcher"), (Job::Execute, "demo_executor")]
-        {
-            let executor = (job == Job::Execute).then(|| self.key("demo_executor")).transpose()?;
-            let (db, chains) = (self.db(login).await?, self.chains.clone());
-            out.push(Worker { job, db, chains, executor, fee_cap_wei: app::worker::execute::FEE_CAP_WEI });
+        for job in jobs {
+            let login = match job.machine() {
+                Machine::Worker => "demo_worker",
+                Machine::Watcher => "demo_watcher",
+                Machine::Executor => "demo_executor",
+            };
+            let worker = Worker::new(*job, self.db(login).await?, self.chains.clone());
+            out.push(match job {
+                Job::Execute => worker.paying(self.key("demo_executor")?, app::worker::execute::FEE_CAP_WEI),
+                _ => worker,
+            });
         }
         Ok(out)
     }
@@ -279,7 +327,7 @@ where
     let began = std::time::Instant::now();
     loop {
         for worker in workers {
-            worker.round().await?;
+            worker.round(&Stop::never()).await?;
         }
         if done().await? {
             return Ok(());

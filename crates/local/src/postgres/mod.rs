@@ -254,6 +254,16 @@ impl Cluster {
         format!("postgres://{}:{}@{host}/{}", encode(user), encode(password), encode(database))
     }
 
+    /// Ends the server as a failing machine would: at once, nothing written that was not written already. A start in the
+    /// same folder recovers it. Does nothing to a server that was found running.
+    pub fn kill(mut self) -> Result<(), ClusterError> {
+        if let Some(mut server) = self.server.take() {
+            let killed = server.kill().and_then(|()| server.wait());
+            killed.map_err(|e| ClusterError::file("kill the server of", &self.folder, e))?;
+        }
+        Ok(())
+    }
+
     /// Stops the server if this value started it, and says so when that fails.
     pub fn stop(mut self) -> Result<(), ClusterError> {
         self.stop_server().map_err(|e| ClusterError::file("stop the server of", &self.folder, e))

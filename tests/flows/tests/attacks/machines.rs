@@ -30,10 +30,10 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         let expected = match login {
             "platform" => "confirm_settlements reverse_settlements schema_version submit_intents",
             "worker" => {
-                "check_ledger claim_intents heartbeat match_inflows mature_commissions process_intents propose_batches schema_version seal_audit"
+                "change_horizon check_ledger claim_intents claim_run do_run heartbeat match_inflows mature_commissions process_intents propose_batches reap_leases release_run renew_run retry_intents schema_version seal_audit"
             }
             "watcher" => {
-                "heartbeat observe_safe record_confirmed record_executed_by record_failed record_gas record_inflow record_mined record_replaced record_unknown record_unmined record_unpaid schema_version watcher_confirmed watcher_safes watcher_work"
+                "claim_run heartbeat observe_safe reconciliation_assets reconciliation_lines reconciliation_postings reconciliation_safes record_confirmed record_executed_by record_failed record_gas record_inflow record_mined record_nightly_reconciliation record_replaced record_unknown record_unmined record_unpaid release_run renew_run schema_version watcher_confirmed watcher_safes watcher_work"
             }
             _ => "executor_work heartbeat record_submission schema_version",
         };

@@ -27,6 +27,7 @@ pub struct World {
     pub anvil: Anvil,
     pub rpc: Rpc,
     pub safe: Address,
+    deployer: Deployer,
     chains: Chains,
     executor: LocalSigner,
     stranger: PrivateKeySigner,
@@ -76,19 +77,14 @@ impl World {
         }
         house.pay_from(SafeId::new(id), safe);
         let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
-        let world = Self { house, anvil, rpc, safe, chains, executor, stranger };
+        let world = Self { house, anvil, rpc, safe, deployer, chains, executor, stranger };
         world.watch().await;
         world
     }
 
     /// Any JSON-RPC method, for what only a test does to a chain.
-    pub async fn tell(&self, method: &str, params: Value) -> Value {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let answer = client.post(self.anvil.url()).json(&body).send().await.expect("sent");
-        let answer: Value = answer.json().await.expect("JSON");
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].clone()
+    pub async fn tell(&self, method: &'static str, params: Value) -> Value {
+        self.deployer.tell(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     /// Empty blocks on top.

@@ -1,0 +1,16 @@
+//! The benches: how fast intents are settled and batches are stored, beside others that do the same work in the same run.
+//!
+//! Each starts a PostgreSQL of its own with `fsync=on` and its default durability, and compares within one run: what is printed
+//! are ratios, for machines differ. Times are whole microseconds.
+
+mod batch;
+mod error;
+mod intents;
+mod peer;
+mod rate;
+mod stage;
+
+pub use batch::{BatchOptions, BatchReport, batch};
+pub use error::BenchError;
+pub use intents::{Contender, CurvePoint, IntentsOptions, IntentsReport, SteadyReport, intents};
+pub use rate::{Hundredths, per_second};

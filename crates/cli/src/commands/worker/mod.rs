@@ -1,0 +1,168 @@
+//! `countersign worker`
+
+mod round;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use app::worker::execute::FEE_CAP_WEI;
+use app::worker::intents::LEASE;
+use app::worker::{Stop, Stopper};
+use secrecy::{ExposeSecret as _, SecretString};
+use signing::{Keystore, LocalSigner};
+use store::{Db, Settings};
+
+pub use crate::commands::worker::round::{Job, Machine, Worker};
+
+use crate::commands::Connection;
+use crate::output::{FOUND, Output, WrongUse};
+use crate::signals::Signals;
+
+/// How long a job may take to finish what it holds.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// As shells say of a program that a second signal ended.
+const INTERRUPTED: u8 = 130;
+
+/// Run the jobs of machines until stopped; as many workers at once as wanted, on any number of machines.
+///
+/// Jobs of the worker login: intents, mature, reap, retry, seal and notify. Of the watcher login: watch and reconcile. Of
+/// the executor login: execute. Name the logins with COUNTERSIGN_WORKER_URL, COUNTERSIGN_WATCHER_URL and
+/// COUNTERSIGN_EXECUTOR_URL (postgres:// URLs), or one job's own with COUNTERSIGN_INTENTS_URL and its like; a job without
+/// one uses DATABASE_URL. Executing needs a gas-only key: --executor-keystore, with its passphrase in the file that
+/// --executor-passphrase-file names. What is due when is for the database to say: a due time is run once across all
+/// workers, and the clock of a worker's machine decides nothing.
+///
+/// SIGINT (Ctrl-C) or SIGTERM ends it after what it holds, in 30 seconds at most; a second one ends it at once.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    connection: Connection,
+    /// Jobs to run, separated by commas.
+    #[arg(long = "run", value_enum, value_delimiter = ',', required = true)]
+    jobs: Vec<Job>,
+    /// Work off what is due and end; with code 3 when a leg stands still or a Safe could not be read.
+    #[arg(long)]
+    once: bool,
+    /// Keystore v3 file of the key that pays for gas and owns no Safe.
+    #[arg(long, value_name = "FILE")]
+    executor_keystore: Option<PathBuf>,
+    /// File whose first line is the passphrase of that keystore.
+    #[arg(long, value_name = "FILE", requires = "executor_keystore")]
+    executor_passphrase_file: Option<PathBuf>,
+    /// The most that one leg may cost in fees, in wei of the chain's coin.
+    #[arg(long, default_value_t = FEE_CAP_WEI, value_name = "WEI")]
+    fee_cap_wei: u128,
+    /// How long claimed intents stay with a worker that says nothing, in seconds; then others take them.
+    #[arg(long, default_value_t = LEASE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    lease_secs: u64,
+    /// Pause between two rounds, in milliseconds; of intents at most 50.
+    #[arg(long, default_value_t = 1_000, value_name = "MS")]
+    pause_ms: u64,
+}
+
+/// The database URL of a job: its own, then that of its machine, then the one of the connection.
+fn url_of(job: Job, connection: &Connection) -> Result<SecretString> {
+    let machine = match job.machine() {
+        Machine::Worker => "WORKER",
+        Machine::Watcher => "WATCHER",
+        Machine::Executor => "EXECUTOR",
+    };
+    let own = job.name().to_uppercase();
+    let set =
+        [own.as_str(), machine].into_iter().find_map(|name| std::env::var(format!("COUNTERSIGN_{name}_URL")).ok());
+    match set {
+        Some(url) => Ok(SecretString::from(url)),
+        None => connection.url().with_context(|| format!("the job {} has no login", job.name())),
+    }
+}
+
+/// Runs the command.
+pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
+    let workers = connect(&args).await?;
+    if args.once {
+        return once(&workers, output).await;
+    }
+    let mut signals = Signals::listen()?;
+    let stopper = Stopper::new();
+    let pause = Duration::from_millis(args.pause_ms);
+    let mut running = tokio::task::JoinSet::new();
+    for worker in workers {
+        let stop = stopper.watched();
+        running.spawn(async move { worker.run_until(stop, pause).await });
+    }
+    signals.next().await;
+    tracing::info!("asked to stop: finishing what is held");
+    stopper.stop();
+    let finish = async { while running.join_next().await.is_some() {} };
+    tokio::select! {
+        () = finish => Ok(ExitCode::SUCCESS),
+        () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
+        () = tokio::time::sleep(STOP_PATIENCE) => anyhow::bail!(
+            "a job did not finish within {} s: what it held is free for others when its lease ends",
+            STOP_PATIENCE.as_secs()
+        ),
+    }
+}
+
+async fn connect(args: &Args) -> Result<Vec<Worker>> {
+    let chains = args.connection.chains()?;
+    // Jobs of one login share its connections.
+    let mut logins: HashMap<String, Db> = HashMap::new();
+    let mut workers = Vec::new();
+    for job in &args.jobs {
+        if job.reads_chains() && chains.ids().is_empty() {
+            let name = job.name();
+            return Err(
+                WrongUse(format!("{name} needs an endpoint: --rpc CHAIN_ID=URL, or endpoints in --settings")).into()
+            );
+        }
+        let url = url_of(*job, &args.connection)?;
+        let db = match logins.get(url.expose_secret()) {
+            Some(db) => db.clone(),
+            None => {
+                let db = Db::connect(&Settings::from_url(&url)?).await?;
+                logins.insert(url.expose_secret().to_owned(), db.clone());
+                db
+            }
+        };
+        let worker = Worker::new(*job, db, chains.clone()).leasing(Duration::from_secs(args.lease_secs));
+        workers.push(match job {
+            Job::Execute => worker.paying(open_executor(args)?, args.fee_cap_wei),
+            _ => worker,
+        });
+    }
+    Ok(workers)
+}
+
+/// One round of each; something that a person has to look at shows in the exit code.
+async fn once(workers: &[Worker], output: Output) -> Result<ExitCode> {
+    let mut records = serde_json::Map::new();
+    let mut is_clear = true;
+    for worker in workers {
+        let done = worker.round(&Stop::never()).await?;
+        for problem in &done.problems {
+            eprintln!("countersign: batch {}, leg {} stands still: {}", problem.batch_id, problem.leg, problem.reason);
+        }
+        for unread in &done.unread {
+            let safe = unread.safe.as_ref().map_or_else(String::new, |safe| format!(", Safe {safe}"));
+            eprintln!("countersign: chain {}{safe} was not read: {}", unread.chain_id, unread.reason);
+        }
+        is_clear &= done.problems.is_empty() && done.unread.is_empty();
+        records.insert(worker.job.name().to_owned(), done.record);
+    }
+    output.answer(&records, |d| serde_json::Value::from(d.clone()).to_string());
+    Ok(if is_clear { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+fn open_executor(args: &Args) -> Result<LocalSigner> {
+    let path = args.executor_keystore.as_ref().context("executing needs --executor-keystore FILE")?;
+    let file = args.executor_passphrase_file.as_ref().context("executing needs --executor-passphrase-file FILE")?;
+    let text = SecretString::from(
+        std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?,
+    );
+    let passphrase = SecretString::from(text.expose_secret().lines().next().unwrap_or("").to_owned());
+    Keystore::read(path).and_then(|k| k.open(&passphrase)).with_context(|| path.display().to_string())
+}

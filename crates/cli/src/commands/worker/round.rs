@@ -1,0 +1,256 @@
+//! One job with its own login, and its rounds.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use app::worker::notify::Office;
+use app::worker::schedule::Scheduled;
+use app::worker::{Problem, Stop, Unread};
+use app::{Chains, worker};
+use clap::ValueEnum;
+use signing::LocalSigner;
+use store::Db;
+use tokio::sync::Mutex;
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Job {
+    /// Settles intents.
+    Intents,
+    /// Reads Safes and follows transactions.
+    Watch,
+    /// Sends signed legs.
+    Execute,
+    /// Makes commissions payable, daily.
+    Mature,
+    /// Frees intents whose worker did not come back.
+    Reap,
+    /// Tries failed intents again, every five minutes.
+    Retry,
+    /// Chains the audit trail.
+    Seal,
+    /// Compares ledger, batches and chain, nightly at 02:00 in the program's time zone.
+    Reconcile,
+    /// Tells consoles that something changed.
+    Notify,
+}
+
+/// Whose login a job works under, as the database knows machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// Settles intents and keeps house.
+    Worker,
+    /// Writes evidence.
+    Watcher,
+    /// Records submissions.
+    Executor,
+}
+
+impl Job {
+    /// As it is written on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Intents => "intents",
+            Self::Watch => "watch",
+            Self::Execute => "execute",
+            Self::Mature => "mature",
+            Self::Reap => "reap",
+            Self::Retry => "retry",
+            Self::Seal => "seal",
+            Self::Reconcile => "reconcile",
+            Self::Notify => "notify",
+        }
+    }
+
+    /// Whose login it needs.
+    pub const fn machine(self) -> Machine {
+        match self {
+            Self::Watch | Self::Reconcile => Machine::Watcher,
+            Self::Execute => Machine::Executor,
+            _ => Machine::Worker,
+        }
+    }
+
+    /// Whether it asks a chain.
+    pub const fn reads_chains(self) -> bool {
+        matches!(self, Self::Watch | Self::Execute | Self::Reconcile)
+    }
+
+    /// The pause between two rounds where the operator chose `chosen`: an intent must not wait that long.
+    fn pause(self, chosen: Duration) -> Duration {
+        match self {
+            Self::Intents => chosen.min(Duration::from_millis(50)),
+            _ => chosen,
+        }
+    }
+}
+
+/// How often a job that has nothing to say gives a sign of life.
+const BEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// One job with its own login.
+pub struct Worker {
+    /// What it does.
+    pub job: Job,
+    /// Its login.
+    db: Db,
+    /// Chains it reads.
+    chains: Chains,
+    /// Gas key of an executor.
+    executor: Option<LocalSigner>,
+    /// The most that one leg may cost in fees, in wei.
+    fee_cap_wei: u128,
+    lease: Duration,
+    office: Mutex<Office>,
+    last_beat: Mutex<Option<Instant>>,
+}
+
+/// What one round of a job did.
+pub struct Done {
+    /// For the log.
+    pub record: serde_json::Value,
+    /// Legs that stand still.
+    pub problems: Vec<Problem>,
+    /// Chains and Safes that could not be read.
+    pub unread: Vec<Unread>,
+}
+
+impl Done {
+    fn of(record: &impl serde::Serialize) -> Result<Self> {
+        Ok(Self { record: serde_json::to_value(record)?, problems: Vec::new(), unread: Vec::new() })
+    }
+}
+
+impl Worker {
+    /// A job under a login.
+    pub fn new(job: Job, db: Db, chains: Chains) -> Self {
+        Self {
+            job,
+            db,
+            chains,
+            executor: None,
+            fee_cap_wei: worker::execute::FEE_CAP_WEI,
+            lease: worker::intents::LEASE,
+            office: Mutex::default(),
+            last_beat: Mutex::default(),
+        }
+    }
+
+    /// With a gas key, and the most that one leg may cost in fees, in wei.
+    pub fn paying(self, executor: LocalSigner, fee_cap_wei: u128) -> Self {
+        Self { executor: Some(executor), fee_cap_wei, ..self }
+    }
+
+    /// Holding claimed intents for this long.
+    pub fn leasing(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
+    /// One round, and its sign of life with the problems of every chain. A chain that cannot be read does not stop the
+    /// others.
+    pub async fn round(&self, stop: &Stop) -> Result<Done> {
+        let mut sign = serde_json::json!({});
+        let done = match self.job {
+            Job::Intents => Done::of(&worker::intents::run_once(&self.db, self.lease, stop).await?)?,
+            Job::Watch => {
+                let (done, seen) = self.watch().await?;
+                sign = seen;
+                done
+            }
+            Job::Execute => self.execute().await?,
+            Job::Mature => self.run_due(Scheduled::Mature, stop).await?,
+            Job::Retry => self.run_due(Scheduled::Retry, stop).await?,
+            Job::Reconcile => self.run_due(Scheduled::Reconcile, stop).await?,
+            Job::Reap => Done::of(&worker::upkeep::reap(&self.db).await?)?,
+            Job::Seal => Done::of(&worker::upkeep::seal(&self.db, stop).await?)?,
+            Job::Notify => {
+                let mut office = self.office.lock().await;
+                Done::of(&office.watch_for(&self.db, BEAT_EVERY, stop).await?)?
+            }
+        };
+        if matches!(self.job, Job::Watch | Job::Execute) {
+            sign["problems"] = serde_json::to_value(&done.problems)?;
+            sign["unread"] = serde_json::to_value(&done.unread)?;
+            self.db.heartbeat(self.job.name(), &name(), &sign).await?;
+        } else {
+            self.beat().await?;
+        }
+        Ok(done)
+    }
+
+    async fn beat(&self) -> Result<()> {
+        let mut last = self.last_beat.lock().await;
+        if last.is_none_or(|at| at.elapsed() >= BEAT_EVERY) {
+            self.db.heartbeat(self.job.name(), &name(), &serde_json::json!({})).await?;
+            *last = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn run_due(&self, job: Scheduled, stop: &Stop) -> Result<Done> {
+        Done::of(&worker::schedule::run_due(&self.db, &self.chains, job, &name(), stop).await?)
+    }
+
+    async fn watch(&self) -> Result<(Done, serde_json::Value)> {
+        let (mut rounds, mut problems, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sign = serde_json::json!({});
+        for id in self.chains.ids() {
+            let seen = async {
+                let seen = worker::watch::run_once(&self.db, &self.chains, id).await?;
+                Ok::<_, app::AppError>((seen, self.chains.rpc(id).await?.host().to_owned()))
+            };
+            match seen.await {
+                Ok((seen, endpoint)) => {
+                    sign = serde_json::json!({ "chain_id": id, "block": seen.block, "endpoint": endpoint });
+                    problems.extend(seen.problems.clone());
+                    unread.extend(seen.unread.clone());
+                    rounds.push(seen);
+                }
+                Err(error) => unread.push(Unread::chain(id, &error)),
+            }
+        }
+        Ok((Done { record: serde_json::to_value(rounds)?, problems, unread }, sign))
+    }
+
+    async fn execute(&self) -> Result<Done> {
+        let executor = self.executor.as_ref().context("executing needs --executor-keystore")?;
+        let (mut rounds, mut problems, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        for id in self.chains.ids() {
+            match worker::execute::run_once(&self.db, &self.chains, id, executor, self.fee_cap_wei).await {
+                Ok(round) => {
+                    problems.extend(round.problems.clone());
+                    rounds.push(round);
+                }
+                Err(error) => unread.push(Unread::chain(id, &error)),
+            }
+        }
+        Ok(Done { record: serde_json::to_value(rounds)?, problems, unread })
+    }
+
+    /// Rounds until it is asked to stop. A failed round is logged and tried again.
+    pub async fn run_until(&self, stop: Stop, pause: Duration) {
+        let pause = self.job.pause(pause);
+        while !stop.is_asked() {
+            match self.round(&stop).await {
+                Ok(done) => tracing::debug!(job = self.job.name(), done = %done.record, "round"),
+                Err(error) => {
+                    tracing::warn!(
+                        job = self.job.name(),
+                        error = format!("{error:#}"),
+                        "a round failed; it is tried again"
+                    );
+                    // Nothing is won by asking a database that does not answer twenty times a second.
+                    stop.sleep(Duration::from_millis(250)).await;
+                }
+            }
+            stop.sleep(pause).await;
+        }
+        tracing::info!(job = self.job.name(), "stopped");
+    }
+}
+
+/// This process among all workers.
+fn name() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
+    format!("{}-{}", host.unwrap_or_else(|| "worker".into()), std::process::id())
+}
