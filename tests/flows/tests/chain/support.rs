@@ -73,8 +73,11 @@ impl World {
         let id = add("safe.add", body).await.expect("an id");
         let block = rpc.latest_block().await.expect("a block");
         for (asset, amount) in [(acme.usdc, FUNDS.to_string()), (acme.eth, ether(100).to_string())] {
-            add("opening_balance.add", json!({ "safe_id": id, "asset_id": asset, "amount": amount, "block": block.number.to_string() }))
-                .await;
+            add(
+                "opening_balance.add",
+                json!({ "safe_id": id, "asset_id": asset, "amount": amount, "block": block.number.to_string() }),
+            )
+            .await;
         }
         house.pay_from(SafeId::new(id), safe);
         let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
