@@ -1,5 +1,6 @@
 //! What the demo starts on this machine, and where it keeps it.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -212,13 +213,19 @@ impl Stage {
     /// Machines at these jobs, as a worker process would run them.
     pub async fn workers(&self, jobs: &[Job]) -> Result<Vec<Worker>> {
         let mut out = Vec::new();
+        // Jobs of one login share its connections: a login may have 16.
+        let mut logins: BTreeMap<&str, Db> = BTreeMap::new();
         for job in jobs {
             let login = match job.machine() {
                 Machine::Worker => "demo_worker",
                 Machine::Watcher => "demo_watcher",
                 Machine::Executor => "demo_executor",
             };
-            let worker = Worker::new(*job, self.db(login).await?, self.chains.clone());
+            let db = match logins.get(login) {
+                Some(db) => db.clone(),
+                None => logins.entry(login).or_insert(self.db(login).await?).clone(),
+            };
+            let worker = Worker::new(*job, db, self.chains.clone());
             out.push(match job {
                 Job::Execute => worker.paying(self.key("demo_executor")?, app::worker::execute::FEE_CAP_WEI),
                 _ => worker,
