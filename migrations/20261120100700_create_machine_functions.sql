@@ -109,15 +109,15 @@ BEGIN
   FROM core.safes s JOIN core.assets a ON a.program_id = s.program_id AND a.chain_id = s.chain_id WHERE s.chain_id = p_chain GROUP BY s.program_id, s.id, s.address;
 END $$;
 
--- Nonce and balances as read at one block; an older reading never replaces a newer one.
-CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_block bigint, p_balances jsonb) RETURNS void
+-- Nonce, owners and balances as read at one block; an older reading never replaces a newer one.
+CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_block bigint, p_owners bytea[], p_balances jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('watcher');
-  IF (p_nonce >= 0 AND p_block >= 0 AND jsonb_typeof(p_balances) = 'array') IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A Safe is observed with its nonce, the block it was read at and a list of balances';
+  IF (p_nonce >= 0 AND p_block >= 0 AND cardinality(p_owners) >= 1 AND 20 = ALL (SELECT length(o) FROM unnest(p_owners) o) AND jsonb_typeof(p_balances) = 'array') IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A Safe is observed with its nonce, the block it was read at, its owners and a list of balances';
   END IF;
-  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_at = clock_timestamp()
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp()
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
   SELECT p_program, p_safe, b.asset_id, core.parse_amount(b.amount), p_block FROM jsonb_to_recordset(p_balances) AS b(asset_id uuid, amount text)

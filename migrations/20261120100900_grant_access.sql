@@ -57,7 +57,7 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
 GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
 GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(uuid), api.seal_audit() TO countersign_worker;
 GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
-GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, jsonb),
+GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, bytea[], jsonb),
   api.record_mined(uuid, uuid, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
   api.watcher_confirmed(bigint), api.inflow_cursors(bigint), api.record_inflows_read(uuid, uuid, bigint), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;

@@ -129,6 +129,13 @@ impl Finality<'_> {
         self.unanimous(nonces, || format!("the nonce of Safe {safe} in block {}", block.number))
     }
 
+    /// The Safe's owners in one block, the same on every endpoint.
+    pub async fn safe_owners_at(&self, safe: Address, block: BlockRef) -> Result<Vec<Address>, ChainError> {
+        let at = BlockId::from(block.hash);
+        let owners = self.of_each(|rpc| rpc.call(safe, &ISafe::getOwnersCall {}, at)).await?;
+        self.unanimous(owners, || format!("the owners of Safe {safe} in block {}", block.number))
+    }
+
     /// An account's native coin in one block, in wei, the same on every endpoint.
     pub async fn balance_at(&self, account: Address, block: BlockRef) -> Result<U256, ChainError> {
         let at = BlockId::from(block.hash);

@@ -183,22 +183,25 @@ impl Db {
             .collect()
     }
 
-    /// Watcher: nonce and balances as read at one block.
+    /// Watcher: nonce, owners and balances as read at one block.
     pub async fn observe_safe(
         &self,
         safe: &WatchedSafe,
         nonce: u64,
         block: u64,
+        owners: &[Address],
         balances: &[(AssetId, Amount)],
     ) -> Result<(), StoreError> {
+        let owners: Vec<Vec<u8>> = owners.iter().map(|owner| owner.to_vec()).collect();
         let balances: Vec<_> =
             balances.iter().map(|(id, amount)| json!({ "asset_id": id, "amount": amount.to_string() })).collect();
         sqlx::query!(
-            "SELECT api.observe_safe($1, $2, $3, $4, $5)",
+            "SELECT api.observe_safe($1, $2, $3, $4, $5, $6)",
             safe.program.as_uuid(),
             safe.id.as_uuid(),
             column!("safes", "observed_nonce", safe.id).bigint(nonce)?,
             column!("safes", "observed_block", safe.id).bigint(block)?,
+            &owners,
             serde_json::Value::Array(balances)
         )
         .execute(&self.pool)

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::server::{Place, Server, run};
-use crate::world::{Program, World};
+use crate::world::{OWNERS, Program, World, owner_key};
 
 /// A furnished database.
 #[derive(Debug)]
@@ -221,6 +221,7 @@ impl House {
                 &safe,
                 nonce,
                 block,
+                &OWNERS.map(|login| owner_key(login).address()),
                 &[(program.usdc, units("1000000000")), (program.eth, units("100000000000000000000"))],
             )
             .await

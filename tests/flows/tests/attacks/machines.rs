@@ -234,13 +234,27 @@ async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
             ),
             (
                 "a Safe without a nonce",
-                format!("SELECT api.observe_safe('{program}', '{}', NULL, 99, '[]')", house.acme().safe),
+                format!(
+                    "SELECT api.observe_safe('{program}', '{}', NULL, 99, ARRAY[{}], '[]')",
+                    house.acme().safe,
+                    bytes(20)
+                ),
+                "CS422",
+                "observed with its nonce",
+            ),
+            (
+                "a Safe that nobody owns",
+                format!("SELECT api.observe_safe('{program}', '{}', 1, 99, '{{}}', '[]')", house.acme().safe),
                 "CS422",
                 "observed with its nonce",
             ),
             (
                 "a Safe before the first block",
-                format!("SELECT api.observe_safe('{program}', '{}', 1, -1, '[]')", house.acme().safe),
+                format!(
+                    "SELECT api.observe_safe('{program}', '{}', 1, -1, ARRAY[{}], '[]')",
+                    house.acme().safe,
+                    bytes(20)
+                ),
                 "CS422",
                 "observed with its nonce",
             ),

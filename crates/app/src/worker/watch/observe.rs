@@ -10,7 +10,7 @@ use store::{Db, WatchedSafe};
 use crate::AppError;
 use crate::worker::Unread;
 
-/// Writes nonce and balances of a Safe in one block; answers the tokens that could not be read.
+/// Writes nonce, owners and balances of a Safe in one block; answers the tokens that could not be read.
 pub(super) async fn observe(
     db: &Db,
     finality: &Finality<'_>,
@@ -21,6 +21,7 @@ pub(super) async fn observe(
     let nonce = u64::try_from(nonce).map_err(|_| {
         AppError::Internal(format!("the nonce {nonce} of Safe {} has no sensible size", watched.address))
     })?;
+    let owners = finality.safe_owners_at(watched.address, block).await?;
     let tokens: Vec<_> = watched.assets.iter().filter_map(|(_, token)| *token).collect();
     let mut unread = Vec::new();
     let mut amounts: Vec<(AssetId, Amount)> = Vec::with_capacity(watched.assets.len());
@@ -48,7 +49,7 @@ pub(super) async fn observe(
             }
         }
     }
-    db.observe_safe(watched, nonce, block.number, &amounts).await?;
+    db.observe_safe(watched, nonce, block.number, &owners, &amounts).await?;
     Ok(unread)
 }
 

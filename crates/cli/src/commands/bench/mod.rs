@@ -11,6 +11,8 @@ use clap::Subcommand;
 use crate::output::Output;
 
 /// Measure speed on a private PostgreSQL that this starts and removes: ratios of one run, beside others that do the same work.
+///
+/// Seconds depend on the machine; ratios of one run are what counts. The peers are installed with `npm --prefix bench/peers ci`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
