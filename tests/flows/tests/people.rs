@@ -213,7 +213,7 @@ async fn who_is_removed_can_do_nothing_and_counts_no_more() {
     let still = house.db("ada").await.removed_owners(acme).await.expect("an answer");
     assert_eq!(
         still.iter().map(|o| (o.person.as_str(), o.safe.as_str(), o.is_observed)).collect::<Vec<_>>(),
-        [("Person mia", "Main", false)]
+        [("Person mia", "Main", true)]
     );
     let observe = |owners: &str| {
         format!("UPDATE core.safes SET observed_owners = ARRAY[{owners}]::bytea[] WHERE program_id = '{acme}'")
@@ -222,6 +222,8 @@ async fn who_is_removed_can_do_nothing_and_counts_no_more() {
     let (mine, others) = (key("mia"), format!("{}, {}", key("max"), key("ada")));
     let count = format!("SELECT count(*)::text FROM core.removed_owners WHERE program_id = '{acme}'");
     assert_eq!(house.in_draft(&observe(&format!("{mine}, {others}")), &count).await, "1");
+    let unread = format!("UPDATE core.safes SET observed_owners = NULL WHERE program_id = '{acme}'");
+    assert_eq!(house.in_draft(&unread, &count).await, "1", "as pinned while nobody has read it");
     assert_eq!(house.in_draft(&observe(&others), &count).await, "0");
 }
 

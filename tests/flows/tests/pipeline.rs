@@ -174,7 +174,12 @@ async fn no_affiliate_refers_itself_or_its_parents() {
     assert_eq!(work(&worker).await, (1, 2));
     assert_eq!(standing(&house, "REGISTER").await, "DEAD 1 SELF_REFERRAL; DEAD 1 SELF_REFERRAL; COMPLETED 1");
     assert_eq!(
-        house.read("SELECT error FROM core.intents WHERE state = 'DEAD' ORDER BY id DESC LIMIT 1").await,
+        house
+            .read(&format!(
+                "SELECT error FROM core.intents WHERE state = 'DEAD' AND payload ->> 'wallet' = '{}'",
+                wallet("b1")
+            ))
+            .await,
         format!(
             "The wallet {} belongs to the affiliate GIL or to one above it: an affiliate cannot refer itself",
             wallet("b1")
