@@ -279,10 +279,19 @@ CREATE FUNCTION core.my_audit_programs() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $$ SELECT id FROM core.programs WHERE core.can(id, 'view_audit') $$;
 
+-- A transaction that keeps an old snapshot would not see a freeze, a removal or another grant that came after it.
+CREATE FUNCTION core.refuse_old_snapshot() RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This is done in a transaction that is read committed, not %s: what was frozen or revoked meanwhile must count', current_setting('transaction_isolation'));
+  END IF;
+END $$;
+
 -- The caller's staff id, or a refusal that names the permission.
 CREATE FUNCTION core.require(p_program uuid, p_permission text) RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM core.refuse_old_snapshot();
   IF core.me() IS NULL OR NOT core.can(p_program, p_permission) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403',
       MESSAGE = format('%s may not do this: it needs the permission %s in this program', session_user, p_permission);
@@ -295,6 +304,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   machine core.machines;
 BEGIN
+  PERFORM core.refuse_old_snapshot();
   SELECT * INTO machine FROM core.machines WHERE login = session_user AND kind = p_kind AND revoked_at IS NULL;
   IF machine.login IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered %s login', session_user, p_kind);

@@ -104,8 +104,13 @@ CREATE FUNCTION core.apply_freeze_lift(p_request core.change_requests) RETURNS u
 DECLARE
   made uuid;
 BEGIN
-  UPDATE core.freezes SET lifted_at = clock_timestamp()
-  WHERE program_id = p_request.program_id AND id = (p_request.payload ->> 'freeze_id')::uuid AND lifted_at IS NULL RETURNING id INTO made;
+  -- With it go all others that were there when this was proposed: one person alone must not make work for two without an end.
+  SELECT f.id INTO made FROM core.freezes f
+  WHERE f.program_id = p_request.program_id AND f.id = (p_request.payload ->> 'freeze_id')::uuid AND f.lifted_at IS NULL FOR NO KEY UPDATE;
+  UPDATE core.freezes f SET lifted_at = clock_timestamp()
+  FROM core.freezes named
+  WHERE named.program_id = p_request.program_id AND named.id = made AND f.program_id = named.program_id AND f.noun_id = named.noun_id
+    AND f.lifted_at IS NULL AND f.frozen_at <= p_request.proposed_at;
   IF made IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This freeze is lifted already';
   END IF;
@@ -115,8 +120,8 @@ END $$;
 -- One text, one meaning: a key that occurs twice would show one value to a person and apply another.
 CREATE FUNCTION core.refuse_ambiguous(p_payload json) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF json_typeof(p_payload) IS DISTINCT FROM 'object' THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change is a JSON object';
+  IF json_typeof(p_payload) IS DISTINCT FROM 'object' OR octet_length(p_payload::text) > 65536 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The payload of a change is a JSON object of at most 65,536 bytes';
   END IF;
   IF EXISTS (SELECT FROM json_object_keys(p_payload) AS k(name) GROUP BY name HAVING count(*) > 1)
      OR EXISTS (SELECT FROM json_each(p_payload) AS part(name, body), json_object_keys(CASE WHEN json_typeof(part.body) = 'object' THEN part.body ELSE '{}' END) AS k(name)
@@ -136,6 +141,7 @@ DECLARE
   needed core.change_kinds;
   proposer uuid := core.me();
 BEGIN
+  PERFORM core.refuse_old_snapshot();
   SELECT * INTO needed FROM core.change_kinds WHERE kind = p_kind;
   IF needed.kind IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not a kind of change', p_kind);
@@ -220,8 +226,8 @@ BEGIN
   IF exists_here IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('There is no %s with this id in the program', lower(coalesce(p_scope, 'scope')));
   END IF;
-  IF length(coalesce(trim(p_reason), '')) < 10 THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in at least ten characters why this is frozen';
+  IF length(coalesce(trim(p_reason), '')) NOT BETWEEN 10 AND 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in ten to a thousand characters why this is frozen';
   END IF;
   -- Waits for nobody, and nobody waits for it: who holds a lock in an open transaction must not keep others from freezing.
   INSERT INTO core.freezes (program_id, scope, noun_id, reason, frozen_by) VALUES (p_program, p_scope, p_noun, p_reason, person) RETURNING id INTO made;

@@ -68,6 +68,10 @@ CREATE FUNCTION core.apply_machine_add(p_request core.change_requests) RETURNS u
 DECLARE
   body jsonb := p_request.payload::jsonb;
 BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = body ->> 'login' AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_' || (body ->> 'kind'), 'MEMBER'))
+     OR EXISTS (SELECT FROM core.staff s WHERE s.login = body ->> 'login') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is no login of a %s: the administrator of the database makes it first, and it is nobody''s own', body ->> 'login', body ->> 'kind');
+  END IF;
   INSERT INTO core.machines (login, kind, program_id) VALUES (body ->> 'login', body ->> 'kind', (body ->> 'program_id')::uuid);
   RETURN NULL;
 END $$;
@@ -125,6 +129,8 @@ CREATE FUNCTION core.guard_grant() RETURNS trigger LANGUAGE plpgsql SET search_p
 DECLARE
   request core.change_requests;
 BEGIN
+  -- Of two grants at once the second waits, and then sees the first.
+  PERFORM 1 FROM core.staff s WHERE s.id = NEW.staff_id FOR NO KEY UPDATE;
   IF NOT EXISTS (SELECT FROM core.staff s WHERE s.id = NEW.staff_id AND s.revoked_at IS NULL) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such person to grant a role to, or they were removed';
   END IF;

@@ -54,7 +54,7 @@ DECLARE
   before core.sanctions_lists;
   list core.sanctions_lists;
 BEGIN
-  IF (length(p_name) BETWEEN 1 AND 80 AND p_name = btrim(p_name) AND isfinite(p_published_on) AND length(p_file_name) > 0 AND length(p_file_sha256) = 32) IS NOT TRUE THEN
+  IF (length(p_name) BETWEEN 1 AND 80 AND p_name = btrim(p_name) AND isfinite(p_published_on) AND p_published_on <= current_date + 1 AND length(p_file_name) > 0 AND length(p_file_sha256) = 32) IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A sanctions list has a name of 1 to 80 characters, the day it was published, and a file with its SHA-256';
   END IF;
   IF jsonb_typeof(p_entries) IS DISTINCT FROM 'array' OR jsonb_array_length(p_entries) NOT BETWEEN 1 AND 200000 THEN

@@ -28,8 +28,9 @@ BEGIN
     IF length(coalesce(p_payload ->> 'charge', p_payload ->> 'claim')) NOT BETWEEN 1 AND 200 OR length(p_payload ->> 'rail') NOT BETWEEN 1 AND 40 THEN
       RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A charge or claim has 1 to 200 characters and a rail 1 to 40';
     END IF;
-    IF core.parse_amount(p_payload ->> 'amount') = 0 THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The amount of an intent is above zero';
+    -- Far below what an account holds (10^38): no single sale fills one.
+    IF core.parse_amount(p_payload ->> 'amount') NOT BETWEEN 1 AND 10::numeric ^ 30 THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The amount of an intent is above zero and at most 10^30 base units';
     END IF;
     IF p_payload ->> 'token' IS NOT NULL THEN
       PERFORM core.parse_address(p_payload ->> 'token');
@@ -67,7 +68,7 @@ BEGIN
   IF jsonb_typeof(p_payloads) IS DISTINCT FROM 'array' OR jsonb_array_length(p_payloads) > 10000 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Intents are sent as a list of at most 10,000 payloads';
   END IF;
-  SELECT * INTO program FROM core.programs p WHERE p.id = platform.program_id FOR SHARE;
+  SELECT * INTO program FROM core.programs p WHERE p.id = platform.program_id FOR KEY SHARE;
   IF program.status <> 'ACTIVE' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS423', MESSAGE = format('The program %s is %s and accepts no new intents', program.slug, program.status);
   END IF;
@@ -519,7 +520,7 @@ BEGIN
   UPDATE core.commissions c SET state = 'PAYABLE'
   FROM core.settlements s
   WHERE s.program_id = c.program_id AND s.id = c.settlement_id AND s.state = 'CONFIRMED' AND c.state = 'ACCRUED' AND c.payable_from <= clock_timestamp()
-    AND c.program_id = coalesce(p_program, c.program_id);
+    AND c.program_id = coalesce(p_program, c.program_id) AND core.settles_now(c.program_id);
   GET DIAGNOSTICS matured = ROW_COUNT;
   RETURN matured;
 END $$;
@@ -528,6 +529,9 @@ CREATE FUNCTION api.heartbeat(p_job text, p_worker text, p_detail json) RETURNS 
 BEGIN
   IF NOT EXISTS (SELECT FROM core.machines m WHERE m.login = session_user AND m.kind <> 'platform' AND m.revoked_at IS NULL) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered machine login', session_user);
+  END IF;
+  IF octet_length(p_detail::text) > 65536 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A sign of life has at most 65,536 bytes';
   END IF;
   INSERT INTO core.heartbeats (job, worker, detail) VALUES (p_job, p_worker, p_detail)
   ON CONFLICT (job, worker) DO UPDATE SET at = clock_timestamp(), detail = excluded.detail;

@@ -49,6 +49,7 @@ CREATE TABLE core.seal_progress (
   sealed_below xid8 NOT NULL
 );
 INSERT INTO core.seal_progress (sealed_below) VALUES ('0');
+CALL core.make_fixed('seal_progress', 'sealed_below');
 
 -- Seals up to 10,000 committed entries, each chain in the order in which this finds them. An entry of a transaction that is
 -- still open is sealed by a later call, behind entries that were written after it: the order of a chain is that of its

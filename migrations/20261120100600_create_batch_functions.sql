@@ -62,8 +62,8 @@ BEGIN
   IF jsonb_array_length(p_lines) NOT BETWEEN 1 AND 1000 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('A batch has 1 to 1,000 lines; this file has %s', jsonb_array_length(p_lines));
   END IF;
-  IF p_file_name IS NULL OR p_file_sha256 IS NULL OR p_period IS NULL OR p_period <> btrim(p_period) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A file is known by its name, its SHA-256 and its period, written without spaces around it';
+  IF p_file_name IS NULL OR p_file_sha256 IS NULL OR p_period ~ '^[0-9A-Za-z]([0-9A-Za-z ._/-]{0,38}[0-9A-Za-z])?$' IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A file is known by its name, its SHA-256 and its period: 1 to 40 letters, digits, spaces, dots, slashes and hyphens, without spaces around it';
   END IF;
   -- Under the lock that counts numbers: the same file imported twice at once is recognised by the second.
   PERFORM 1 FROM core.programs WHERE id = p_program FOR NO KEY UPDATE;

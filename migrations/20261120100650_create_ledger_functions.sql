@@ -108,8 +108,8 @@ BEGIN
   IF safe.id IS NULL OR NOT EXISTS (SELECT FROM core.assets a WHERE a.program_id = p_program AND a.id = p_asset AND a.chain_id = safe.chain_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An inflow names a Safe of the program and an asset of its chain';
   END IF;
-  IF (length(p_tx_hash) = 32 AND length(p_block_hash) = 32 AND length(p_sender) = 20 AND p_log_index >= 0 AND p_block >= 0 AND isfinite(p_block_time) AND core.parse_amount(p_amount) > 0) IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An inflow is a log with its transaction, its sender, an amount above zero and its block';
+  IF (length(p_tx_hash) = 32 AND length(p_block_hash) = 32 AND length(p_sender) = 20 AND p_log_index >= 0 AND p_block >= 0 AND isfinite(p_block_time) AND core.parse_amount(p_amount) BETWEEN 1 AND 10::numeric ^ 30) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An inflow is a log with its transaction, its sender, an amount above zero and at most 10^30 base units, and its block';
   END IF;
   INSERT INTO core.inflows (program_id, safe_id, asset_id, chain_id, ethereum_tx_hash, log_index, sender, amount, block_number, block_hash, block_time)
   SELECT p_program, p_safe, p_asset, safe.chain_id, p_tx_hash, p_log_index, p_sender, core.parse_amount(p_amount), p_block, p_block_hash, p_block_time
@@ -164,7 +164,8 @@ CREATE FUNCTION api.record_inflows_read(p_program uuid, p_safe uuid, p_block big
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('watcher');
-  UPDATE core.safes SET inflows_read_to = p_block WHERE program_id = p_program AND id = p_safe AND coalesce(inflows_read_to, -1) < p_block;
+  UPDATE core.safes SET inflows_read_to = p_block
+  WHERE program_id = p_program AND id = p_safe AND coalesce(inflows_read_to, -1) < p_block AND p_block <= observed_block;
 END $$;
 
 -- Settlements that came after their inflow take it out of suspense; answers how many did.

@@ -236,6 +236,14 @@ BEGIN
     'tx', encode(leg.ethereum_tx_hash, 'hex'), 'lines', cardinality(lines)));
 END $$;
 
+-- What paid once, by evidence, is not freed by the word of a watcher: people look at the chain first.
+CREATE FUNCTION core.refuse_once_paid(p_program uuid, p_leg uuid) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM core.evidence e WHERE e.program_id = p_program AND e.safe_transaction_id = p_leg) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg has paid once, and a reorganisation took that away: its lines are not freed. Compare the endpoints, and freeze the Safe';
+  END IF;
+END $$;
+
 -- The nonce of a signed leg is finally gone for another Safe transaction (law 6): its signatures are worthless, and its lines
 -- are free again. REJECTED when that transaction paid nothing on purpose.
 CREATE FUNCTION api.record_replaced(p_program uuid, p_leg uuid, p_consumed_by bytea, p_is_rejection boolean, p_tx_hash bytea, p_block bigint) RETURNS void
@@ -260,6 +268,7 @@ BEGIN
   IF leg.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED') IS NOT TRUE OR leg.safe_tx_hash IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for its nonce';
   END IF;
+  PERFORM core.refuse_once_paid(p_program, p_leg);
   IF leg.safe_tx_hash = p_consumed_by THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was executed, not replaced';
   END IF;
@@ -290,7 +299,7 @@ BEGIN
   IF leg.state IS DISTINCT FROM 'MINED' OR leg.block_number IS DISTINCT FROM p_block OR leg.block_hash IS DISTINCT FROM p_block_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not mined in that block';
   END IF;
-  IF jsonb_typeof(p_evidence) IS DISTINCT FROM 'array' OR p_block_time IS NULL THEN
+  IF jsonb_typeof(p_evidence) IS DISTINCT FROM 'array' OR isfinite(p_block_time) IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A leg is confirmed with the time of its block and a list of evidence';
   END IF;
   UPDATE core.safe_transactions SET state = 'CONFIRMED', confirmed_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
@@ -340,6 +349,7 @@ BEGIN
   IF leg.state IS DISTINCT FROM 'SUBMITTED' THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not on its way';
   END IF;
+  PERFORM core.refuse_once_paid(p_program, p_leg);
   UPDATE core.safe_transactions SET state = 'FAILED', block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg;
   SELECT array_agg(id) INTO lines FROM core.payouts WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index;
   UPDATE core.payouts SET state = 'FAILED' WHERE program_id = p_program AND id = ANY (lines);

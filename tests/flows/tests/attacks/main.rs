@@ -1,6 +1,7 @@
 //! A hostile person or machine with a login and `psql`, and the owner's own statements: what each must be refused.
 
 mod changes;
+mod limits;
 mod machines;
 mod owner;
 mod powers;

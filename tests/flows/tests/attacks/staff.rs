@@ -351,7 +351,7 @@ async fn a_freeze_stops_every_step_and_takes_two_to_lift() {
                 "a freeze without a reason",
                 format!("SELECT api.freeze('{program}', 'BATCH', '{batch}', NULL)"),
                 "CS422",
-                "ten characters",
+                "ten to a thousand characters",
             ),
         ],
     );

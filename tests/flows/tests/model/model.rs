@@ -37,6 +37,8 @@ pub struct Leg {
     pub state: LegIs,
     pub nonce: Option<u64>,
     pub signers: BTreeSet<&'static str>,
+    /// What has paid once is not freed any more.
+    pub has_paid: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -223,7 +225,8 @@ impl Model {
                 if allowed {
                     batch.editors.insert(person);
                     batch.state = BatchIs::Pending;
-                    batch.leg = Some(Leg { state: LegIs::Proposed, nonce: None, signers: BTreeSet::new() });
+                    batch.leg =
+                        Some(Leg { state: LegIs::Proposed, nonce: None, signers: BTreeSet::new(), has_paid: false });
                 }
                 allowed
             }
@@ -295,6 +298,7 @@ impl Model {
                 if done {
                     self.treasury -= self.batches[index].units;
                     self.batches[index].state = BatchIs::Executed;
+                    self.batches[index].leg.as_mut().expect("a confirmed leg").has_paid = true;
                 }
                 done
             }
@@ -307,7 +311,10 @@ impl Model {
                 done
             }
             Step::Fail { .. } => {
-                let used = batch.leg.as_ref().and_then(|leg| leg.nonce).is_some_and(|nonce| nonce < observed);
+                let used = batch
+                    .leg
+                    .as_ref()
+                    .is_some_and(|leg| !leg.has_paid && leg.nonce.is_some_and(|nonce| nonce < observed));
                 let done = self.go(index, &[LegIs::Submitted, LegIs::Mined], LegIs::Failed, used);
                 if done {
                     self.batches[index].state = BatchIs::Failed;
@@ -315,7 +322,10 @@ impl Model {
                 done
             }
             Step::Replace { .. } => {
-                let used = batch.leg.as_ref().and_then(|leg| leg.nonce).is_some_and(|nonce| nonce < observed);
+                let used = batch
+                    .leg
+                    .as_ref()
+                    .is_some_and(|leg| !leg.has_paid && leg.nonce.is_some_and(|nonce| nonce < observed));
                 let is_signed = batch.has_live_signature();
                 let open = [LegIs::Proposed, LegIs::Signed, LegIs::Submitted, LegIs::Mined];
                 let done = self.go(index, &open, LegIs::Replaced, used && is_signed);

@@ -290,10 +290,10 @@ impl World {
         if open.is_empty() {
             return Err(nothing("nothing is frozen"));
         }
-        for freeze in open.split(' ') {
-            let body = json!({ "freeze_id": freeze });
-            self.house.try_change("mia", "max", Some(self.house.acme().id), "freeze.lift", body).await?;
-        }
+        // The others go with the one that is named.
+        let named = open.split(' ').next().unwrap_or_default();
+        let body = json!({ "freeze_id": named });
+        self.house.try_change("mia", "max", Some(self.house.acme().id), "freeze.lift", body).await?;
         Ok(())
     }
 
