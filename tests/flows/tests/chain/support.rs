@@ -201,6 +201,13 @@ impl World {
         prepared.tx_hash
     }
 
+    /// The newest transaction of our executor.
+    pub async fn last_sent(&self) -> B256 {
+        let sql =
+            "SELECT '0x' || encode(ethereum_tx_hash, 'hex') FROM core.submissions ORDER BY executor_nonce DESC LIMIT 1";
+        self.house.read(sql).await.parse().expect("a hash")
+    }
+
     /// States of a batch, its leg and its lines.
     pub async fn state(&self, batch: BatchId) -> String {
         let sql = format!(
