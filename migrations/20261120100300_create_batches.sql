@@ -246,13 +246,11 @@ CREATE TABLE core.signatures (
 );
 CALL core.make_append_only('signatures');
 
--- Stored before it is sent, so that a resend is the same bytes. Holds signatures, so no staff login reads it.
+-- The one nonce of the one executor that sends a leg.
 CREATE TABLE core.submissions (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
   chain_id bigint NOT NULL REFERENCES core.chains,
-  ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
-  raw_transaction bytea NOT NULL,
   executor bytea NOT NULL CHECK (length(executor) = 20),
   executor_nonce bigint NOT NULL CHECK (executor_nonce >= 0),
   submitted_by name NOT NULL DEFAULT session_user,
@@ -263,6 +261,24 @@ CREATE TABLE core.submissions (
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
 );
 CALL core.make_append_only('submissions');
+
+-- Stored before they are sent, so that a resend is the same bytes. What is stuck is replaced by the same call at the same nonce
+-- of the executor with a higher fee: the chain takes one of them. Holds signatures, so no staff login reads it.
+CREATE TABLE core.broadcasts (
+  program_id uuid NOT NULL,
+  safe_transaction_id uuid NOT NULL,
+  ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
+  raw_transaction bytea NOT NULL,
+  recorded_by name NOT NULL DEFAULT session_user,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
+  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.submissions
+);
+CALL core.make_append_only('broadcasts');
+
+CREATE FUNCTION core.is_broadcast(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
+$$;
 
 -- Legs that somebody else's transaction executed: whoever saw the signatures in a public mempool can send them first. The
 -- Safe's nonce is what keeps that to once; here it is only recognised.
@@ -594,16 +610,15 @@ BEGIN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);
     PERFORM core.refuse_sanctioned(NEW.program_id, NEW.batch_id, NEW.leg_index);
     PERFORM core.refuse_unapproved(b) FROM core.batches b WHERE b.program_id = NEW.program_id AND b.id = NEW.batch_id;
-    IF NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash) THEN
+    IF NOT core.is_broadcast(NEW) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent is stored first';
     END IF;
   END IF;
-  -- Another transaction for the same Safe transaction: somebody else's that is in a block, or our own after theirs left it.
+  -- Another transaction for the same Safe transaction: one of ours, whichever the chain took or was sent last, or somebody
+  -- else's that is in a block. Nothing that is in a block is exchanged for something that is not.
   IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash AND NOT (is_foreign AND NEW.state = 'MINED')
-     AND NOT (OLD.state = 'SUBMITTED' AND NEW.state = 'SUBMITTED'
-       AND EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = NEW.id AND x.ethereum_tx_hash = OLD.ethereum_tx_hash)
-       AND EXISTS (SELECT FROM core.submissions u WHERE u.program_id = NEW.program_id AND u.safe_transaction_id = NEW.id AND u.ethereum_tx_hash = NEW.ethereum_tx_hash)) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A resend is the same hash';
+     AND NOT (OLD.state = 'SUBMITTED' AND NEW.state IN ('SUBMITTED', 'MINED') AND core.is_broadcast(NEW)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent again is stored first';
   END IF;
   -- Failed and replaced legs free their lines: only once the chain has gone past their nonce.
   IF NEW.state IN ('FAILED', 'REPLACED', 'REJECTED') AND NEW.state <> OLD.state AND NOT EXISTS (

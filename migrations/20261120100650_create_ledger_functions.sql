@@ -222,8 +222,9 @@ DECLARE
   paid core.gas_payments;
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT * INTO sent FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.ethereum_tx_hash = p_tx_hash;
-  IF sent.ethereum_tx_hash IS NULL THEN
+  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id)
+  WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash;
+  IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was not sent in that transaction by an executor of ours: its gas is not ours';
   END IF;
   IF (core.parse_amount(p_amount) > 0 AND p_block >= 0 AND isfinite(p_block_time)) IS NOT TRUE THEN

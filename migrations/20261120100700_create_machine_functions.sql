@@ -9,23 +9,29 @@ CREATE FUNCTION core.leg_lines(p_program uuid, p_batch uuid, p_leg integer) RETU
   WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.leg_index = p_leg
 $$;
 
--- A leg as who executes or watches needs it. Signatures only for who may execute. Overdue is what was handed to the chain ten
--- minutes ago and is in no block.
+-- A leg as who executes or watches needs it. Signatures, and the newest bytes with them, only for who may execute. Overdue is what
+-- was handed to the chain ten minutes ago and is in no block. The hashes are of everything that our
+-- executor sent for it, newest first, and the seconds are since it made the newest.
 CREATE TYPE core.leg_work AS (
   program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, state text, chain_id bigint, confirmation_depth integer, safe_id uuid,
   safe_address bytea, safe_version text, threshold integer, to_address bytea, nonce bigint, safe_tx_hash bytea, ethereum_tx_hash bytea,
-  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb, gas_max bigint, first_signed_at timestamptz, is_overdue boolean);
+  raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb, gas_max bigint, first_signed_at timestamptz, is_overdue boolean,
+  sent_hashes bytea[], sent_secs_ago bigint);
 
 CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures boolean) RETURNS core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT p_leg.program_id, p_leg.id, p_leg.batch_id, p_leg.leg_index, p_leg.state, s.chain_id, c.confirmation_depth, s.id, s.address, s.version, s.threshold,
     p_leg.to_address, p_leg.nonce, p_leg.safe_tx_hash, p_leg.ethereum_tx_hash,
-    CASE WHEN p_with_signatures THEN (SELECT u.raw_transaction FROM core.submissions u WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id) END,
+    CASE WHEN p_with_signatures THEN sent.newest END,
     p_leg.block_number, p_leg.block_hash, core.leg_lines(p_leg.program_id, p_leg.batch_id, p_leg.leg_index),
     CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
       FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END,
     c.gas_max, (SELECT min(g.signed_at) FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id),
-    coalesce(p_leg.state = 'SUBMITTED' AND p_leg.submitted_at < clock_timestamp() - interval '10 minutes', false)
-  FROM core.safes s JOIN core.chains c ON c.id = s.chain_id WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
+    coalesce(p_leg.state = 'SUBMITTED' AND p_leg.submitted_at < clock_timestamp() - interval '10 minutes', false),
+    coalesce(sent.hashes, '{}'), extract(epoch FROM clock_timestamp() - sent.at)::bigint
+  FROM core.safes s JOIN core.chains c ON c.id = s.chain_id
+  CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC))[1] AS newest, max(o.recorded_at) AS at
+    FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id) sent
+  WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
 $$;
 
 -- What the executor has to send: first what it sent before, in the order of its own nonces, then SIGNED legs of batches
@@ -41,7 +47,7 @@ BEGIN
   LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id
   CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING')
-      OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (u.ethereum_tx_hash <> t.ethereum_tx_hash OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
+      OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (NOT core.is_broadcast(t) OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
     AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
   ORDER BY t.state = 'SIGNED', u.executor_nonce, t.safe_id, t.nonce;
 END $$;
@@ -71,13 +77,36 @@ BEGIN
      OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
   END IF;
-  INSERT INTO core.submissions (program_id, safe_transaction_id, chain_id, ethereum_tx_hash, raw_transaction, executor, executor_nonce)
-  SELECT p_program, p_leg, s.chain_id, p_tx_hash, p_raw, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
+  INSERT INTO core.submissions (program_id, safe_transaction_id, chain_id, executor, executor_nonce)
+  SELECT p_program, p_leg, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_tx_hash, p_raw);
   UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
   UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state IN ('PROCESSING', 'UNKNOWN');
   PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of this executor is taken by another leg: nothing is sent, and this leg is prepared again', p_executor_nonce);
+END $$;
+
+-- The same call at the same nonce of the executor with a higher fee, because the chain does not take the one before. Recorded before
+-- it is sent; which of them the chain took is for the watcher to see.
+CREATE FUNCTION api.record_replacement(p_program uuid, p_leg uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+BEGIN
+  PERFORM core.require_machine('executor');
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  IF leg.state IS DISTINCT FROM 'SUBMITTED'
+     OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING')
+     OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only what this executor sent at this nonce, and is in no block, is replaced';
+  END IF;
+  PERFORM core.refuse_frozen(p_program, leg.safe_id, leg.batch_id);
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_tx_hash, p_raw);
+  UPDATE core.safe_transactions SET ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
+  PERFORM core.audit(p_program, 'leg.fee_raised', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'instead_of', encode(leg.ethereum_tx_hash, 'hex')));
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'These bytes were recorded before';
 END $$;
 
 -- Watcher -------------------------------------------------------------------------------------------------------------
@@ -125,17 +154,18 @@ BEGIN
   WHERE core.safe_balances.block_number <= excluded.block_number;
 END $$;
 
-CREATE FUNCTION api.record_mined(p_program uuid, p_leg uuid, p_block bigint, p_block_hash bytea) RETURNS void
+-- p_tx_hash: which of the transactions that our executor sent for the leg is in the block.
+CREATE FUNCTION api.record_mined(p_program uuid, p_leg uuid, p_tx_hash bytea, p_block bigint, p_block_hash bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   leg core.safe_transactions;
 BEGIN
   PERFORM core.require_machine('watcher');
-  UPDATE core.safe_transactions SET state = 'MINED', block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg AND state = 'SUBMITTED'
+  UPDATE core.safe_transactions SET state = 'MINED', ethereum_tx_hash = p_tx_hash, block_number = p_block, block_hash = p_block_hash WHERE program_id = p_program AND id = p_leg AND state = 'SUBMITTED'
   RETURNING * INTO leg;
   IF FOUND THEN
     UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'UNKNOWN';
-    PERFORM core.audit(p_program, 'leg.mined', p_leg, json_build_object('block', p_block, 'block_hash', encode(p_block_hash, 'hex')));
+    PERFORM core.audit(p_program, 'leg.mined', p_leg, json_build_object('tx', encode(p_tx_hash, 'hex'), 'block', p_block, 'block_hash', encode(p_block_hash, 'hex')));
   END IF;
 END $$;
 

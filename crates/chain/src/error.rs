@@ -100,6 +100,12 @@ pub enum ChainError {
         /// The most allowed, in wei.
         cap_wei: U256,
     },
+    /// Stored bytes that are no transaction of the executor that is to replace them.
+    #[error("The transaction {tx_hash} is not one that this executor signed: it is not replaced.")]
+    NotOurs {
+        /// Hash of the bytes.
+        tx_hash: B256,
+    },
     /// The executor cannot pay the fee.
     #[error("The executor {executor} holds {balance_wei} wei but the fee could be {cost_wei}; send it native coin.")]
     ExecutorBalance {

@@ -1,16 +1,17 @@
 //! Making, signing and sending the transaction that executes a Safe transaction.
 
-use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy::consensus::{SignableTransaction, Signed, TxEip1559, TxEnvelope};
 use alloy::eips::BlockId;
-use alloy::eips::eip2718::Encodable2718;
+use alloy::eips::eip2718::{Decodable2718, Encodable2718};
 use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, B256, Bytes, TxKind, U64, U128, U256, keccak256};
+use alloy::rpc::client::Waiter;
 use alloy::rpc::types::{Block, Transaction, TransactionRequest};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 
 use crate::error::ChainError;
-use crate::rpc::{Rpc, block_ref};
+use crate::rpc::{Batch, Rpc, block_ref};
 
 /// The most gas that one transaction may use (EIP-7825), on chains that do not set less.
 pub const TX_GAS_CAP: u64 = 16_777_216;
@@ -64,42 +65,125 @@ pub async fn prepare_execution(
     let mut batch = rpc.batch();
     let gas = batch.ask::<_, U64>("eth_estimateGas", &(request, "latest"))?;
     let nonce = batch.ask::<_, U64>("eth_getTransactionCount", &(sender, "pending"))?;
-    let block = batch.ask::<_, Option<Block>>("eth_getBlockByNumber", &("latest", false))?;
-    let tip = batch.ask::<_, U128>("eth_maxPriorityFeePerGas", &())?;
-    let balance = batch.ask::<_, U256>("eth_getBalance", &(sender, BlockId::latest()))?;
+    let prices = Prices::ask(&mut batch, sender)?;
     batch.send().await?;
 
     let gas: u64 = rpc.answer("the estimate of the execution", gas).await?.to();
-    let executor_nonce: u64 = rpc.answer("eth_getTransactionCount", nonce).await?.to();
-    let block = rpc.answer("eth_getBlockByNumber", block).await?;
-    let base_fee = block.and_then(|block| block_ref(&block).base_fee_wei).ok_or_else(|| {
-        rpc.bad_answer("the newest block", "it has no base fee, and older fee rules are not supported")
-    })?;
-    let tip: u128 = rpc.answer("eth_maxPriorityFeePerGas", tip).await?.to();
-    let balance_wei = rpc.answer("eth_getBalance", balance).await?;
-
-    let gas_limit = limit_gas(gas, gas_cap)?;
-    // Twice the base fee outlasts six full blocks, each of which may raise it by an eighth.
-    let max_fee = u128::from(base_fee).saturating_mul(2).saturating_add(tip);
-    let cost_wei = U256::from(gas_limit).saturating_mul(U256::from(max_fee));
-    if cost_wei > fee_cap_wei {
-        return Err(ChainError::FeeCap { cost_wei, cap_wei: fee_cap_wei });
-    }
-    if balance_wei < cost_wei {
-        return Err(ChainError::ExecutorBalance { executor: sender, balance_wei, cost_wei });
-    }
+    let nonce: u64 = rpc.answer("eth_getTransactionCount", nonce).await?.to();
+    let prices = prices.answer(rpc).await?;
     let transaction = TxEip1559 {
         chain_id: rpc.chain_id(),
-        nonce: executor_nonce,
-        gas_limit,
-        max_fee_per_gas: max_fee,
-        max_priority_fee_per_gas: tip,
+        nonce,
+        gas_limit: limit_gas(gas, gas_cap)?,
+        max_fee_per_gas: prices.max_fee(),
+        max_priority_fee_per_gas: prices.tip_wei,
         to: TxKind::Call(safe),
         value: U256::ZERO,
         access_list: Default::default(),
         input: calldata,
     };
+    prices.afford(sender, &transaction, fee_cap_wei)?;
     sign(executor, transaction)
+}
+
+/// Makes and signs what replaces `raw`, a transaction of `executor` that the chain does not take: the same call at the same nonce
+/// with the same gas, and both fees an eighth higher (nodes ask for a tenth) or what the chain asks now, whichever is more.
+///
+/// Refuses what [`prepare_execution`] refuses for its fee. One round trip; nothing is sent.
+pub async fn raise_fee(
+    rpc: &Rpc,
+    executor: &PrivateKeySigner,
+    raw: &Bytes,
+    fee_cap_wei: U256,
+) -> Result<Prepared, ChainError> {
+    let sent = decode(raw)?;
+    if sender_of(raw)? != executor.address() {
+        return Err(ChainError::NotOurs { tx_hash: keccak256(raw) });
+    }
+    let old = sent.tx();
+    let mut batch = rpc.batch();
+    let prices = Prices::ask(&mut batch, executor.address())?;
+    batch.send().await?;
+    let prices = prices.answer(rpc).await?;
+    let raised = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
+    let transaction = TxEip1559 {
+        max_fee_per_gas: raised(old.max_fee_per_gas).max(prices.max_fee()),
+        max_priority_fee_per_gas: raised(old.max_priority_fee_per_gas).max(prices.tip_wei),
+        ..old.clone()
+    };
+    prices.afford(executor.address(), &transaction, fee_cap_wei)?;
+    sign(executor, transaction)
+}
+
+/// Whose transaction these bytes are.
+pub fn sender_of(raw: &Bytes) -> Result<Address, ChainError> {
+    let sent = decode(raw)?;
+    sent.signature()
+        .recover_address_from_prehash(&sent.signature_hash())
+        .map_err(|_| ChainError::NotOurs { tx_hash: keccak256(raw) })
+}
+
+fn decode(raw: &Bytes) -> Result<Signed<TxEip1559>, ChainError> {
+    let unreadable = || ChainError::NotOurs { tx_hash: keccak256(raw) };
+    match TxEnvelope::decode_2718_exact(raw).map_err(|_| unreadable())? {
+        TxEnvelope::Eip1559(signed) => Ok(signed),
+        _ => Err(unreadable()),
+    }
+}
+
+/// What the chain asks per gas now, and what the executor has to pay it with.
+struct Prices {
+    base_fee_wei: u64,
+    tip_wei: u128,
+    balance_wei: U256,
+}
+
+/// The questions of [`Prices`] in a batch that is to be sent.
+struct PricesAsked {
+    block: Waiter<Option<Block>>,
+    tip: Waiter<U128>,
+    balance: Waiter<U256>,
+}
+
+impl Prices {
+    fn ask(batch: &mut Batch<'_>, executor: Address) -> Result<PricesAsked, ChainError> {
+        Ok(PricesAsked {
+            block: batch.ask("eth_getBlockByNumber", &("latest", false))?,
+            tip: batch.ask("eth_maxPriorityFeePerGas", &())?,
+            balance: batch.ask("eth_getBalance", &(executor, BlockId::latest()))?,
+        })
+    }
+
+    /// Twice the base fee outlasts six full blocks, each of which may raise it by an eighth.
+    fn max_fee(&self) -> u128 {
+        u128::from(self.base_fee_wei).saturating_mul(2).saturating_add(self.tip_wei)
+    }
+
+    /// Refuses a transaction whose gas at its highest price is above the cap or more than the executor has.
+    fn afford(&self, executor: Address, transaction: &TxEip1559, cap_wei: U256) -> Result<(), ChainError> {
+        let cost_wei = U256::from(transaction.gas_limit).saturating_mul(U256::from(transaction.max_fee_per_gas));
+        if cost_wei > cap_wei {
+            return Err(ChainError::FeeCap { cost_wei, cap_wei });
+        }
+        if self.balance_wei < cost_wei {
+            return Err(ChainError::ExecutorBalance { executor, balance_wei: self.balance_wei, cost_wei });
+        }
+        Ok(())
+    }
+}
+
+impl PricesAsked {
+    async fn answer(self, rpc: &Rpc) -> Result<Prices, ChainError> {
+        let block = rpc.answer("eth_getBlockByNumber", self.block).await?;
+        let base_fee_wei = block.and_then(|block| block_ref(&block).base_fee_wei).ok_or_else(|| {
+            rpc.bad_answer("the newest block", "it has no base fee, and older fee rules are not supported")
+        })?;
+        Ok(Prices {
+            base_fee_wei,
+            tip_wei: rpc.answer("eth_maxPriorityFeePerGas", self.tip).await?.to(),
+            balance_wei: rpc.answer("eth_getBalance", self.balance).await?,
+        })
+    }
 }
 
 /// Signs a transaction as `executor`.

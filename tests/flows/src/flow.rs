@@ -178,7 +178,7 @@ impl House {
         let nonce = u64::from(u32::from_be_bytes([a, b, c, d]));
         executor.record_submission(&leg, hash, &[1], Address::repeat_byte(9), nonce).await.expect("a submission");
         let watcher = self.db("watcher").await;
-        watcher.record_mined(&leg, 11, block_hash()).await.expect("a block");
+        watcher.record_mined(&leg, hash, (11, block_hash())).await.expect("a block");
         let seen = watcher.watcher_work(CHAIN).await.expect("work");
         seen.into_iter().find(|leg| leg.batch_id == batch).expect("a mined leg")
     }

@@ -1,7 +1,10 @@
-//! Sends signed legs, each at most once: the bytes are stored before they are sent, and a resend is the same bytes.
+//! Sends signed legs, each at most once: the bytes are stored before they are sent, a resend is the same bytes, and what is
+//! stuck is replaced by the same call at the same nonce with a higher fee.
+
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution};
+use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution, raise_fee, sender_of};
 use chain::{ChainError, Rpc};
 use domain::states::SafeTransactionState;
 use safe::execution::exec_transaction;
@@ -14,8 +17,21 @@ use crate::worker::Problem;
 use crate::worker::watch::calls;
 use crate::{AppError, Chains};
 
-/// The most that one leg may cost in fees, unless the operator says otherwise: 0.5 of the native coin.
-pub const FEE_CAP_WEI: u128 = 500_000_000_000_000_000;
+/// How far the executor may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most that one leg may cost in fees, in wei.
+    pub fee_cap_wei: u128,
+    /// How long a transaction may be in no block before it is replaced by one with a higher fee.
+    pub replace_after: Duration,
+}
+
+impl Default for Limits {
+    /// Half of the native coin, and three minutes: fifteen blocks of the main network.
+    fn default() -> Self {
+        Self { fee_cap_wei: 500_000_000_000_000_000, replace_after: Duration::from_secs(180) }
+    }
+}
 
 /// What became of one leg.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -28,6 +44,8 @@ pub struct Sent {
     pub tx_hash: String,
     /// Whether the same bytes had been sent before.
     pub again: bool,
+    /// Whether it takes the place of one with a lower fee.
+    pub replaces: bool,
 }
 
 /// What one round did.
@@ -64,19 +82,20 @@ struct Sender<'a> {
     db: &'a Db,
     rpc: &'a Rpc,
     executor: &'a LocalSigner,
-    fee_cap_wei: U256,
+    limits: &'a Limits,
 }
 
 /// Sends whatever is due on a chain, resends first. One leg that cannot be sent does not stop the others, except that
 /// nothing new is prepared behind a transaction of this executor that the chain has not taken.
 ///
-/// `fee_cap_wei` is the most that one leg may cost in fees, in wei.
+/// # Errors
+/// When the database does not answer or the chain has no endpoint; what stops one leg is a problem of the round.
 pub async fn run_once(
     db: &Db,
     chains: &Chains,
     chain_id: u64,
     executor: &LocalSigner,
-    fee_cap_wei: u128,
+    limits: &Limits,
 ) -> Result<Round, AppError> {
     let work = db.executor_work(chain_id).await?;
     let mut round = Round::default();
@@ -84,7 +103,7 @@ pub async fn run_once(
         return Ok(round);
     }
     let rpc = chains.rpc(chain_id).await?;
-    let sender = Sender { db, rpc: &rpc, executor, fee_cap_wei: U256::from(fee_cap_wei) };
+    let sender = Sender { db, rpc: &rpc, executor, limits };
     let mut may_prepare = true;
     for leg in &work {
         let done = match &leg.raw_transaction {
@@ -110,15 +129,33 @@ impl Sender<'_> {
     /// The same bytes again, until the chain has them. Also for a leg that somebody else's transaction executed: the
     /// executor's nonce has to be used before its later ones count.
     async fn resend(&self, leg: &LegWork, raw: &Bytes) -> Result<Option<Sent>, Stopped> {
-        let tx_hash = keccak256(raw);
-        if self.rpc.receipt(tx_hash).await?.is_some() {
-            return Ok(None);
+        for tx_hash in leg.transactions() {
+            if self.rpc.receipt(tx_hash).await?.is_some() {
+                return Ok(None);
+            }
         }
         match broadcast(self.rpc, raw).await {
-            Ok(_) => Ok(Some(answer(leg, tx_hash, true))),
+            Ok(_) if self.is_stuck(leg, raw)? => self.replace(leg, raw).await.map(Some),
+            Ok(_) => Ok(Some(answer(leg, keccak256(raw), true))),
             Err(ChainError::NonceTaken { .. }) if leg.state != SafeTransactionState::Submitted => Ok(None),
             Err(error) => Err(Stopped::in_broadcast(error)),
         }
+    }
+
+    /// Only who made a transaction can replace it. What somebody else's transaction executed is not hurried.
+    fn is_stuck(&self, leg: &LegWork, raw: &Bytes) -> Result<bool, Stopped> {
+        let is_ours = leg.state == SafeTransactionState::Submitted && sender_of(raw)? == self.executor.address();
+        Ok(is_ours && leg.sent_secs_ago.is_some_and(|secs| secs >= self.limits.replace_after.as_secs()))
+    }
+
+    /// The same call at the same nonce of the executor, so that the chain takes one of the two.
+    async fn replace(&self, leg: &LegWork, raw: &Bytes) -> Result<Sent, Stopped> {
+        let key = self.executor.to_alloy();
+        let raised =
+            raise_fee(self.rpc, &key, raw, U256::from(self.limits.fee_cap_wei)).await.map_err(Stopped::in_broadcast)?;
+        self.db.record_replacement(leg, raised.tx_hash, &raised.raw, raised.executor, raised.executor_nonce).await?;
+        broadcast(self.rpc, &raised.raw).await.map_err(Stopped::in_broadcast)?;
+        Ok(Sent { replaces: true, ..answer(leg, raised.tx_hash, false) })
     }
 
     async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
@@ -145,7 +182,8 @@ impl Sender<'_> {
         let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
         let key = self.executor.to_alloy();
         let gas_cap = TX_GAS_CAP.min(leg.gas_max);
-        let prepared = prepare_execution(self.rpc, &key, leg.safe, calldata, gas_cap, self.fee_cap_wei).await?;
+        let fee_cap_wei = U256::from(self.limits.fee_cap_wei);
+        let prepared = prepare_execution(self.rpc, &key, leg.safe, calldata, gas_cap, fee_cap_wei).await?;
         // Stored first. If this refuses, another executor has the leg or the nonce, and nothing was sent.
         self.db
             .record_submission(leg, prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce)
@@ -156,7 +194,7 @@ impl Sender<'_> {
 }
 
 fn answer(leg: &LegWork, tx_hash: B256, again: bool) -> Sent {
-    Sent { batch_id: leg.batch_id.to_string(), leg: leg.index, tx_hash: tx_hash.to_string(), again }
+    Sent { batch_id: leg.batch_id.to_string(), leg: leg.index, tx_hash: tx_hash.to_string(), again, replaces: false }
 }
 
 /// Rebuilds the Safe transaction from the lines, requires the hash that was signed, and uses only signatures that prove

@@ -98,10 +98,10 @@ pub(crate) fn calls(leg: &LegWork) -> Vec<PayoutCall> {
 
 async fn follow(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut Seen) -> Result<(), AppError> {
     match (leg.state, leg.ethereum_tx_hash) {
-        (SafeTransactionState::Submitted, Some(tx_hash)) => {
-            match quorum.for_finality()?.confirmed_receipt(tx_hash, 1).await? {
+        (SafeTransactionState::Submitted, _) => {
+            match included(quorum, leg).await? {
                 Some(receipt) => {
-                    db.record_mined(leg, receipt.block_number, receipt.block_hash).await?;
+                    db.record_mined(leg, receipt.tx_hash, (receipt.block_number, receipt.block_hash)).await?;
                     seen.mined += 1;
                 }
                 None if nonce::resolve(db, quorum, leg, seen).await? => {}
@@ -120,6 +120,17 @@ async fn follow(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut Seen) -> Res
         _ => {}
     }
     Ok(())
+}
+
+/// The receipt of whichever transaction of a leg is in a block.
+async fn included(quorum: &Quorum, leg: &LegWork) -> Result<Option<Receipt>, AppError> {
+    let finality = quorum.for_finality()?;
+    for tx_hash in leg.transactions() {
+        if let Some(receipt) = finality.confirmed_receipt(tx_hash, 1).await? {
+            return Ok(Some(receipt));
+        }
+    }
+    Ok(None)
 }
 
 async fn settle(db: &Db, quorum: &Quorum, leg: &LegWork, tx_hash: B256, seen: &mut Seen) -> Result<(), AppError> {

@@ -227,7 +227,7 @@ impl Stage {
             };
             let worker = Worker::new(*job, db, self.chains.clone());
             out.push(match job {
-                Job::Execute => worker.paying(self.key("demo_executor")?, app::worker::execute::FEE_CAP_WEI),
+                Job::Execute => worker.paying(self.key("demo_executor")?, app::worker::execute::Limits::default()),
                 _ => worker,
             });
         }

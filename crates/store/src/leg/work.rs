@@ -73,7 +73,7 @@ pub struct LegWork {
     pub safe_tx_hash: B256,
     /// Ethereum transaction, once submitted.
     pub ethereum_tx_hash: Option<B256>,
-    /// Stored bytes, to send again (executor only).
+    /// The newest stored bytes, to send again (executor only).
     pub raw_transaction: Option<Bytes>,
     /// Block, once mined.
     pub block: Option<(u64, B256)>,
@@ -87,6 +87,10 @@ pub struct LegWork {
     pub first_signed_at: Option<DateTime<Utc>>,
     /// Whether it was handed to the chain long ago and is in no block.
     pub is_overdue: bool,
+    /// Ethereum transactions that our executor made for it, newest first: one call at one nonce with rising fees.
+    pub sent_hashes: Vec<B256>,
+    /// Seconds since the newest of them was made, by the database's clock.
+    pub sent_secs_ago: Option<u64>,
 }
 
 /// A leg that is confirmed, and its block.
@@ -132,6 +136,15 @@ pub struct NewEvidence {
     pub amount: String,
 }
 
+impl LegWork {
+    /// Every transaction that may execute the leg, as far as we know: what our executor sent, newest first, and the one that it is
+    /// followed in.
+    pub fn transactions(&self) -> impl Iterator<Item = B256> {
+        let followed = self.ethereum_tx_hash.filter(|hash| !self.sent_hashes.contains(hash));
+        self.sent_hashes.iter().copied().chain(followed)
+    }
+}
+
 struct WorkRow {
     program_id: uuid::Uuid,
     leg_id: uuid::Uuid,
@@ -155,6 +168,8 @@ struct WorkRow {
     gas_max: i64,
     first_signed_at: Option<DateTime<Utc>>,
     is_overdue: bool,
+    sent_hashes: Vec<Vec<u8>>,
+    sent_secs_ago: Option<i64>,
 }
 
 impl TryFrom<WorkRow> for LegWork {
@@ -207,6 +222,12 @@ impl TryFrom<WorkRow> for LegWork {
             gas_max: column!("chains", "gas_max", id).number(r.gas_max)?,
             first_signed_at: r.first_signed_at,
             is_overdue: r.is_overdue,
+            sent_hashes: r
+                .sent_hashes
+                .iter()
+                .map(|hash| column!("broadcasts", "ethereum_tx_hash", id).hash(hash))
+                .collect::<Result<_, _>>()?,
+            sent_secs_ago: r.sent_secs_ago.map(|secs| u64::try_from(secs).unwrap_or_default()),
         })
     }
 }
@@ -219,7 +240,8 @@ impl Db {
             r#"SELECT program_id AS "program_id!", leg_id AS "leg_id!", batch_id AS "batch_id!", leg_index AS "leg_index!", state AS "state!", chain_id AS "chain_id!",
                  confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
                  to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
-                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!" FROM api.executor_work($1)"#,
+                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!",
+                 sent_hashes AS "sent_hashes!", sent_secs_ago FROM api.executor_work($1)"#,
             column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
@@ -234,7 +256,8 @@ impl Db {
             r#"SELECT program_id AS "program_id!", leg_id AS "leg_id!", batch_id AS "batch_id!", leg_index AS "leg_index!", state AS "state!", chain_id AS "chain_id!",
                  confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
                  to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
-                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!" FROM api.watcher_work($1)"#,
+                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!",
+                 sent_hashes AS "sent_hashes!", sent_secs_ago FROM api.watcher_work($1)"#,
             column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
@@ -268,14 +291,41 @@ impl Db {
         Ok(())
     }
 
-    /// Watcher: the leg is in a block.
-    pub async fn record_mined(&self, leg: &LegWork, block_number: u64, block_hash: B256) -> Result<(), StoreError> {
+    /// Executor: the same call at the same nonce with a higher fee, recorded before it is sent.
+    ///
+    /// # Errors
+    /// A conflict when this executor did not send the leg at that nonce or it is in a block; nothing is to be sent then.
+    pub async fn record_replacement(
+        &self,
+        leg: &LegWork,
+        tx_hash: B256,
+        raw: &[u8],
+        executor: Address,
+        executor_nonce: u64,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
-            "SELECT api.record_mined($1, $2, $3, $4)",
+            "SELECT api.record_replacement($1, $2, $3, $4, $5, $6)",
             leg.program.as_uuid(),
             leg.id.as_uuid(),
-            column!("safe_transactions", "block_number", leg.id).bigint(block_number)?,
-            block_hash.as_slice()
+            tx_hash.as_slice(),
+            raw,
+            executor.as_slice(),
+            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Watcher: one of the transactions that our executor sent for the leg is in a block.
+    pub async fn record_mined(&self, leg: &LegWork, tx_hash: B256, block: (u64, B256)) -> Result<(), StoreError> {
+        sqlx::query!(
+            "SELECT api.record_mined($1, $2, $3, $4, $5)",
+            leg.program.as_uuid(),
+            leg.id.as_uuid(),
+            tx_hash.as_slice(),
+            column!("safe_transactions", "block_number", leg.id).bigint(block.0)?,
+            block.1.as_slice()
         )
         .execute(&self.pool)
         .await?;

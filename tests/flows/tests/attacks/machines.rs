@@ -20,6 +20,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         ("worker", "claim_intents"),
         ("watcher", "record_mined"),
         ("executor", "record_submission"),
+        ("executor", "record_replacement"),
     ] {
         let callable = house
             .read(&format!(
@@ -35,7 +36,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
             "watcher" => {
                 "claim_run heartbeat inflow_cursors metrics observe_safe reconciliation_assets reconciliation_lines reconciliation_postings reconciliation_safes record_confirmed record_executed_by record_failed record_gas record_inflow record_inflows_read record_mined record_nightly_reconciliation record_replaced record_unknown record_unmined record_unpaid release_run renew_run schema_version watcher_confirmed watcher_safes watcher_work"
             }
-            _ => "executor_work heartbeat metrics record_submission schema_version",
+            _ => "executor_work heartbeat metrics record_replacement record_submission schema_version",
         };
         assert_eq!(callable, expected, "{login}");
         let read = table(
@@ -305,7 +306,16 @@ async fn nothing_is_left_to_steal(house: &House, leg: &LegWork) {
         ],
     );
     let again = format!("SELECT api.record_submission('{program}', '{leg}', {}, '\\x01', {}, 1)", bytes(32), bytes(20));
-    attacks.extend(table("executor", vec![("sent a second time", again, "CS409", "not waiting to be sent")]));
+    let replaced = |executor: &str| {
+        format!("SELECT api.record_replacement('{program}', '{leg}', {}, '\\x01', {executor}, 1)", bytes(32))
+    };
+    attacks.extend(table(
+        "executor",
+        vec![
+            ("sent a second time", again, "CS409", "not waiting to be sent"),
+            ("replaced though it is in a block", replaced(&bytes(20)), "CS409", "is in no block, is replaced"),
+        ],
+    ));
     all_refused(house, &attacks).await;
 }
 
@@ -329,6 +339,15 @@ async fn a_nonce_of_an_executor_carries_one_leg() {
     let expected = [(second, SafeTransactionState::Submitted), (first, SafeTransactionState::Signed)];
     assert_eq!(order, expected, "what was sent before goes first, and what was refused still waits");
     executor.record_submission(&work[0], B256::repeat_byte(2), &[2], key, 8).await.expect("the next nonce");
+    let other = executor.record_replacement(&work[0], B256::repeat_byte(4), &[4], key, 7).await;
+    assert!(other.expect_err("the nonce of another leg").to_string().contains("is replaced"));
+    let stranger = executor.record_replacement(&work[0], B256::repeat_byte(4), &[4], Address::repeat_byte(8), 8).await;
+    assert!(stranger.expect_err("another executor").to_string().contains("is replaced"));
+    let same = executor.record_replacement(&work[0], B256::repeat_byte(1), &[1], key, 8).await;
+    assert!(same.expect_err("bytes of another leg").to_string().contains("recorded before"));
+    executor.record_replacement(&work[0], B256::repeat_byte(5), &[5], key, 8).await.expect("a higher fee");
+    let foreign = house.db("watcher").await.record_mined(&work[0], B256::repeat_byte(1), (11, block_hash())).await;
+    assert!(foreign.expect_err("the transaction of another leg").to_string().contains("stored first"));
     let too_large = executor.record_submission(&work[0], B256::repeat_byte(3), &[3], key, u64::MAX).await;
     assert!(too_large.expect_err("beyond a bigint").to_string().contains("executor_nonce"));
 }
@@ -355,7 +374,7 @@ async fn a_leg_that_somebody_else_sent_in_our_place_is_paid_by_that_transaction(
     let mut owner = house.owner().await;
     let third = format!("UPDATE core.safe_transactions SET ethereum_tx_hash = {} WHERE id = '{}'", bytes(32), leg.id);
     let refused = sqlx::query(sqlx::AssertSqlSafe(third)).execute(&mut owner).await.expect_err("any other hash");
-    assert!(refused.to_string().contains("A resend is the same hash"), "{refused}");
+    assert!(refused.to_string().contains("What is sent again is stored first"), "{refused}");
     house.confirm(&seen).await.expect("the truth");
     let paid = "SELECT b.state || ' ' || p.state || ' ' || encode(e.ethereum_tx_hash, 'hex') FROM core.batches b JOIN core.payouts p ON p.batch_id = b.id JOIN core.evidence e ON e.payout_id = p.id";
     assert_eq!(

@@ -317,9 +317,10 @@ async fn paid_money_and_commissions_follow_the_chain() {
             ("a batch is executed by word", format!("UPDATE core.batches SET state = 'EXECUTED' WHERE id = '{batch}'"), "CS409", "each of its lines is paid"),
             ("a batch fails by word", format!("UPDATE core.batches SET state = 'FAILED' WHERE id = '{batch}'"), "CS409", "each of its lines has ended"),
             ("a leg fails before its nonce is used", format!("UPDATE core.safe_transactions SET state = 'SUBMITTED' WHERE batch_id = '{batch}'; UPDATE core.safe_transactions SET state = 'FAILED' WHERE batch_id = '{batch}'"), "CS409", "is not used as far as the watcher has read"),
-            ("a resend is another transaction", format!("UPDATE core.safe_transactions SET ethereum_tx_hash = {} WHERE batch_id = '{batch}'", bytes(32)), "CS409", "same hash"),
+            ("a resend is another transaction", format!("UPDATE core.safe_transactions SET ethereum_tx_hash = {} WHERE batch_id = '{batch}'", bytes(32)), "CS409", "stored first"),
             ("evidence of an unconfirmed leg", evidence("31337, t.ethereum_tx_hash, 'LOG', 0, p.asset_id, p.recipient, p.amount"), "CS409", "Evidence is from the confirmed transaction"),
-            ("a submission is exchanged", "UPDATE core.submissions SET raw_transaction = ''".to_owned(), "CS409", "append-only"),
+            ("a submission is exchanged", "UPDATE core.submissions SET executor_nonce = 7".to_owned(), "CS409", "append-only"),
+            ("what was sent is exchanged", "UPDATE core.broadcasts SET raw_transaction = ''".to_owned(), "CS409", "append-only"),
             ("a payout is posted before it is paid", format!(
                 "INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, phase, pending_id, reason, cause_id, occurrence, narration, occurred_at)
                  SELECT h.program_id, h.debit_account, h.credit_account, h.asset_id, h.amount, 'POST', h.id, h.reason, h.cause_id, h.occurrence, 'x', now()

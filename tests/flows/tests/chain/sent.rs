@@ -1,3 +1,5 @@
+use app::worker::execute::Limits;
+
 use crate::support::{FUNDS, World};
 
 #[tokio::test]
@@ -83,4 +85,91 @@ async fn a_time_out_is_unknown_until_the_chain_is_asked_again_and_a_resend_is_th
     world.mine(1).await;
     assert_eq!(world.watch().await.confirmed, 1);
     assert_eq!(world.state(batch).await, "EXECUTED CONFIRMED SETTLED");
+}
+
+/// The chain takes nothing at this price: every transaction that was sent waits.
+async fn stuck(world: &World, file: &str) -> (domain::id::BatchId, String) {
+    world.automine(false).await;
+    let batch = world.handed_over(file).await;
+    let first = world.execute().await.sent.remove(0);
+    (batch, first.tx_hash)
+}
+
+/// Everything that is in no block for a second counts as stuck.
+fn hasty() -> Limits {
+    Limits { replace_after: std::time::Duration::ZERO, ..Limits::default() }
+}
+
+#[tokio::test]
+async fn what_is_stuck_is_replaced_at_the_same_nonce_with_a_higher_fee() {
+    let world = World::new().await;
+    let (batch, first) = stuck(&world, "stuck.csv").await;
+    assert!(world.execute().await.sent[0].again, "three minutes have not passed");
+    let raised = world.execute_within(&hasty()).await.sent.remove(0);
+    assert!(raised.replaces && !raised.again && raised.tx_hash != first, "{raised:?}");
+    let of = |hash: &str, field: &'static str| {
+        let (world, hash) = (&world, hash.to_owned());
+        async move { world.tell("eth_getTransactionByHash", serde_json::json!([hash])).await[field].clone() }
+    };
+    let fee = |value: serde_json::Value| {
+        let text = value.as_str().expect("a quantity").trim_start_matches("0x").to_owned();
+        u128::from_str_radix(&text, 16).expect("hex")
+    };
+    let stored: String = world.house.read("SELECT count(*) || ' of ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id)").await;
+    assert_eq!(stored, "2 of 1", "two transactions at one nonce");
+    assert!(of(&first, "hash").await.is_null(), "the pool has the newer one");
+    let (max, tip) = (of(&raised.tx_hash, "maxFeePerGas").await, of(&raised.tx_hash, "maxPriorityFeePerGas").await);
+    assert!(fee(max) > 0 && fee(tip) > 0);
+    world.automine(true).await;
+    world.mine(1).await;
+    assert_eq!(world.watch().await.mined, 1);
+    world.mine(1).await;
+    assert_eq!(world.watch().await.confirmed, 1);
+    assert_eq!(world.state(batch).await, "EXECUTED CONFIRMED SETTLED");
+    assert_eq!(world.ledger().await, format!("treasury {} held 0 owed 0 on the way 0", FUNDS - 5));
+    let gas = world.house.read("SELECT '0x' || encode(ethereum_tx_hash, 'hex') FROM core.gas_payments").await;
+    assert_eq!(gas, raised.tx_hash, "the gas of the one that the chain took");
+    assert!(world.execute_within(&hasty()).await.sent.is_empty());
+}
+
+#[tokio::test]
+async fn the_chain_may_take_the_cheaper_one_and_pays_once() {
+    let world = World::new().await;
+    let (batch, first) = stuck(&world, "cheaper.csv").await;
+    let bytes = world.house.read("SELECT '0x' || encode(raw_transaction, 'hex') FROM core.broadcasts").await;
+    let raised = world.execute_within(&hasty()).await.sent.remove(0);
+    // Another node of the network still has the first one, and its block comes first.
+    world.tell("anvil_dropAllTransactions", serde_json::json!([])).await;
+    world.tell("eth_sendRawTransaction", serde_json::json!([bytes])).await;
+    world.automine(true).await;
+    world.mine(1).await;
+    assert_eq!(world.watch().await.mined, 1);
+    let followed = world.house.read("SELECT '0x' || encode(ethereum_tx_hash, 'hex') FROM core.safe_transactions").await;
+    assert!(followed == first && followed != raised.tx_hash);
+    world.mine(1).await;
+    assert_eq!(world.watch().await.confirmed, 1);
+    assert_eq!(world.state(batch).await, "EXECUTED CONFIRMED SETTLED");
+    assert_eq!(world.on_chain().await, FUNDS - 5);
+    let round = world.execute_within(&hasty()).await;
+    assert!(round.sent.is_empty() && round.problems.is_empty(), "{round:?}");
+}
+
+#[tokio::test]
+async fn a_fee_above_the_cap_is_not_raised_and_a_frozen_leg_not_at_all() {
+    let world = World::new().await;
+    let (batch, first) = stuck(&world, "capped.csv").await;
+    let capped = world.execute_within(&Limits { fee_cap_wei: 1, ..hasty() }).await;
+    assert!(capped.sent.is_empty(), "{capped:?}");
+    assert!(capped.problems[0].reason.contains("cap"), "{capped:?}");
+    world
+        .house
+        .db("mia")
+        .await
+        .freeze(world.house.acme().id, "BATCH", batch.as_uuid(), "look again")
+        .await
+        .expect("frozen");
+    assert!(world.execute_within(&hasty()).await.sent.is_empty());
+    let stored =
+        world.house.read("SELECT string_agg('0x' || encode(ethereum_tx_hash, 'hex'), ' ') FROM core.broadcasts").await;
+    assert_eq!(stored, first, "nothing else was made");
 }

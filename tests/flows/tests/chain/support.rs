@@ -3,7 +3,7 @@
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use app::Chains;
-use app::worker::execute::{self, FEE_CAP_WEI, Round};
+use app::worker::execute::{self, Limits, Round};
 use app::worker::watch::{self, Seen};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken, VERSION};
@@ -113,8 +113,13 @@ impl World {
 
     /// One round of the executor.
     pub async fn execute(&self) -> Round {
+        self.execute_within(&Limits::default()).await
+    }
+
+    /// One round of the executor with other limits.
+    pub async fn execute_within(&self, limits: &Limits) -> Round {
         let executor = self.house.db("executor").await;
-        execute::run_once(&executor, &self.chains, CHAIN, &self.executor, FEE_CAP_WEI).await.expect("a round")
+        execute::run_once(&executor, &self.chains, CHAIN, &self.executor, limits).await.expect("a round")
     }
 
     /// A file batch of a token and a native line, signed by mia and ada and not handed over.
@@ -204,7 +209,8 @@ impl World {
     /// The newest transaction of our executor.
     pub async fn last_sent(&self) -> B256 {
         let sql =
-            "SELECT '0x' || encode(ethereum_tx_hash, 'hex') FROM core.submissions ORDER BY executor_nonce DESC LIMIT 1";
+            "SELECT '0x' || encode(o.ethereum_tx_hash, 'hex') FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id)
+             ORDER BY u.executor_nonce DESC, o.recorded_at DESC LIMIT 1";
         self.house.read(sql).await.parse().expect("a hash")
     }
 

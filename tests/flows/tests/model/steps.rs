@@ -225,7 +225,7 @@ impl World {
             }
             Step::Mine { .. } => {
                 let leg = self.leg(id).await?;
-                self.watcher().await.record_mined(&leg, 11, block_hash()).await?;
+                self.watcher().await.record_mined(&leg, safe_tx_hash(id), (11, block_hash())).await?;
                 self.must_have_moved(&leg).await?;
             }
             Step::Unmine { .. } => {

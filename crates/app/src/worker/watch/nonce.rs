@@ -70,8 +70,8 @@ async fn adopt(
         )));
     }
     let block = (receipt.block_number, receipt.block_hash);
-    if leg.ethereum_tx_hash == Some(tx_hash) {
-        db.record_mined(leg, block.0, block.1).await?;
+    if leg.transactions().any(|own| own == tx_hash) {
+        db.record_mined(leg, tx_hash, block).await?;
         seen.mined += 1;
     } else {
         tracing::warn!(batch = %leg.batch_id, leg = leg.index, %tx_hash, sender = %receipt.sender, "somebody else's transaction executed a leg");

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use app::worker::execute::FEE_CAP_WEI;
+use app::worker::execute::Limits;
 use app::worker::intents::LEASE;
 use app::worker::{Stop, Stopper};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -58,8 +58,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "executor_keystore")]
     executor_passphrase_file: Option<PathBuf>,
     /// The most that one leg may cost in fees, in wei of the chain's coin.
-    #[arg(long, default_value_t = FEE_CAP_WEI, value_name = "WEI")]
+    #[arg(long, default_value_t = Limits::default().fee_cap_wei, value_name = "WEI")]
     fee_cap_wei: u128,
+    /// After so many seconds in no block, a transaction is replaced by the same call at the same nonce with a higher fee.
+    #[arg(long, default_value_t = Limits::default().replace_after.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(15..=86_400))]
+    replace_after_secs: u64,
     /// How long claimed intents stay with a worker that says nothing, in seconds; then others take them.
     #[arg(long, default_value_t = LEASE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     lease_secs: u64,
@@ -167,7 +170,10 @@ async fn connect(args: &Args) -> Result<Vec<Worker>> {
         };
         let worker = Worker::new(*job, db, chains.clone()).leasing(Duration::from_secs(args.lease_secs));
         workers.push(match job {
-            Job::Execute => worker.paying(open_executor(args)?, args.fee_cap_wei),
+            Job::Execute => worker.paying(
+                open_executor(args)?,
+                Limits { fee_cap_wei: args.fee_cap_wei, replace_after: Duration::from_secs(args.replace_after_secs) },
+            ),
             _ => worker,
         });
     }

@@ -109,7 +109,7 @@ pub struct Worker {
     /// Gas key of an executor.
     executor: Option<LocalSigner>,
     /// The most that one leg may cost in fees, in wei.
-    fee_cap_wei: u128,
+    limits: worker::execute::Limits,
     lease: Duration,
     office: Mutex<Office>,
     last_beat: Mutex<Option<Instant>>,
@@ -141,7 +141,7 @@ impl Worker {
             db,
             chains,
             executor: None,
-            fee_cap_wei: worker::execute::FEE_CAP_WEI,
+            limits: worker::execute::Limits::default(),
             lease: worker::intents::LEASE,
             office: Mutex::default(),
             last_beat: Mutex::default(),
@@ -153,9 +153,9 @@ impl Worker {
         &self.db
     }
 
-    /// With a gas key, and the most that one leg may cost in fees, in wei.
-    pub fn paying(self, executor: LocalSigner, fee_cap_wei: u128) -> Self {
-        Self { executor: Some(executor), fee_cap_wei, ..self }
+    /// With a gas key, and how far it may go.
+    pub fn paying(self, executor: LocalSigner, limits: worker::execute::Limits) -> Self {
+        Self { executor: Some(executor), limits, ..self }
     }
 
     /// Holding claimed intents for this long.
@@ -239,7 +239,7 @@ impl Worker {
         let executor = self.executor.as_ref().context("executing needs --executor-keystore")?;
         let (mut rounds, mut problems, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.chains.ids() {
-            match worker::execute::run_once(&self.db, &self.chains, id, executor, self.fee_cap_wei).await {
+            match worker::execute::run_once(&self.db, &self.chains, id, executor, &self.limits).await {
                 Ok(round) => {
                     problems.extend(round.problems.clone());
                     rounds.push(round);
