@@ -2,7 +2,9 @@
 //! somebody else, replaced, and not known.
 
 mod booked;
+mod killed;
 mod reorganised;
 mod replaced;
 mod sent;
 mod support;
+mod wire;

@@ -122,6 +122,18 @@ impl World {
         execute::run_once(&executor, &self.chains, CHAIN, &self.executor, limits).await.expect("a round")
     }
 
+    /// One round of the executor over other endpoints.
+    pub async fn execute_over(&self, chains: &Chains) -> Round {
+        let executor = self.house.db("executor").await;
+        execute::run_once(&executor, chains, CHAIN, &self.executor, &Limits::default()).await.expect("a round")
+    }
+
+    /// How many transactions of our executor the chain has.
+    pub async fn executor_nonce(&self) -> u64 {
+        let nonce = self.tell("eth_getTransactionCount", json!([self.executor.address(), "latest"])).await;
+        u64::from_str_radix(nonce.as_str().expect("a quantity").trim_start_matches("0x"), 16).expect("hex")
+    }
+
     /// A file batch of a token and a native line, signed by mia and ada and not handed over.
     pub async fn signed(&self, file: &str) -> BatchId {
         let native = store::ImportLine { asset_id: self.house.acme().eth, ..self.house.line(2, 7) };
