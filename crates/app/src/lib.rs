@@ -19,6 +19,7 @@ mod host;
 mod known;
 mod ledger;
 mod leg;
+pub mod offline;
 mod rebuild;
 mod reconciliation;
 mod rule;

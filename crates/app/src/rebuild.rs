@@ -41,7 +41,9 @@ pub(crate) struct SignableLeg {
 pub(crate) struct Rebuilt {
     /// Legs, by number.
     pub legs: Vec<RebuiltLeg>,
-    /// SHA-256 of the content with this plan.
+    /// Lines with this plan: what approvers approve.
+    pub content: BatchContent,
+    /// Its SHA-256.
     pub content_hash: [u8; 32],
 }
 
@@ -93,7 +95,7 @@ pub(crate) fn rebuild(
         legs: legs.iter().map(content_leg).collect(),
     };
     content.check().map_err(|e| AppError::Incident(format!("The batch is not one that can be paid: {e}")))?;
-    Ok(Rebuilt { content_hash: content_hash(&content), legs })
+    Ok(Rebuilt { content_hash: content_hash(&content), content, legs })
 }
 
 fn plan_line(line: &PayoutRow, assets: &Assets) -> Result<PlanLine, AppError> {

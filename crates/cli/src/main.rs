@@ -56,6 +56,7 @@ enum Command {
     Audit(commands::audit::Args),
     Staff(commands::staff::Args),
     Change(commands::change::Args),
+    Batch(commands::batch::Args),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
             Command::Sanctions(args) => commands::sanctions::run(args, output).await,
             Command::WhatIf(args) => commands::what_if::run(args, output).await,
             Command::Audit(args) => commands::audit::run(args, output).await,
+            Command::Batch(args) => commands::batch::run(args, output).await,
             Command::Change(args) => commands::change::run(args, output).await,
             Command::Staff(args) => commands::staff::run(args, output).await,
         }

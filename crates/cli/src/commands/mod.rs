@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod audit;
+pub mod batch;
 pub mod bench;
 pub mod change;
 pub mod export;

@@ -1,6 +1,7 @@
 //! The executor's and the watcher's rounds against a real chain with a real Safe: sent once, proved, taken away, sent by
 //! somebody else, replaced, and not known.
 
+mod apart;
 mod booked;
 mod killed;
 mod reorganised;

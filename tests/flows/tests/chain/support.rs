@@ -1,10 +1,12 @@
 //! A house whose Safe is on a local chain.
 
+use std::sync::Arc;
+
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use app::Chains;
 use app::worker::execute::{self, Limits, Round};
 use app::worker::watch::{self, Seen};
+use app::{Chains, Known, Session};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken, VERSION};
 use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution};
@@ -17,7 +19,8 @@ use safe::execution::exec_transaction;
 use safe::signature::encode_sorted;
 use safe::{PayoutCall, SafeDomain, SafeTx, hashes, leg_transaction};
 use serde_json::{Value, json};
-use signing::{LocalSigner, Signer as _};
+use signing::trust::Root;
+use signing::{IdentityPublicKey, LocalSigner, Signer as _};
 
 /// Base units of the token that the Safe holds and the ledger opens with.
 pub const FUNDS: u64 = 1_000_000_000;
@@ -69,7 +72,7 @@ impl World {
         let owners: Vec<String> = owners.iter().map(Address::to_string).collect();
         let body = json!({
             "name": "On chain", "chain_id": CHAIN, "address": safe.to_string(), "version": "1.4.1", "threshold": 2, "owners": owners,
-            "singleton": "0x0101010101010101010101010101010101010101", "fallback_handler": "0x0202020202020202020202020202020202020202" });
+            "singleton": "0x41675C099F32341bf84BFc5382aF534df5C7461a", "fallback_handler": "0xfd0732Dc9E303f09fCEf3a7388Ad10A83459Ec99" });
         let id = add("safe.add", body).await.expect("an id");
         let block = rpc.latest_block().await.expect("a block");
         for (asset, amount) in [(acme.usdc, FUNDS.to_string()), (acme.eth, ether(100).to_string())] {
@@ -84,6 +87,20 @@ impl World {
         let world = Self { house, anvil, rpc, safe, deployer, chains, executor, stranger };
         world.watch().await;
         world
+    }
+
+    /// A person's console with the pinned keys of the founders, or with others.
+    pub async fn session(&self, login: &str, root: Root) -> Session {
+        let known = Arc::new(Known::with_root(root));
+        Session::open(&self.house.settings(login), None, None, self.chains.clone(), known).await.expect("a session")
+    }
+
+    /// The identity keys of the founders.
+    pub fn root(&self) -> Root {
+        Root(["sue", "sam"].map(|login| {
+            let key = self.house.person(login).key.verifying_key().to_bytes();
+            IdentityPublicKey::from_bytes(&key).expect("a key").fingerprint()
+        }))
     }
 
     /// Any JSON-RPC method, for what only a test does to a chain.

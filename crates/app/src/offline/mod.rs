@@ -1,0 +1,12 @@
+//! A batch apart from the database and the network: written to a file, rebuilt and verified on another machine from its own rows,
+//! signed there, and the signature brought back (law 5).
+
+mod file;
+mod sign;
+mod verify;
+mod write;
+
+pub use file::{BatchFile, SignatureFile};
+pub use sign::{import_signature, read_signature, sign_offline, write_signature};
+pub use verify::{OfflineBatch, OfflineLeg, read_batch, verify};
+pub use write::write_batch;

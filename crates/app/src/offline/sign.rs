@@ -1,0 +1,130 @@
+//! A verified leg is signed without a network, and the signature is brought back.
+
+use std::path::Path;
+
+use alloy_primitives::Bytes;
+use contract::{LegSigned, Level};
+use domain::states::BatchState;
+use safe::signature::SIGNATURE_LEN;
+use safe::{OwnerSignature, signature::SignatureKind};
+use signing::trust::Stage;
+use signing::{KeyKind, SignError, Signer, sign_and_verify};
+
+use crate::batch::get::Loaded;
+use crate::files::{read_at_most, write_whole};
+use crate::leg::review::{pre_flight, signable};
+use crate::offline::file::{SIGNATURE_FORMAT, SignatureFile};
+use crate::offline::verify::OfflineBatch;
+use crate::{AppError, Session, trust};
+
+/// Far more than a signature file ever takes.
+const BYTES_MAX: usize = 16 * 1024;
+
+/// Asks a key for its signature over a leg that this machine rebuilt and verified, and checks what comes back over our own hash.
+/// Blocks for as long as a person looks at a device.
+///
+/// # Errors
+/// [`AppError::Key`] when the key is no owner or of a kind that the policy does not take; [`AppError::Incident`] when something
+/// else was signed.
+pub fn sign_offline(batch: &OfflineBatch, leg: u32, signer: &dyn Signer) -> Result<SignatureFile, AppError> {
+    let own = batch.legs.iter().find(|l| l.index == leg);
+    let own = own.ok_or_else(|| AppError::Invalid(format!("The batch has no leg {leg}")))?;
+    if !batch.file.safe.owners.contains(&signer.address()) {
+        return Err(AppError::Key(format!("{} is no owner of the Safe {}", signer.address(), batch.file.safe.name)));
+    }
+    if signer.kind() == KeyKind::Software && !batch.takes_software_keys {
+        return Err(AppError::Key("On this chain the policy asks for a hardware key. Nothing was signed".into()));
+    }
+    let signature = sign_and_verify(signer, &own.domain, &own.tx).map_err(|error| match error {
+        SignError::Mismatch { .. } => AppError::Incident(error.to_string()),
+        SignError::UserRefused => AppError::Cancelled(error.to_string()),
+        other => AppError::Key(other.to_string()),
+    })?;
+    Ok(SignatureFile {
+        format: SIGNATURE_FORMAT.to_owned(),
+        batch_id: batch.file.content.batch_id,
+        leg,
+        safe_tx_hash: own.hashes.safe_tx_hash,
+        owner: signature.owner,
+        key_kind: kind_name(signer.kind()).to_owned(),
+        signature: Bytes::from(signature.bytes),
+    })
+}
+
+fn kind_name(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Software => "SOFTWARE",
+        KeyKind::Ledger => "LEDGER",
+    }
+}
+
+/// Writes a signature to a file of its user's own.
+///
+/// # Errors
+/// [`AppError::File`].
+pub fn write_signature(file: &SignatureFile, path: &Path) -> Result<(), AppError> {
+    write_whole(path, |out| serde_json::to_writer_pretty(out, file).map_err(|e| e.to_string()))
+}
+
+/// Reads a signature file.
+///
+/// # Errors
+/// [`AppError::Invalid`] says what is wrong with it.
+pub async fn read_signature(path: &Path) -> Result<SignatureFile, AppError> {
+    let bytes = read_at_most(path, "a signature file", BYTES_MAX).await?;
+    let file: SignatureFile = serde_json::from_slice(&bytes)
+        .map_err(|e| AppError::Invalid(format!("{} is no signature file ({e})", path.display())))?;
+    if file.format == SIGNATURE_FORMAT {
+        return Ok(file);
+    }
+    Err(AppError::Invalid(format!(
+        "{} has the layout {:?}, and this version reads {SIGNATURE_FORMAT}",
+        path.display(),
+        file.format
+    )))
+}
+
+/// Stores one's own signature that was made apart: the leg is rebuilt, verified and tried on the chain as for a signature that is
+/// made here, and the signature must be this person's over this machine's own hash.
+///
+/// # Errors
+/// [`AppError::Conflict`] when a check fails or the signature is over another hash; nothing is stored then.
+pub async fn import_signature(session: &Session, file: &SignatureFile) -> Result<LegSigned, AppError> {
+    let loaded = Loaded::load_identical(session, file.batch_id).await?;
+    trust::check(session, &loaded, Stage::Sign).await?;
+    if loaded.row.state != BatchState::Approved {
+        return Err(AppError::Conflict(format!(
+            "Batch {} is {}: it takes no signature",
+            loaded.row.number, loaded.row.state
+        )));
+    }
+    let own = signable(&loaded, file.leg)?;
+    if own.hashes.safe_tx_hash != file.safe_tx_hash {
+        return Err(AppError::Conflict(format!(
+            "The file's signature is over {}, and leg {} of batch {} is {}: it was made for another content or nonce",
+            file.safe_tx_hash, file.leg, loaded.row.number, own.hashes.safe_tx_hash
+        )));
+    }
+    let owner = session.me.safe_owner.filter(|owner| *owner == file.owner).ok_or_else(|| {
+        AppError::Key(format!(
+            "The signature is by {}, which is not your registered owner key: its owner brings it in",
+            file.owner
+        ))
+    })?;
+    let bytes = <[u8; SIGNATURE_LEN]>::try_from(file.signature.as_ref())
+        .map_err(|_| AppError::Invalid("The file's signature is not 65 bytes long".into()))?;
+    let signature = OwnerSignature { owner, bytes };
+    let is_ecdsa = signature.kind().is_ok_and(|kind| kind == SignatureKind::Ecdsa);
+    if !is_ecdsa || signature.verify(own.hashes.safe_tx_hash).is_err() {
+        return Err(AppError::Invalid(format!(
+            "The file's signature is not by {owner} over {}",
+            own.hashes.safe_tx_hash
+        )));
+    }
+    if let Some(failed) = pre_flight(session, &loaded, &own).await.into_iter().find(|c| c.level == Level::Block) {
+        return Err(AppError::Conflict(format!("{}: {}. The signature was not stored", failed.label, failed.detail)));
+    }
+    let stored =
+        session.db.sign_leg(session.program_id(), file.batch_id, file.leg, file.safe_tx_hash, &file.key_kind, &bytes);
+    Ok(LegSigned { signatures: stored.await?, threshold: loaded.safe.threshold })
+}

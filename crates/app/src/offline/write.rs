@@ -1,0 +1,149 @@
+//! A batch is written to a file.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use alloy_primitives::{B256, Bytes};
+use domain::id::{AffiliateId, AssetId, BatchId};
+use domain::states::BatchState;
+use signing::trust::Stage;
+
+use crate::batch::get::Loaded;
+use crate::files::write_whole;
+use crate::offline::file::{
+    BATCH_FORMAT, BatchFile, FileAsset, FileChange, FileClaim, FileLine, FilePerson, FilePolicy, FileSafe,
+};
+use crate::{AppError, Session, trust};
+
+/// Writes an approved batch with its nonces for another machine, which rebuilds and verifies it by itself. This machine verifies
+/// it first, so that nobody carries along what cannot be signed.
+///
+/// # Errors
+/// [`AppError::Conflict`] when signing is not open, [`AppError::Incident`] when something in it was signed by nobody.
+pub async fn write_batch(session: &Session, id: BatchId, path: &Path) -> Result<BatchFile, AppError> {
+    let loaded = Loaded::load_identical(session, id).await?;
+    if loaded.row.state != BatchState::Approved {
+        return Err(AppError::Conflict(format!(
+            "Batch {} is {}: only an approved batch has nonces that can be signed",
+            loaded.row.number, loaded.row.state
+        )));
+    }
+    trust::check(session, &loaded, Stage::Sign).await?;
+    let file = file_of(session, &loaded).await?;
+    write_whole(path, |out| serde_json::to_writer_pretty(out, &file).map_err(|e| e.to_string()))?;
+    Ok(file)
+}
+
+async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppError> {
+    let (program, id) = (session.program_id(), loaded.row.id);
+    let affiliates: BTreeSet<AffiliateId> = loaded.lines.iter().filter_map(|l| l.affiliate_id).collect();
+    let affiliates: Vec<AffiliateId> = affiliates.into_iter().collect();
+    let (changes, revisions, approvals, policies, people) = tokio::try_join!(
+        session.db.confirmed_changes(program, &affiliates),
+        session.db.revisions(program, id),
+        session.db.approvals(program, id),
+        session.db.policies(program),
+        session.db.granted(program),
+    )?;
+    let used: BTreeSet<AssetId> = loaded.lines.iter().map(|l| l.asset_id).collect();
+    let safe = &loaded.safe;
+    let nonces = loaded.rebuilt.legs.iter().map(|own| {
+        let stored = loaded.progress.legs.iter().find(|l| l.index == own.index).and_then(|l| l.nonce);
+        stored.ok_or_else(|| AppError::Conflict("Signing opens when the policy is satisfied".into()))
+    });
+    Ok(BatchFile {
+        format: BATCH_FORMAT.to_owned(),
+        program_name: session.program.name.clone(),
+        number: loaded.row.number,
+        title: loaded.row.title.clone(),
+        content: loaded.rebuilt.content.clone(),
+        nonces: nonces.collect::<Result<_, _>>()?,
+        required_approvers: loaded.row.required_approvers.unwrap_or(u32::MAX),
+        safe: FileSafe {
+            id: safe.id,
+            name: safe.name.clone(),
+            version: safe.version.clone(),
+            singleton: safe.singleton,
+            fallback_handler: safe.fallback_handler,
+            threshold: safe.threshold,
+            owners: safe.owners.iter().map(|(owner, _)| *owner).collect(),
+        },
+        assets: used
+            .iter()
+            .map(|id| {
+                let asset = loaded.assets.get(*id)?;
+                Ok(FileAsset {
+                    id: *id,
+                    chain_id: loaded.assets.chain_of(*id)?,
+                    token: asset.token,
+                    symbol: asset.symbol.clone(),
+                    decimals: asset.decimals.get(),
+                })
+            })
+            .collect::<Result<_, AppError>>()?,
+        lines: loaded
+            .lines
+            .iter()
+            .map(|l| FileLine {
+                line_no: l.line_no,
+                asset: l.asset_id,
+                affiliate: l.affiliate_id,
+                payee_name: l.payee_name.clone(),
+            })
+            .collect(),
+        policies: policies
+            .into_iter()
+            .filter(|p| used.contains(&p.asset_id))
+            .map(|p| FilePolicy {
+                id: p.id,
+                asset: p.asset_id,
+                at_least: p.at_least,
+                approvers: p.approvers,
+                high_value: p.high_value,
+                software_keys: p.software_keys,
+            })
+            .collect(),
+        revisions: revisions
+            .into_iter()
+            .map(|r| FileClaim {
+                staff: r.staff_id,
+                name: r.person,
+                at: r.at,
+                content_hash: r.content_hash.into(),
+                signature: r.signature.into(),
+            })
+            .collect(),
+        approvals: approvals
+            .into_iter()
+            .filter_map(|a| {
+                let content_hash = B256::try_from(a.content_hash.as_slice()).ok()?;
+                Some(FileClaim {
+                    staff: a.staff_id,
+                    name: a.person,
+                    at: a.at,
+                    content_hash,
+                    signature: a.signature.into(),
+                })
+            })
+            .collect(),
+        people: people
+            .into_iter()
+            .map(|p| FilePerson { id: p.id, name: p.person, safe_owner: p.safe_owner, grants: p.grants })
+            .collect(),
+        changes: changes
+            .into_iter()
+            .map(|c| FileChange {
+                id: c.change.id,
+                program: c.change.program,
+                kind: c.change.kind,
+                payload: c.change.payload,
+                proposed_by: c.proposed_by,
+                proposed_at: c.proposed_at,
+                proposed_signature: c.proposed_signature.map(Bytes::from),
+                confirmed_by: c.confirmed_by,
+                confirmed_at: c.confirmed_at,
+                confirmed_signature: c.confirmed_signature.map(Bytes::from),
+            })
+            .collect(),
+    })
+}

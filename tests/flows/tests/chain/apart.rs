@@ -1,0 +1,190 @@
+//! A batch in a file: rebuilt and verified on a machine of its own, signed there, and the signature brought back.
+
+use std::path::Path;
+
+use alloy_primitives::{Address, U256};
+use app::AppError;
+use app::offline::{
+    BatchFile, SignatureFile, import_signature, read_batch, read_signature, sign_offline, verify, write_batch,
+    write_signature,
+};
+use domain::id::BatchId;
+use flows::owner_key;
+use money::Amount;
+use signing::trust::Root;
+
+use crate::support::{FUNDS, World};
+
+/// An approved batch in a file, as mia carries it to her other machine.
+async fn carried(world: &World, file: &str, folder: &Path) -> (BatchId, std::path::PathBuf) {
+    let native = store::ImportLine { asset_id: world.house.acme().eth, ..world.house.line(2, 7) };
+    let batch = world.house.import("pia", file, &[world.house.line(1, 5), native]).await;
+    world.house.approve_by_two(batch).await;
+    let path = folder.join("batch.json");
+    write_batch(&world.session("mia", world.root()).await, batch, &path).await.expect("a file");
+    (batch, path)
+}
+
+/// Signed on a machine that has the file, the root and the key, and nothing else.
+async fn signed_apart(path: &Path, root: &Root, login: &str, folder: &Path) -> SignatureFile {
+    let batch = verify(read_batch(path).await.expect("a batch file"), root).expect("vouched for");
+    let signature = sign_offline(&batch, 1, &owner_key(login)).expect("signed");
+    let out = folder.join(format!("{login}.json"));
+    write_signature(&signature, &out).expect("written");
+    read_signature(&out).await.expect("a signature file")
+}
+
+#[tokio::test]
+async fn a_batch_is_signed_without_a_network_and_paid() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (batch, path) = carried(&world, "apart.csv", folder.path()).await;
+    let text = std::fs::read_to_string(&path).expect("the file");
+    let own = verify(read_batch(&path).await.expect("a batch file"), &world.root()).expect("vouched for");
+    assert_eq!((own.legs.len(), own.legs[0].line_nos.as_slice()), (1, [1, 2].as_slice()));
+    let theirs = world.rpc.safe_tx_hash_on_chain(world.safe, &own.legs[0].tx, chain::BlockId::latest()).await;
+    assert_eq!(theirs.expect("the Safe's own hash"), own.legs[0].hashes.safe_tx_hash);
+    for (login, stored) in [("mia", 1), ("ada", 2)] {
+        let signature = signed_apart(&path, &world.root(), login, folder.path()).await;
+        assert!(!text.contains(&signature.signature.to_string()), "the batch file holds no owner's signature");
+        let session = world.session(login, world.root()).await;
+        let done = import_signature(&session, &signature).await.expect("stored");
+        assert_eq!((done.signatures, done.threshold), (stored, 2));
+    }
+    world.house.send("pia", batch).await.expect("handed over");
+    assert_eq!(world.execute().await.sent.len(), 1);
+    world.watch().await;
+    world.mine(1).await;
+    world.watch().await;
+    assert_eq!(world.state(batch).await, "EXECUTED CONFIRMED SETTLED");
+    assert_eq!(world.on_chain().await, FUNDS - 5);
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_changed_is_not_signed() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, path) = carried(&world, "changed.csv", folder.path()).await;
+    let bytes = std::fs::read(&path).expect("the file");
+    let read = || serde_json::from_slice::<BatchFile>(&bytes).expect("a batch file");
+    let one = || Amount::from_base_units(1).expect("an amount");
+    type Change<'a> = (&'a str, Box<dyn Fn(&mut BatchFile) + 'a>, &'a str);
+    let stranger = Address::repeat_byte(0x66);
+    let changes: Vec<Change<'_>> = vec![
+        ("another recipient", Box::new(|f| f.content.lines[0].recipient = stranger), "Nobody submitted this content"),
+        ("another amount", Box::new(|f| f.content.lines[0].amount = one()), "Nobody submitted this content"),
+        ("another reference", Box::new(|f| f.content.lines[0].reference = "x".into()), "Nobody submitted this content"),
+        ("another order", Box::new(|f| f.content.legs[0].line_nos.reverse()), "Nobody submitted this content"),
+        ("another target", Box::new(|f| f.content.legs[0].to = stranger), "Nobody submitted this content"),
+        ("another Safe", Box::new(|f| f.content.safe = stranger), "its address differs"),
+        (
+            "another chain",
+            Box::new(|f| {
+                f.content.chain_id = 1;
+                f.assets.iter_mut().for_each(|a| a.chain_id = 1);
+            }),
+            "its address differs",
+        ),
+        ("another owner", Box::new(|f| f.safe.owners[0] = stranger), "its owners differs"),
+        ("a lower threshold", Box::new(|f| f.safe.threshold = 1), "its threshold differs"),
+        ("other decimals", Box::new(|f| f.assets[0].decimals += 1), "is not as two people signed it"),
+        ("no policy", Box::new(|f| f.policies.clear()), "is not in force"),
+        ("no approval", Box::new(|f| f.approvals.clear()), "0 people approved this content"),
+        (
+            "one approval twice",
+            Box::new(|f| {
+                let first = f.approvals[0].staff;
+                f.approvals.retain(|a| a.staff == first);
+            }),
+            "1 people approved this content",
+        ),
+        (
+            "an approval in another's name",
+            Box::new(|f| {
+                let name = f.approvals[1].staff;
+                f.approvals[0].staff = name;
+            }),
+            "is not signed with their identity key",
+        ),
+        (
+            "a role that nobody gave",
+            Box::new(|f| f.changes.retain(|c| c.kind != "grant.add")),
+            "no change that two people signed",
+        ),
+        (
+            "a key that nobody confirmed",
+            Box::new(|f| f.changes.retain(|c| c.kind != "identity_key.add")),
+            "the pinned identity key",
+        ),
+    ];
+    for (what, change, says) in &changes {
+        let mut file = read();
+        change(&mut file);
+        let error = verify(file, &world.root()).err().unwrap_or_else(|| panic!("{what} is signed"));
+        assert!(matches!(error, AppError::Incident(_)) && error.to_string().contains(says), "{what}: {error}");
+    }
+    let other = Root([world.root().0[0], NOBODY.parse().expect("a fingerprint")]);
+    assert!(verify(read(), &other).is_err(), "another root vouches for nobody here");
+    let mut without_nonce = read();
+    without_nonce.nonces.clear();
+    assert!(verify(without_nonce, &world.root()).err().expect("refused").to_string().contains("equally many"));
+    let mut other_token = read();
+    other_token.content.lines[1].token = Some(stranger);
+    assert!(verify(other_token, &world.root()).err().expect("refused").to_string().contains("another token"));
+    // A nonce is nobody's signature: another one is another hash, which the person compares and the import refuses.
+    let mut later = read();
+    later.nonces[0] += 1;
+    let later = verify(later, &world.root()).expect("vouched for");
+    let signature = sign_offline(&later, 1, &owner_key("mia")).expect("signed");
+    let refused = import_signature(&world.session("mia", world.root()).await, &signature).await;
+    assert!(refused.expect_err("refused").to_string().contains("another content or nonce"));
+    for (what, text) in
+        [("no JSON", "{"), ("a field too many", &*String::from_utf8_lossy(&bytes).replacen('{', "{\"x\": 1,", 1))]
+    {
+        std::fs::write(&path, text).expect("written");
+        assert!(
+            read_batch(&path).await.err().unwrap_or_else(|| panic!("{what}")).to_string().contains("no batch file")
+        );
+    }
+}
+
+/// A fingerprint of nobody.
+const NOBODY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+#[tokio::test]
+async fn a_signature_is_brought_in_by_its_owner_for_what_it_signs() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (batch, path) = carried(&world, "brought.csv", folder.path()).await;
+    let signature = signed_apart(&path, &world.root(), "mia", folder.path()).await;
+    let copy = || SignatureFile {
+        format: signature.format.clone(),
+        key_kind: signature.key_kind.clone(),
+        signature: signature.signature.clone(),
+        ..signature
+    };
+    let mia = world.session("mia", world.root()).await;
+    let refused = async |session: &app::Session, file: SignatureFile, says: &str| {
+        let error = import_signature(session, &file).await.expect_err(says);
+        assert!(error.to_string().contains(says), "{says}: {error}");
+    };
+    refused(&world.session("ada", world.root()).await, copy(), "is not your registered owner key").await;
+    let mut flipped = signature.signature.to_vec();
+    flipped[40] ^= 1;
+    refused(&mia, SignatureFile { signature: flipped.into(), ..copy() }, "is not by").await;
+    refused(&mia, SignatureFile { signature: vec![0; 64].into(), ..copy() }, "65 bytes").await;
+    refused(&mia, SignatureFile { leg: 2, ..copy() }, "no leg 2").await;
+    let stranger = verify(read_batch(&path).await.expect("a batch file"), &world.root()).expect("vouched for");
+    let by_nobody = sign_offline(&stranger, 1, &signing::LocalSigner::generate().expect("a key"));
+    assert!(by_nobody.err().expect("no owner").to_string().contains("is no owner of the Safe"));
+    world
+        .house
+        .db("mia")
+        .await
+        .freeze(world.house.acme().id, "BATCH", batch.as_uuid(), "look again")
+        .await
+        .expect("frozen");
+    assert!(import_signature(&mia, &copy()).await.is_err(), "a frozen batch takes no signature");
+    assert_eq!(world.house.read("SELECT count(*)::text FROM core.signatures").await, "0");
+    assert_eq!(stranger.legs[0].tx.nonce, U256::ZERO);
+}
