@@ -4,13 +4,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::id::ProgramId;
 use domain::sanctions::Entry;
 
+use uuid::Uuid;
+
 use crate::row::column;
 use crate::{Db, StoreError};
 
 /// A list to import.
 #[derive(Clone, Debug)]
 pub struct NewSanctionsList<'a> {
-    /// What it is called, for example `OFAC SDN`; the newest version of each name is in force.
+    /// What it is called, for example `OFAC SDN`; an import is the next version of its name.
     pub name: &'a str,
     /// The day it was published.
     pub published_on: NaiveDate,
@@ -25,13 +27,15 @@ pub struct NewSanctionsList<'a> {
 /// What an import changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SanctionsImport {
+    /// This version of the list.
+    pub list: Uuid,
     /// Version of the list.
     pub version: u32,
     /// Addresses in it.
     pub entries: u32,
     /// Addresses that the version before did not have.
     pub added: u32,
-    /// Addresses that it had and that are blocked no longer.
+    /// Addresses that it had and this one has not: blocked until two people say that it replaces the one before.
     pub removed: u32,
 }
 
@@ -57,7 +61,7 @@ pub struct SanctionsListRow {
 }
 
 impl Db {
-    /// Imports a list as the next version of its name; from then on it is in force.
+    /// Imports a list as the next version of its name: what it names is blocked from then on.
     pub async fn import_sanctions(
         &self,
         program: ProgramId,
@@ -69,7 +73,7 @@ impl Db {
             .map(|e| serde_json::json!({ "address": format!("{:#x}", e.address), "name": e.name, "entry": e.entry }))
             .collect();
         let row = sqlx::query!(
-            r#"SELECT version AS "version!", entries AS "entries!", added AS "added!", removed AS "removed!" FROM api.import_sanctions($1, $2, $3, $4, $5, $6)"#,
+            r#"SELECT list_id AS "list_id!", version AS "version!", entries AS "entries!", added AS "added!", removed AS "removed!" FROM api.import_sanctions($1, $2, $3, $4, $5, $6)"#,
             program.as_uuid(),
             list.name,
             list.published_on,
@@ -81,6 +85,7 @@ impl Db {
         .await?;
         let number = |value: i32| column!("sanctions_lists", "count", list.name).number(value.into());
         Ok(SanctionsImport {
+            list: row.list_id,
             version: number(row.version)?,
             entries: number(row.entries)?,
             added: number(row.added)?,
