@@ -163,6 +163,11 @@ pub struct Explanation {
 impl Explanation {
     /// The payments, if the transaction is a MultiSendCallOnly batch of nothing but payments and nothing is alarming.
     pub fn payouts(&self) -> Option<Vec<Transfer>> {
+        if self.alarms.is_empty() { self.transfers() } else { None }
+    }
+
+    /// The payments, if the transaction is a MultiSendCallOnly batch of nothing but payments, whatever alarms.
+    pub(crate) fn transfers(&self) -> Option<Vec<Transfer>> {
         let Shape::Batch { target: Contract::MultiSendCallOnly, calls } = &self.shape else {
             return None;
         };
@@ -170,9 +175,6 @@ impl Explanation {
             Action::Transfer { transfer } => Some(transfer),
             _ => None,
         };
-        if !self.alarms.is_empty() {
-            return None;
-        }
         calls.iter().map(transfer).collect()
     }
 }
