@@ -10,8 +10,8 @@
 //! - a child up to 1.2.0 answers the first form itself; from 1.3.0 on its fallback handler answers: that of 1.3.0 and
 //!   1.4.1 both forms, that of 1.5.0 only the second.
 //!
-//! The two forms make the child's owners sign different hashes. A handler also calls its Safe back, and those of
-//! 1.5.0 do that through a function that only a Safe of 1.5.0 has, and which older handlers do not use.
+//! The two forms make the child's owners sign different hashes. A handler also calls its Safe back, and that of 1.5.0
+//! does so through a function that only a Safe of 1.5.0 has.
 //!
 //! Messages are one level deep here: where an owner of the child is a contract in turn, take `approveHash`.
 
@@ -65,14 +65,11 @@ pub fn message_form(parent: SafeVersion, child: &Child) -> Option<MessageForm> {
     }
     let handler = deployments::at(child.fallback_handler)?;
     let answers = match handler.contract {
-        // A handler of 1.5.0 calls checkSignatures(address,bytes32,bytes), which a Safe has from 1.5.0 on.
-        Contract::CompatibilityFallbackHandler | Contract::ExtensibleFallbackHandler
-            if handler.version >= SafeVersion::V1_5_0 =>
-        {
+        Contract::CompatibilityFallbackHandler if handler.version < SafeVersion::V1_5_0 => true,
+        // These call checkSignatures(address,bytes32,bytes) of their Safe.
+        Contract::CompatibilityFallbackHandler | Contract::ExtensibleFallbackHandler => {
             version >= SafeVersion::V1_5_0 && asked == MessageForm::Hash
         }
-        // One of 1.3.0 or 1.4.1 calls checkSignatures(bytes32,bytes,bytes), which a Safe has up to 1.4.1.
-        Contract::CompatibilityFallbackHandler => version < SafeVersion::V1_5_0,
         _ => false,
     };
     answers.then_some(asked)
@@ -183,7 +180,8 @@ mod tests {
             (V1_5_0, V1_5_0, handler(Extensible, V1_5_0), Some(Hash)),
             (V1_5_0, V1_4_1, handler(Compatibility, V1_5_0), None),
             (V1_4_1, V1_4_1, handler(Compatibility, V1_5_0), None),
-            (V1_5_0, V1_5_0, handler(Compatibility, V1_4_1), None),
+            (V1_5_0, V1_5_0, handler(Compatibility, V1_4_1), Some(Hash)),
+            (V1_4_1, V1_5_0, handler(Compatibility, V1_3_0), Some(Preimage)),
             (V1_4_1, V1_4_1, none, None),
             (V1_4_1, V1_4_1, Address::repeat_byte(1), None),
             (V1_5_0, V1_5_0, handler(TokenCallbackHandler, V1_5_0), None),
