@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::{Address, Bytes, U256, hex};
+use alloy_primitives::{Address, Bytes, U256, hex, keccak256};
 use serde::Serialize;
 
 use crate::{
@@ -192,17 +192,26 @@ fn address(json: &Json) -> Result<Address, String> {
 pub fn checked_address(text: &str) -> Result<Address, String> {
     let wrong = |what: &str| format!("{} is no address: {what}", shown(text));
     let digits = text.strip_prefix("0x").ok_or_else(|| wrong("it does not start with 0x"))?;
-    if digits.len() != 40 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(wrong("0x and 40 hexadecimal digits are needed"));
-    }
-    let bytes: [u8; 20] = hex::decode_to_array(digits).map_err(|_| wrong("it is not hexadecimal"))?;
-    let address = Address::from(bytes);
-    let has_lower = digits.bytes().any(|digit| digit.is_ascii_lowercase());
-    let has_upper = digits.bytes().any(|digit| digit.is_ascii_uppercase());
-    if has_lower && has_upper && address.to_checksum(None) != text {
+    let digits: &[u8; 40] =
+        digits.as_bytes().try_into().map_err(|_| wrong("0x and 40 hexadecimal digits are needed"))?;
+    let mut bytes = [0; 20];
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| wrong("0x and 40 hexadecimal digits are needed"))?;
+    let has_lower = digits.iter().any(u8::is_ascii_lowercase);
+    let has_upper = digits.iter().any(u8::is_ascii_uppercase);
+    if has_lower && has_upper && !is_checksummed(digits) {
         return Err(wrong("its checksum (EIP-55) is wrong, so a character may be mistyped"));
     }
-    Ok(address)
+    Ok(Address::from(bytes))
+}
+
+/// EIP-55: a letter is a capital where the hash of the lower-case digits has a nibble of 8 or more.
+fn is_checksummed(digits: &[u8; 40]) -> bool {
+    let hash = keccak256(digits.to_ascii_lowercase());
+    let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    digits
+        .iter()
+        .zip(nibbles)
+        .all(|(digit, nibble)| digit.is_ascii_digit() || digit.is_ascii_uppercase() == (nibble >= 8))
 }
 
 #[cfg(test)]
@@ -319,6 +328,23 @@ mod tests {
         assert_eq!(refused(&nonce), "entry 0, safeTx.nonce: the key stands twice: keep one");
         let safe = text.replace(r#""chainId":1"#, r#""chainId":1,"chainId":10"#);
         assert_eq!(refused(&safe), "entry 0, chainId: the key stands twice: keep one");
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_an_independent_implementation() {
+        for byte in 0..=255_u8 {
+            let address = Address::from_slice(&keccak256([byte])[..20]);
+            let text = address.to_checksum(None);
+            assert_eq!(checked_address(&text), Ok(address));
+            assert_eq!(checked_address(&text.to_lowercase()), Ok(address));
+            assert_eq!(checked_address(&format!("0x{}", text[2..].to_uppercase())), Ok(address));
+            let at = text.char_indices().skip(2).find(|(_, c)| c.is_ascii_alphabetic()).expect("a letter").0;
+            let mut turned = text.clone().into_bytes();
+            turned[at] ^= 0x20;
+            let turned = String::from_utf8(turned).expect("text");
+            let is_mixed = turned[2..] != turned[2..].to_lowercase() && turned[2..] != turned[2..].to_uppercase();
+            assert_eq!(checked_address(&turned).is_err(), is_mixed, "{turned}");
+        }
     }
 
     #[test]
