@@ -22,7 +22,7 @@ if [ -f "$stamp" ] && cmp -s "$source_dir/package-lock.json" "$stamp"; then
     exit 0
 fi
 
-echo "Installing the local chain (anvil 1.7.1) and the Safe contracts 1.4.1 from the npm registry into $target"
+echo "Installing the local chain (anvil 1.7.1) and the Safe contracts 1.3.0, 1.4.1 and 1.5.0 from the npm registry into $target"
 rm -f "$stamp"
 cp "$source_dir/package.json" "$source_dir/package-lock.json" "$source_dir/.npmrc" "$target/"
 # Warnings are kept quiet: safe-deployments asks for a newer Node than needed to read its JSON files.

@@ -19,13 +19,18 @@ pub enum BenchError {
     Broken(#[from] tokio::task::JoinError),
     /// The peers are not installed.
     #[error(
-        "There is no Node.js 22.18 or newer with graphile-worker in {}: run `npm --prefix {} ci`, or leave the peers out with --without-peers",
-        .0.display(), .0.display()
+        "The peers are not all in {}: run `bench/peers/install.sh` (it needs npm, and Python with its venv module), or leave them out with --without-peers",
+        .0.display()
     )]
     NoPeers(PathBuf),
     /// A peer failed.
-    #[error("graphile-worker ended without figures: {0}")]
-    Peer(String),
+    #[error("{name} ended without figures: {reason}")]
+    Peer {
+        /// Which.
+        name: &'static str,
+        /// What it said.
+        reason: String,
+    },
     /// The work was not done, so that its time says nothing.
     #[error("{0}")]
     Undone(String),

@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+mod hashing;
 mod intents;
 mod peer;
 mod rate;
@@ -12,5 +13,6 @@ mod stage;
 
 pub use batch::{BatchOptions, BatchReport, batch};
 pub use error::BenchError;
+pub use hashing::{HashingContender, HashingOptions, HashingReport, hashing};
 pub use intents::{Contender, CurvePoint, IntentsOptions, IntentsReport, SteadyReport, intents};
 pub use rate::{Hundredths, per_second};

@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("signing", &["domain", "money", "safe"]),
     ("report", &["domain", "money", "safe"]),
     ("app", &["chain", "contract", "domain", "money", "report", "safe", "signing", "store"]),
-    ("bench", &["domain", "local", "money", "store"]),
+    ("bench", &["domain", "local", "money", "safe", "store"]),
     ("cli", HOST_WITH_BENCHES),
     ("devserver", HOST),
     ("console", HOST),

