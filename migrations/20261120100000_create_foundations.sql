@@ -151,6 +151,15 @@ CREATE TABLE core.tombstones (
 CREATE INDEX tombstones_changed ON core.tombstones (program_id, changed_xid) WHERE changed_xid IS NOT NULL;
 CALL core.make_append_only('tombstones');
 
+CREATE FUNCTION core.refuse_by_hand() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF pg_trigger_depth() < 2 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('%I is written by what happens to other rows, never by hand', TG_TABLE_NAME);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tombstones_are_of_rows BEFORE INSERT ON core.tombstones FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_by_hand();
+
 CREATE FUNCTION core.bury() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO core.tombstones (program_id, table_name, row_key)
@@ -372,7 +381,84 @@ INSERT INTO core.change_kinds VALUES
   ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
   ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'),
-  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM');
+  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM'),
+  ('settlements.reverse', 'operate', 'PROGRAM'), ('sanctions.replace', 'manage_rules', 'PROGRAM');
+
+-- What the payload of each kind says, field by field: nothing else is accepted, nothing is read as something else, and what is not
+-- required may be left out or null.
+CREATE TABLE core.change_fields (
+  kind text NOT NULL REFERENCES core.change_kinds,
+  field text NOT NULL,
+  form text NOT NULL CHECK (form IN ('text', 'id', 'address', 'addresses', 'amount', 'count', 'number', 'rate', 'flag', 'time', 'object', 'ids', 'key')),
+  is_required boolean NOT NULL,
+  PRIMARY KEY (kind, field)
+);
+-- kind, then field:form; a form with ? is not required.
+INSERT INTO core.change_fields (kind, field, form, is_required)
+SELECT k.kind, split_part(x.part, ':', 1), rtrim(split_part(x.part, ':', 2), '?'), x.part NOT LIKE '%?'
+FROM (VALUES
+  ('program.add', 'slug:text name:text time_zone:text?'),
+  ('chain.add', 'chain_id:number name:text confirmation_depth:count gas_max:number'),
+  ('asset.add', 'chain_id:number token:address? symbol:text decimals:count pegged_to:text?'),
+  ('safe.add', 'name:text chain_id:number address:address version:text singleton:address fallback_handler:address threshold:count owners:addresses'),
+  ('policy.set', 'asset_id:id at_least:amount approvers:count high_value:flag? software_keys:flag? beyond_chain:flag?'),
+  ('policy_default.set', 'currency:text at_least:number approvers:count high_value:flag'),
+  ('rule.set', 'base_rate:rate override_rate:rate tiers:object? holding_days:count? frequency:text? earning_days:number? minimum_settlements:object? minimum_payouts:object? effective_from:time'),
+  ('opening_balance.add', 'safe_id:id asset_id:id amount:amount block:number'),
+  ('staff.add', 'login:text person:text safe_owner:address?'),
+  ('staff.revoke', 'staff_id:id'),
+  ('machine.add', 'login:text kind:text program_id:id?'),
+  ('identity_key.add', 'staff_id:id public_key:key'),
+  ('grant.add', 'staff_id:id role:text'),
+  ('grant.revoke', 'grant_id:id'),
+  ('affiliate.add', 'name:text wallet:address referral_code:text parent_id:id? tier:text?'),
+  ('affiliate.set', 'affiliate_id:id tier:text? active:flag? effective_from:time'),
+  ('payee.add', 'name:text address:address'),
+  ('payee.address', 'payee_id:id address:address'),
+  ('payee_cooling.set', 'hours:count'),
+  ('settlements.reverse', 'intents:ids reason:text'),
+  ('sanctions.replace', 'list_id:id'),
+  ('freeze.lift', 'freeze_id:id')) AS k(kind, parts), unnest(string_to_array(k.parts, ' ')) AS x(part);
+
+-- Whether a value has a form, by its JSON type and its text.
+CREATE FUNCTION core.has_form(p_form text, p_value jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE p_form
+    WHEN 'flag' THEN jsonb_typeof(p_value) = 'boolean'
+    WHEN 'object' THEN jsonb_typeof(p_value) = 'object'
+    WHEN 'addresses' THEN jsonb_typeof(p_value) = 'array' AND jsonb_array_length(p_value) > 0 AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_value) AS e(item) WHERE NOT core.has_form('address', e.item))
+    WHEN 'ids' THEN jsonb_typeof(p_value) = 'array' AND jsonb_array_length(p_value) > 0 AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_value) AS e(item) WHERE NOT core.has_form('id', e.item))
+    WHEN 'count' THEN jsonb_typeof(p_value) IN ('number', 'string') AND (p_value #>> '{}') ~ '^(0|[1-9][0-9]{0,3})$'
+    WHEN 'number' THEN jsonb_typeof(p_value) IN ('number', 'string') AND (p_value #>> '{}') ~ '^(0|[1-9][0-9]{0,17})$'
+    WHEN 'text' THEN jsonb_typeof(p_value) = 'string' AND length(p_value #>> '{}') BETWEEN 1 AND 1000
+    ELSE jsonb_typeof(p_value) = 'string' AND (p_value #>> '{}') ~ CASE p_form
+      WHEN 'id' THEN '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+      WHEN 'address' THEN '^0x[0-9a-fA-F]{40}$'
+      WHEN 'amount' THEN '^(0|[1-9][0-9]{0,37})$'
+      WHEN 'rate' THEN '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$'
+      WHEN 'key' THEN '^[0-9a-f]{64}$'
+      WHEN 'time' THEN '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' END END
+$$;
+
+CREATE FUNCTION core.refuse_bad_fields(p_kind text, p_body jsonb) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong record;
+BEGIN
+  SELECT g.name, c.field, c.form, c.is_required INTO wrong
+  FROM (SELECT k.name FROM jsonb_object_keys(p_body) AS k(name) UNION SELECT f.field FROM core.change_fields f WHERE f.kind = p_kind AND f.is_required) g
+  LEFT JOIN core.change_fields c ON c.kind = p_kind AND c.field = g.name
+  WHERE c.field IS NULL OR NOT (CASE WHEN jsonb_typeof(coalesce(p_body -> g.name, 'null')) = 'null' THEN NOT c.is_required ELSE core.has_form(c.form, p_body -> g.name) END)
+  ORDER BY c.field NULLS FIRST, g.name LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = CASE
+      WHEN wrong.field IS NULL THEN format('%s has no field %L: it has %s', p_kind, wrong.name, (SELECT string_agg(f.field, ', ' ORDER BY f.field) FROM core.change_fields f WHERE f.kind = p_kind))
+      ELSE format('The field %s of %s is %s%s, not %s', wrong.field, p_kind, CASE wrong.form
+        WHEN 'text' THEN 'a text of 1 to 1,000 characters' WHEN 'id' THEN 'an id' WHEN 'ids' THEN 'a list of ids' WHEN 'address' THEN 'an address of 0x and 40 hex digits'
+        WHEN 'addresses' THEN 'a list of addresses' WHEN 'amount' THEN 'whole base units as a string of digits' WHEN 'count' THEN 'a whole number from 0 to 9999'
+        WHEN 'number' THEN 'a whole number of at most 18 digits' WHEN 'rate' THEN 'a number from 0 to 1 with at most 8 decimals, as a string' WHEN 'flag' THEN 'true or false'
+        WHEN 'time' THEN 'a time as RFC 3339 writes it' WHEN 'object' THEN 'a JSON object' WHEN 'key' THEN '64 hex digits in small letters' END,
+        CASE WHEN wrong.is_required THEN '' ELSE ', or left out' END, left(coalesce((p_body -> wrong.name)::text, 'missing'), 100)) END;
+  END IF;
+END $$;
 
 CREATE TABLE core.change_requests (
   id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
@@ -386,32 +472,68 @@ CREATE TABLE core.change_requests (
   confirmed_by uuid REFERENCES core.staff,
   confirmed_at timestamptz,
   confirmed_signature bytea CHECK (length(confirmed_signature) = 64),
+  -- The transaction that confirmed it: what it makes is made there and then.
+  confirmed_in xid8,
   CHECK (confirmed_by <> proposed_by),
-  CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL))
+  CHECK (num_nulls(confirmed_by, confirmed_at, confirmed_in) IN (0, 3))
 );
+-- Confirmed changes of the transaction that asks, among all there ever were.
+CREATE INDEX change_requests_confirmed_in ON core.change_requests (confirmed_in) WHERE confirmed_in IS NOT NULL;
 
--- A row of these is there because two people signed a change for it, and it has that change's id; for the owner's own
--- statements too. Before the first change there are only the founders.
+-- A row of these is there because two people signed a change for it, and it is made in the transaction in which the second one did;
+-- for the owner's own statements too. TG_ARGV: the column that has the change's id (none: any confirmed in this transaction will do),
+-- then the kinds. Before the first change there are only the founders.
 CREATE FUNCTION core.guard_has_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  is_now jsonb := to_jsonb(NEW);
 BEGIN
   IF NOT EXISTS (
     SELECT FROM core.change_requests r
-    WHERE r.id = NEW.id AND r.kind = ANY (TG_ARGV) AND r.confirmed_by IS NOT NULL AND r.program_id IS NOT DISTINCT FROM (to_jsonb(NEW) ->> 'program_id')::uuid)
+    WHERE r.confirmed_in = pg_current_xact_id() AND r.kind = ANY (TG_ARGV[1:])
+      AND (TG_ARGV[0] = '' OR r.id::text = is_now ->> TG_ARGV[0])
+      AND (r.program_id IS NULL OR r.program_id::text = CASE TG_TABLE_NAME WHEN 'programs' THEN is_now ->> 'id' ELSE is_now ->> 'program_id' END)
+      AND (r.program_id IS NOT NULL OR is_now ->> 'program_id' IS NULL OR TG_TABLE_NAME = 'machines'))
      AND NOT (TG_TABLE_NAME IN ('staff', 'grants') AND NOT EXISTS (SELECT FROM core.change_requests)) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A row of %I has the id of the change that two people signed for it; there is no such change', TG_TABLE_NAME);
+    RAISE EXCEPTION USING ERRCODE = 'CS409',
+      MESSAGE = format('A row of %I is made or changed together with the change that two people signed for it (%s); there is no such change', TG_TABLE_NAME, array_to_string(TG_ARGV[1:], ', '));
   END IF;
   RETURN NEW;
 END $$;
 
-CREATE PROCEDURE core.make_two_signed(p_table text, VARIADIC p_kinds text[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- p_columns: an UPDATE of these needs the change too; '' for none.
+CREATE PROCEDURE core.make_two_signed(p_table text, p_id_column text, p_columns text, VARIADIC p_kinds text[]) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  kinds text := (SELECT string_agg(quote_literal(k), ', ') FROM unnest(p_kinds) AS k);
 BEGIN
-  EXECUTE format('CREATE TRIGGER is_signed_by_two BEFORE INSERT ON core.%I FOR EACH ROW EXECUTE FUNCTION core.guard_has_change(%s)',
-                 p_table, (SELECT string_agg(quote_literal(k), ', ') FROM unnest(p_kinds) AS k));
+  IF p_id_column IS NOT NULL THEN
+    EXECUTE format('CREATE TRIGGER is_signed_by_two BEFORE INSERT ON core.%I FOR EACH ROW EXECUTE FUNCTION core.guard_has_change(%L, %s)', p_table, p_id_column, kinds);
+  END IF;
+  IF p_columns <> '' THEN
+    EXECUTE format('CREATE TRIGGER is_changed_by_two BEFORE UPDATE OF %s ON core.%I FOR EACH ROW EXECUTE FUNCTION core.guard_has_change('''', %s)', p_columns, p_table, kinds);
+  END IF;
 END $$;
-CALL core.make_two_signed('programs', 'program.add');
-CALL core.make_two_signed('staff', 'staff.add');
-CALL core.make_two_signed('grants', 'grant.add');
-CALL core.make_two_signed('identity_keys', 'identity_key.add');
+CALL core.make_two_signed('programs', 'id', '', 'program.add');
+CALL core.make_two_signed('programs', NULL, 'payee_cooling_hours', 'payee_cooling.set');
+CALL core.make_two_signed('staff', 'id', '', 'staff.add');
+CALL core.make_two_signed('grants', 'id', '', 'grant.add');
+CALL core.make_two_signed('identity_keys', 'id', '', 'identity_key.add');
+CALL core.make_two_signed('machines', '', '', 'machine.add');
+
+-- What the product itself says, and nobody's data: only a migration changes it.
+CREATE FUNCTION core.refuse_catalogue_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('%I is a part of the program: only a migration changes it', TG_TABLE_NAME);
+END $$;
+
+-- For tables that are full: a later migration disables is_of_the_program for its own statements.
+CREATE PROCEDURE core.make_catalogue(p_table text) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER is_of_the_program BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON core.%I FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_catalogue_change()', p_table);
+END $$;
+CALL core.make_catalogue('roles');
+CALL core.make_catalogue('role_permissions');
+CALL core.make_catalogue('change_kinds');
+CALL core.make_catalogue('change_fields');
 
 -- Freezes -------------------------------------------------------------------------------------------------------------
 CREATE TABLE core.freezes (
@@ -469,8 +591,10 @@ CALL core.make_fixed('grants', 'revoked_at');
 CALL core.make_fixed('freezes', 'lifted_at');
 CALL core.make_fixed('chains', 'name', 'gas_max');
 CALL core.make_append_only('assets');
-CALL core.make_two_signed('assets', 'asset.add');
-CALL core.make_append_only('state_transitions');
+CALL core.make_two_signed('assets', 'id', '', 'asset.add');
+CALL core.make_two_signed('chains', '', '', 'chain.add');
+-- A freeze takes one person, lifting it two.
+CALL core.make_two_signed('freezes', NULL, 'lifted_at', 'freeze.lift');
 
 -- Heartbeats of the machines, for the status bar.
 CREATE TABLE core.heartbeats (

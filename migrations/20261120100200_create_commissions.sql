@@ -75,14 +75,19 @@ CREATE TABLE core.payee_addresses (
 );
 CREATE INDEX payee_addresses_by_address ON core.payee_addresses (program_id, address);
 CALL core.make_append_only('payee_addresses');
+CALL core.make_two_signed('payees', 'id', '', 'payee.add', 'affiliate.add');
+CALL core.make_two_signed('payee_addresses', 'change_id', '', 'payee.add', 'payee.address', 'affiliate.add');
+CALL core.make_two_signed('affiliates', 'id', '', 'affiliate.add');
+CALL core.make_two_signed('affiliate_terms', '', '', 'affiliate.add', 'affiliate.set');
 
--- A first address can be paid at once (it is a first payment, which everybody is told); a changed one cools down first.
+-- A first address can be paid at once (it is a first payment, which everybody is told). A changed one cools down first, and so does
+-- one that the book has under another name: who gave it up, or waits for it there, would be paid under a new name at once.
 CREATE FUNCTION core.guard_payee_address() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NEW.version <> (SELECT coalesce(max(a.version), 0) + 1 FROM core.payee_addresses a WHERE a.program_id = NEW.program_id AND a.payee_id = NEW.payee_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The address of this payee was changed meanwhile: look at it again';
   END IF;
-  IF NEW.version > 1 THEN
+  IF NEW.version > 1 OR EXISTS (SELECT FROM core.payee_addresses a WHERE a.program_id = NEW.program_id AND a.address = NEW.address AND a.payee_id <> NEW.payee_id) THEN
     NEW.payable_from := clock_timestamp() + make_interval(hours => (SELECT p.payee_cooling_hours FROM core.programs p WHERE p.id = NEW.program_id));
   END IF;
   RETURN NEW;
@@ -144,6 +149,7 @@ CREATE TABLE core.commission_rule_assets (
   FOREIGN KEY (program_id, rule_id) REFERENCES core.commission_rules,
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
+CALL core.make_two_signed('commission_rules', 'id', '', 'rule.set');
 CALL core.make_append_only('commission_rules');
 CALL core.make_append_only('commission_rule_tiers');
 CALL core.make_append_only('commission_rule_assets');
@@ -207,7 +213,7 @@ INSERT INTO core.intent_errors VALUES
   ('REFUSED', true, 'A constraint refused the effects'),
   ('INTERRUPTED', true, 'Workers claimed it and did not come back in time'),
   ('NOT_PAID', false, 'The line of a payout was not paid');
-CALL core.make_append_only('intent_errors');
+CALL core.make_catalogue('intent_errors');
 
 -- Business keys live for ever; the fingerprint tells a repeat from a conflict.
 CREATE TABLE core.intents (

@@ -29,7 +29,8 @@ CREATE TABLE core.safe_owners (
 );
 CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at', 'inflows_read_to');
 CALL core.make_append_only('safe_owners');
-CALL core.make_two_signed('safes', 'safe.add');
+CALL core.make_two_signed('safes', 'id', '', 'safe.add');
+CALL core.make_two_signed('safe_owners', 'safe_id', '', 'safe.add');
 -- What the chain says a Safe holds, at a named block.
 CREATE TABLE core.safe_balances (
   program_id uuid NOT NULL,
@@ -60,6 +61,8 @@ CREATE TABLE core.policies (
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
 CALL core.make_fixed('policies', 'replaced_at');
+-- An asset begins with the defaults of its currency.
+CALL core.make_two_signed('policies', '', 'replaced_at', 'policy.set', 'asset.add');
 CREATE UNIQUE INDEX policies_one_in_force ON core.policies (program_id, asset_id, at_least) WHERE replaced_at IS NULL;
 
 CREATE TABLE core.batches (
@@ -660,6 +663,28 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER signatures_hold_their_rules BEFORE INSERT ON core.signatures FOR EACH ROW EXECUTE FUNCTION core.guard_signature();
+
+-- A freeze waits for nobody, so what began before it is asked again when it ends: whatever was submitted, approved, signed, handed over
+-- or sent meanwhile is undone. As its owner, for deferred triggers run as the session's login. A session that has this asked too
+-- early is ended instead (api.end_stalling).
+CREATE FUNCTION core.guard_frozen_meanwhile() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch uuid := coalesce(to_jsonb(NEW) ->> 'batch_id', to_jsonb(NEW) ->> 'id');
+BEGIN
+  -- What somebody else executed has happened, frozen or not.
+  IF TG_TABLE_NAME = 'safe_transactions' AND EXISTS (
+    SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id::text = to_jsonb(NEW) ->> 'id') THEN
+    RETURN NULL;
+  END IF;
+  PERFORM core.refuse_frozen(b.program_id, b.safe_id, b.id) FROM core.batches b WHERE b.program_id = NEW.program_id AND b.id = batch;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER not_frozen_meanwhile AFTER UPDATE OF state ON core.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (NEW.state IN ('PENDING_APPROVAL', 'APPROVED', 'EXECUTING') AND OLD.state IN ('DRAFT', 'PENDING_APPROVAL', 'APPROVED') AND NEW.state <> OLD.state) EXECUTE FUNCTION core.guard_frozen_meanwhile();
+CREATE CONSTRAINT TRIGGER not_frozen_meanwhile AFTER INSERT ON core.approvals DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION core.guard_frozen_meanwhile();
+CREATE CONSTRAINT TRIGGER not_frozen_meanwhile AFTER INSERT ON core.signatures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION core.guard_frozen_meanwhile();
+CREATE CONSTRAINT TRIGGER not_frozen_meanwhile AFTER UPDATE OF state ON core.safe_transactions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED') EXECUTE FUNCTION core.guard_frozen_meanwhile();
 
 -- Nobody approves what must not be paid.
 CREATE FUNCTION core.guard_approval() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -26,6 +26,9 @@ DECLARE
 BEGIN
   EXECUTE format('SELECT core.%I($1)', 'apply_' || replace(p_request.kind, '.', '_')) INTO made USING p_request;
   RETURN made;
+EXCEPTION WHEN integrity_constraint_violation OR data_exception THEN
+  -- A constraint says which; its name is a sentence or names table and column.
+  RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('This %s cannot be done: %s', p_request.kind, SQLERRM);
 END $$;
 
 CREATE FUNCTION core.apply_program_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -66,12 +69,14 @@ DECLARE
   body jsonb := p_request.payload::jsonb;
   owner_text text;
 BEGIN
+  -- Its money is in one set of books. Two people of a program add it, as everything; what another program's two people added by
+  -- mistake or on purpose holds no money there without an opening balance, and its owners decide who is paid.
+  IF EXISTS (SELECT FROM core.safes s WHERE s.chain_id = (body ->> 'chain_id')::bigint AND s.address = core.parse_address(body ->> 'address')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The Safe %s belongs to a program already: a Safe pays for one program only', body ->> 'address');
+  END IF;
   INSERT INTO core.safes (program_id, id, name, chain_id, address, version, singleton, fallback_handler, threshold)
   VALUES (p_request.program_id, p_request.id, body ->> 'name', (body ->> 'chain_id')::bigint, core.parse_address(body ->> 'address'), body ->> 'version',
           core.parse_address(body ->> 'singleton'), core.parse_address(body ->> 'fallback_handler'), (body ->> 'threshold')::integer);
-  IF jsonb_typeof(body -> 'owners') IS DISTINCT FROM 'array' THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The owners of a Safe are a list of addresses';
-  END IF;
   FOR owner_text IN SELECT jsonb_array_elements_text(body -> 'owners') LOOP
     INSERT INTO core.safe_owners (program_id, safe_id, owner) VALUES (p_request.program_id, p_request.id, core.parse_address(owner_text));
   END LOOP;
@@ -150,7 +155,6 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format(
       CASE needed.reach WHEN 'HOUSE' THEN '%s changes what all programs share: propose it without a program' ELSE '%s changes one program: name it' END, p_kind);
   END IF;
-  PERFORM core.refuse_ambiguous(p_payload);
   -- Everybody proposes their own identity key, signed with that very key; somebody else confirms it.
   IF p_kind = 'identity_key.add' AND proposer IS NOT NULL THEN
     PERFORM core.refuse_foreign_key(proposer, p_payload, p_signature);
@@ -192,7 +196,7 @@ BEGIN
           OR (request.kind = 'identity_key.add' AND EXISTS (SELECT FROM core.staff s WHERE s.id = request.proposed_by AND s.revoked_at IS NULL))) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Whoever proposed this change no longer has the permission %s here: somebody who has it proposes it again', needed);
   END IF;
-  UPDATE core.change_requests SET confirmed_by = confirmer, confirmed_at = clock_timestamp(), confirmed_signature = p_signature
+  UPDATE core.change_requests SET confirmed_by = confirmer, confirmed_at = clock_timestamp(), confirmed_in = pg_current_xact_id(), confirmed_signature = p_signature
   WHERE id = p_request RETURNING * INTO request;
   made := core.apply_change(request);
   PERFORM core.audit(coalesce(request.program_id, CASE WHEN request.kind = 'program.add' THEN made END), 'change.confirmed', p_request,
@@ -202,6 +206,18 @@ END $$;
 
 CREATE FUNCTION core.guard_change_request() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF num_nonnulls(NEW.confirmed_by, NEW.confirmed_at, NEW.confirmed_in, NEW.confirmed_signature) > 0 OR NEW.content_hash <> core.change_hash(NEW.kind, NEW.payload) THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A change is proposed with the hash of its own text, and confirmed later by somebody else';
+    END IF;
+    PERFORM core.refuse_ambiguous(NEW.payload);
+    PERFORM core.refuse_bad_fields(NEW.kind, NEW.payload::jsonb);
+    RETURN NEW;
+  END IF;
+  IF TG_OP = 'UPDATE' AND OLD.confirmed_by IS NULL AND NEW.confirmed_by IS NOT NULL AND (NEW.confirmed_in IS DISTINCT FROM pg_current_xact_id()
+     OR (NEW.confirmed_signature IS NULL AND (NEW.kind <> 'identity_key.add' OR EXISTS (SELECT FROM core.identity_keys)))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A change is confirmed with a signature, now';
+  END IF;
   IF TG_OP = 'DELETE' OR OLD.confirmed_by IS NOT NULL
      OR (NEW.id, NEW.program_id, NEW.kind, NEW.payload::text, NEW.content_hash, NEW.proposed_by, NEW.proposed_signature)
         IS DISTINCT FROM (OLD.id, OLD.program_id, OLD.kind, OLD.payload::text, OLD.content_hash, OLD.proposed_by, OLD.proposed_signature) THEN
@@ -209,7 +225,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER change_requests_stand BEFORE UPDATE OR DELETE ON core.change_requests FOR EACH ROW EXECUTE FUNCTION core.guard_change_request();
+CREATE TRIGGER change_requests_stand BEFORE INSERT OR UPDATE OR DELETE ON core.change_requests FOR EACH ROW EXECUTE FUNCTION core.guard_change_request();
 
 CREATE FUNCTION api.freeze(p_program uuid, p_scope text, p_noun uuid, p_reason text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

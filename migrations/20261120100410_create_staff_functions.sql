@@ -47,14 +47,20 @@ BEGIN
   RETURN p_request.id;
 END $$;
 
+-- Two removals at once would each leave two administrators and together one: the second waits, and then sees the first. Nobody
+-- else waits, and it waits for nobody who adds people.
+CREATE FUNCTION core.lock_administrators() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM 1 FROM core.staff s WHERE core.holds(s.id, NULL, 'manage_staff') ORDER BY s.id FOR NO KEY UPDATE;
+END $$;
+
 -- Ends everything that the person may do: grants and identity keys end, open sessions see it with their next statement (core.me),
 -- and approvals and proposals of theirs count no longer. Row and name stay, for what they did stays theirs.
 CREATE FUNCTION core.apply_staff_revoke(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   removed uuid := (p_request.payload ->> 'staff_id')::uuid;
 BEGIN
-  -- Two removals at once would each leave two administrators and together one.
-  LOCK TABLE core.staff IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM core.lock_administrators();
   UPDATE core.staff SET revoked_at = clock_timestamp() WHERE id = removed AND revoked_at IS NULL;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such person to remove, or they are removed already';
@@ -88,7 +94,7 @@ CREATE FUNCTION core.apply_grant_revoke(p_request core.change_requests) RETURNS 
 DECLARE
   made uuid;
 BEGIN
-  LOCK TABLE core.staff IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM core.lock_administrators();
   UPDATE core.grants SET revoked_at = clock_timestamp()
   WHERE id = (p_request.payload ->> 'grant_id')::uuid AND program_id IS NOT DISTINCT FROM p_request.program_id AND revoked_at IS NULL RETURNING id INTO made;
   IF made IS NULL THEN

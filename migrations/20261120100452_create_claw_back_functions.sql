@@ -49,21 +49,14 @@ BEGIN
   WHERE c.program_id = p_program AND c.settlement_id = ANY (p_settlements) AND (c.kind = 'CLAW_BACK' OR c.state = 'CLAWED_BACK');
 END $$;
 
--- Takes confirmed settlements back, named by their intents: a platform those of its program, or a person who may operate.
--- What is reversed already has no second effect; answers how many were reversed now.
-CREATE FUNCTION api.reverse_settlements(p_program uuid, p_intents uuid[], p_reason text) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Takes confirmed settlements back, named by their intents. What is reversed already has no second effect; answers how many were
+-- reversed now.
+CREATE FUNCTION core.reverse_settlements(p_program uuid, p_intents uuid[], p_reason text) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   wrong record;
   reversed uuid[];
 BEGIN
-  IF EXISTS (SELECT FROM core.machines m WHERE m.login = session_user) THEN
-    IF (core.require_machine('platform')).program_id IS DISTINCT FROM p_program THEN
-      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is the platform of another program', session_user);
-    END IF;
-  ELSE
-    PERFORM core.require(p_program, 'operate');
-  END IF;
   PERFORM core.require_reason(p_reason);
   PERFORM core.refuse_frozen(p_program, NULL, NULL);
   IF coalesce(cardinality(p_intents), 0) NOT BETWEEN 1 AND 10000 THEN
@@ -85,4 +78,21 @@ BEGIN
   PERFORM core.audit(p_program, 'settlements.reversed', NULL, json_build_object('settlements', reversed, 'reason', p_reason));
   RETURN cardinality(reversed);
 END $$;
-GRANT EXECUTE ON FUNCTION api.reverse_settlements(uuid, uuid[], text) TO countersign_staff, countersign_platform;
+
+-- A platform says what was refunded or charged back, as it says what was sold: sales of its own program, by itself.
+CREATE FUNCTION api.reverse_settlements(p_program uuid, p_intents uuid[], p_reason text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (core.require_machine('platform')).program_id IS DISTINCT FROM p_program THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is the platform of another program', session_user);
+  END IF;
+  RETURN core.reverse_settlements(p_program, p_intents, p_reason);
+END $$;
+GRANT EXECUTE ON FUNCTION api.reverse_settlements(uuid, uuid[], text) TO countersign_platform;
+
+-- {intents, reason}: what people take back takes two of them, for it is final and takes from affiliates what they earned.
+CREATE FUNCTION core.apply_settlements_reverse(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.reverse_settlements(p_request.program_id, ARRAY(SELECT i.id::uuid FROM json_array_elements_text(p_request.payload -> 'intents') AS i(id)), p_request.payload ->> 'reason');
+  RETURN NULL;
+END $$;

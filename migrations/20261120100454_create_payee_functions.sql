@@ -41,7 +41,7 @@ CREATE FUNCTION core.apply_payee_cooling_set(p_request core.change_requests) RET
 DECLARE
   hours text := p_request.payload ->> 'hours';
 BEGIN
-  IF hours ~ '^[0-9]{1,3}$' IS NOT TRUE OR hours::integer > 720 THEN
+  IF hours::integer > 720 THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A changed address cools down for 0 to 720 hours';
   END IF;
   UPDATE core.programs SET payee_cooling_hours = hours::integer WHERE id = p_request.program_id;

@@ -1,4 +1,5 @@
--- Sanctions lists, imported from a file by a person: each import is a version, the newest of each list is in force.
+-- Sanctions lists, imported from a file by a person: each import is a version. What it adds is blocked at once; what it no longer
+-- names stays blocked until two people say that it replaces the versions before it.
 
 CREATE TABLE core.sanctions_lists (
   program_id uuid NOT NULL REFERENCES core.programs,
@@ -27,6 +28,30 @@ CREATE TABLE core.sanctions_entries (
 CREATE INDEX sanctions_entries_by_address ON core.sanctions_entries (program_id, address);
 CALL core.make_append_only('sanctions_lists');
 CALL core.make_append_only('sanctions_entries');
+
+-- Versions that replace those before them, as two people said.
+CREATE TABLE core.sanctions_replacements (
+  program_id uuid NOT NULL,
+  list_id uuid NOT NULL,
+  change_id uuid NOT NULL REFERENCES core.change_requests,
+  PRIMARY KEY (program_id, list_id),
+  FOREIGN KEY (program_id, list_id) REFERENCES core.sanctions_lists
+);
+CALL core.make_append_only('sanctions_replacements');
+CALL core.make_two_signed('sanctions_replacements', 'change_id', '', 'sanctions.replace');
+
+-- {list_id}: a version of a list, by its id.
+CREATE FUNCTION core.apply_sanctions_replace(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  list core.sanctions_lists;
+BEGIN
+  SELECT * INTO list FROM core.sanctions_lists l WHERE l.program_id = p_request.program_id AND l.id = (p_request.payload ->> 'list_id')::uuid;
+  IF list.id IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'There is no such version of a sanctions list in this program';
+  END IF;
+  INSERT INTO core.sanctions_replacements (program_id, list_id, change_id) VALUES (list.program_id, list.id, p_request.id);
+  RETURN list.id;
+END $$;
 
 -- An entry comes with its import: the list that a person approved of is the one in the file.
 CREATE FUNCTION core.guard_sanctions_entry() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -89,12 +114,14 @@ EXCEPTION
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each entry has an address, a name of 1 to 400 characters and at most 40 characters of number. Nothing was imported';
 END $$;
 
--- Entries of the lists in force that name an address.
+-- Entries of the lists in force that name an address, of each list the newest that does.
 CREATE FUNCTION core.sanctions_on(p_program uuid, p_address bytea) RETURNS TABLE (list text, published_on date, name text, entry text) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT l.name, l.published_on, e.name, e.entry
+  SELECT DISTINCT ON (l.name) l.name, l.published_on, e.name, e.entry
   FROM core.sanctions_entries e JOIN core.sanctions_lists l ON l.program_id = e.program_id AND l.id = e.list_id
   WHERE e.program_id = p_program AND e.address = p_address
-    AND NOT EXISTS (SELECT FROM core.sanctions_lists n WHERE n.program_id = l.program_id AND n.name = l.name AND n.version > l.version)
+    AND NOT EXISTS (SELECT FROM core.sanctions_lists n JOIN core.sanctions_replacements r ON r.program_id = n.program_id AND r.list_id = n.id
+                    WHERE n.program_id = l.program_id AND n.name = l.name AND n.version > l.version)
+  ORDER BY l.name, l.version DESC
 $$;
 
 -- Refuses a line to a listed address, with the entry. All lines of a batch, or those of one leg.

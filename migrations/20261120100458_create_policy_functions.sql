@@ -12,14 +12,16 @@ CREATE TABLE core.policy_defaults (
 INSERT INTO core.policy_defaults VALUES
   ('USD', 0, 1, false), ('USD', 10000, 2, true),
   ('EUR', 0, 1, false), ('EUR', 10000, 2, false), ('EUR', 50000, 2, true);
+CALL core.make_two_signed('policy_defaults', '', 'currency, at_least, approvers, high_value', 'policy_default.set');
+CALL core.make_fixed('policy_defaults', 'approvers', 'high_value');
 
 -- {currency, at_least, approvers, high_value}: for assets that are added from now on.
 CREATE FUNCTION core.apply_policy_default_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   body jsonb := p_request.payload::jsonb;
 BEGIN
-  IF ((body ->> 'currency') ~ '^[A-Z]{3}$' AND (body ->> 'at_least') ~ '^(0|[1-9][0-9]{0,17})$' AND (body ->> 'approvers') ~ '^[1-9][0-9]?$' AND jsonb_typeof(body -> 'high_value') = 'boolean') IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A default names a currency of three letters, whole units of it from which on it holds, 1 to 99 approvers, and high_value (true or false)';
+  IF ((body ->> 'currency') ~ '^[A-Z]{3}$' AND (body ->> 'approvers')::integer BETWEEN 1 AND 99) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A default names a currency of three letters and 1 to 99 approvers';
   END IF;
   INSERT INTO core.policy_defaults (currency, at_least, approvers, high_value)
   VALUES (body ->> 'currency', (body ->> 'at_least')::numeric, (body ->> 'approvers')::integer, (body ->> 'high_value')::boolean)

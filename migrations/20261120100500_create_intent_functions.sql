@@ -99,6 +99,11 @@ DECLARE
   platform core.machines := core.require_machine('platform');
   confirmed integer;
 BEGIN
+  -- As maturing does: a paused program pays what is owed, a closed or frozen one does nothing.
+  IF NOT core.settles_now(platform.program_id) THEN
+    PERFORM core.refuse_frozen(platform.program_id, NULL, NULL);
+    RAISE EXCEPTION USING ERRCODE = 'CS423', MESSAGE = 'The program is closed: nothing is confirmed any more';
+  END IF;
   UPDATE core.settlements s SET state = 'PROCESSING'
   WHERE s.program_id = platform.program_id AND s.intent_id = ANY (p_intents) AND s.tx_hash IS NULL AND s.state = 'PENDING';
   UPDATE core.settlements s SET state = 'CONFIRMED', confirmed_at = clock_timestamp()
@@ -202,7 +207,7 @@ END $$;
 -- Settling ------------------------------------------------------------------------------------------------------------
 -- One intent of a set with all that its effects need, read and looked up once; the statements after that join nothing.
 CREATE TYPE core.intent_case AS (
-  id uuid, kind text, wallet bytea, referral_code text, chain_id bigint, token bytea, amount numeric, rail text, tx_hash bytea, label text, occurred_at timestamptz,
+  id uuid, kind text, wallet bytea, referral_code text, chain_id bigint, token bytea, amount numeric, rail text, tx_hash bytea, label text, occurred_at timestamptz, written_at timestamptz,
   obstacle text, user_id uuid, asset_id uuid, settlement_id uuid);
 
 -- One share of a settlement, with what its row and its transfer need.
@@ -241,11 +246,11 @@ DECLARE
 BEGIN
   SELECT array_agg(ROW(h.id, h.kind, decode(substr(h.payload ->> 'wallet', 3), 'hex'), h.payload ->> 'referral_code', (h.payload ->> 'chain_id')::bigint,
            decode(substr(h.payload ->> 'token', 3), 'hex'), (h.payload ->> 'amount')::numeric, h.payload ->> 'rail', decode(substr(h.payload ->> 'tx_hash', 3), 'hex'),
-           coalesce(h.payload ->> 'charge', h.payload ->> 'claim'), (h.payload ->> 'at')::timestamptz,
+           coalesce(h.payload ->> 'charge', h.payload ->> 'claim'), (h.payload ->> 'at')::timestamptz, h.created_at,
            NULL, NULL, NULL, NULL)::core.intent_case)
   INTO held
   FROM (
-    SELECT i.id, i.kind, i.payload FROM core.intents i
+    SELECT i.id, i.kind, i.payload, i.created_at FROM core.intents i
     WHERE i.program_id = p_program AND i.id = ANY (p_ids) AND i.state = 'LOCKED' AND i.fencing_token = p_token AND i.lease_expires_at > clock_timestamp()
     ORDER BY i.id FOR NO KEY UPDATE) h;
   RETURN held;
@@ -257,7 +262,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = for
 DECLARE
   found core.intent_case[];
 BEGIN
-  SELECT array_agg(ROW(c.id, c.kind, c.wallet, c.referral_code, c.chain_id, c.token, c.amount, c.rail, c.tx_hash, c.label, c.occurred_at,
+  SELECT array_agg(ROW(c.id, c.kind, c.wallet, c.referral_code, c.chain_id, c.token, c.amount, c.rail, c.tx_hash, c.label, c.occurred_at, c.written_at,
            CASE
              WHEN c.kind = 'REGISTER' THEN core.referral_obstacle(p_program, c.referral_code, c.wallet)
              WHEN u.id IS NULL THEN 'UNKNOWN_USER'
@@ -273,14 +278,15 @@ BEGIN
 END $$;
 
 -- The shares of settled sales. The rule in force when the sale happened; a tier's rate replaces the base rate; each part rounds
--- half to even at the asset's base unit, an override takes at most what the direct share left, and the program keeps the rest.
+-- half to even at the asset's base unit, an override takes at most what the direct share left, and the program keeps the rest. A
+-- holding period is time in which a sale can be looked at: it begins with the sale, but not before the sale was written here.
 CREATE FUNCTION core.commission_shares(p_program uuid, p_cases core.intent_case[]) RETURNS core.commission_share[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_seqscan = off AS $$
 DECLARE
   shares core.commission_share[];
 BEGIN
   SELECT array_agg(ROW(core.uuid_v7(), s.settlement_id, c.kind, c.affiliate_id, r.id, c.rate, s.asset_id, c.amount,
-           s.occurred_at + make_interval(hours => 24 * r.holding_days), s.label, s.occurred_at)::core.commission_share)
+           CASE WHEN r.holding_days = 0 THEN s.occurred_at ELSE greatest(s.occurred_at, s.written_at) + make_interval(hours => 24 * r.holding_days) END, s.label, s.occurred_at)::core.commission_share)
   INTO shares
   FROM unnest(p_cases) s
   JOIN core.users u ON u.program_id = p_program AND u.id = s.user_id
@@ -442,9 +448,10 @@ EXCEPTION WHEN data_exception OR integrity_constraint_violation OR SQLSTATE 'CS4
 END $$;
 
 -- Effects and completion of everything that this token still holds, in one transaction. Programs that were closed or frozen
--- since get theirs back untouched.
+-- since get theirs back untouched, and so does one whose accounts somebody holds for longer than anybody may (api.end_stalling):
+-- the others go on.
 CREATE FUNCTION api.process_intents(p_token bigint) RETURNS TABLE (completed integer, failed integer)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET lock_timeout = '12s' AS $$
 DECLARE
   held record;
   done record;
@@ -466,7 +473,7 @@ BEGIN
         completed := completed + done.completed;
         failed := failed + done.failed;
         CONTINUE;
-      EXCEPTION WHEN SQLSTATE 'CS423' THEN
+      EXCEPTION WHEN SQLSTATE 'CS423' OR lock_not_available THEN
         NULL;
       END;
     END IF;
@@ -525,13 +532,24 @@ BEGIN
   RETURN matured;
 END $$;
 
+-- Which machine does which job: a stolen login gives no sign of life for the others.
+CREATE TABLE core.jobs (
+  job text PRIMARY KEY CHECK (job ~ '^[a-z]{3,20}$'),
+  machine text NOT NULL CHECK (machine IN ('worker', 'watcher', 'executor')),
+  UNIQUE (job, machine)
+);
+INSERT INTO core.jobs (job, machine) VALUES
+  ('intents', 'worker'), ('mature', 'worker'), ('propose', 'worker'), ('reap', 'worker'), ('retry', 'worker'), ('inflows', 'worker'), ('seal', 'worker'), ('notify', 'worker'),
+  ('watch', 'watcher'), ('reconcile', 'watcher'), ('execute', 'executor');
+CALL core.make_catalogue('jobs');
+
 CREATE FUNCTION api.heartbeat(p_job text, p_worker text, p_detail json) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT EXISTS (SELECT FROM core.machines m WHERE m.login = session_user AND m.kind <> 'platform' AND m.revoked_at IS NULL) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered machine login', session_user);
+  IF NOT EXISTS (SELECT FROM core.jobs j JOIN core.machines m ON m.kind = j.machine AND m.login = session_user AND m.revoked_at IS NULL WHERE j.job = p_job) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is no machine login that does the job %s', session_user, coalesce(p_job, 'NULL'));
   END IF;
-  IF octet_length(p_detail::text) > 65536 THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A sign of life has at most 65,536 bytes';
+  IF (octet_length(p_detail::text) <= 65536 AND length(p_worker) BETWEEN 1 AND 200) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A sign of life has at most 65,536 bytes, and its process a name of 1 to 200 characters';
   END IF;
   INSERT INTO core.heartbeats (job, worker, detail) VALUES (p_job, p_worker, p_detail)
   ON CONFLICT (job, worker) DO UPDATE SET at = clock_timestamp(), detail = excluded.detail;

@@ -51,6 +51,31 @@ CREATE TABLE core.seal_progress (
 INSERT INTO core.seal_progress (sealed_below) VALUES ('0');
 CALL core.make_fixed('seal_progress', 'sealed_below');
 
+-- It moves over sealed entries only: what it skipped would never be sealed.
+CREATE FUNCTION core.guard_seal_progress() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NEW.sealed_below > pg_snapshot_xmin(pg_current_snapshot()) OR EXISTS (
+    SELECT FROM core.audit_entries a WHERE a.changed_xid >= OLD.sealed_below AND a.changed_xid < NEW.sealed_below AND NOT EXISTS (SELECT FROM core.seals s WHERE s.audit_entry_id = a.id)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Entries of the audit trail below this are not sealed yet';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER progress_skips_nothing BEFORE UPDATE ON core.seal_progress FOR EACH ROW EXECUTE FUNCTION core.guard_seal_progress();
+
+-- A seal follows the one before it in its chain and is the hash of both, in one look at each set.
+CREATE FUNCTION core.guard_seals() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (
+    SELECT FROM new_rows n JOIN core.audit_entries e ON e.id = n.audit_entry_id
+    LEFT JOIN core.seals b ON b.program_id = n.program_id AND b.seq = n.seq - 1
+    WHERE n.program_id <> coalesce(e.program_id, '00000000-0000-0000-0000-000000000000') OR (b.seq IS NULL AND n.seq <> 1)
+       OR n.previous_hash <> coalesce(b.hash, decode(repeat('00', 32), 'hex')) OR n.hash <> sha256(n.previous_hash || core.audit_bytes(e))) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A seal is the hash of the seal before it and of its entry';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER seals_are_a_chain AFTER INSERT ON core.seals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION core.guard_seals();
+
 -- Seals up to 10,000 committed entries, each chain in the order in which this finds them. An entry of a transaction that is
 -- still open is sealed by a later call, behind entries that were written after it: the order of a chain is that of its
 -- sealing. So an idle transaction holds back its own entries and no others, for as long as it stays open; what grows with it

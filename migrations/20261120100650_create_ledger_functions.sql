@@ -13,6 +13,7 @@ CREATE TABLE core.opening_balances (
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
 CALL core.make_append_only('opening_balances');
+CALL core.make_two_signed('opening_balances', 'change_id', '', 'opening_balance.add');
 
 -- {safe_id, asset_id, amount, block}: once per Safe and asset.
 CREATE FUNCTION core.apply_opening_balance_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -28,13 +29,9 @@ BEGIN
   IF safe.id IS NULL OR NOT EXISTS (SELECT FROM core.assets a WHERE a.program_id = program AND a.id = asset AND a.chain_id = safe.chain_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'The opening balance names no Safe of this program and an asset of its chain';
   END IF;
-  IF (body ->> 'block') ~ '^(0|[1-9][0-9]{0,17})$' IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An opening balance names the block at which it was read';
-  END IF;
   INSERT INTO core.opening_balances (program_id, safe_id, asset_id, amount, block_number, change_id) VALUES (program, safe.id, asset, amount, (body ->> 'block')::bigint, p_request.id);
-  IF EXISTS (SELECT FROM core.inflows i WHERE i.program_id = program AND i.safe_id = safe.id AND i.asset_id = asset AND i.block_number <= (body ->> 'block')::bigint) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Inflows up to this block are in the ledger already: read the opening balance at an earlier block';
-  END IF;
+  -- What came in after this block may have been read already and left out: it is read again, and nothing is recorded twice.
+  UPDATE core.safes s SET inflows_read_to = (body ->> 'block')::bigint WHERE s.program_id = program AND s.id = safe.id AND s.inflows_read_to > (body ->> 'block')::bigint;
   IF amount > 0 THEN
     INSERT INTO core.transfers (program_id, id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
     VALUES (program, made, core.treasury_account(program, safe.id, asset), core.program_account(program, 'equity', asset), asset, amount, 'opening_balance', p_request.id,
@@ -93,7 +90,7 @@ END $$;
 CREATE TRIGGER inflow_matches_agree BEFORE INSERT ON core.inflow_matches FOR EACH ROW EXECUTE FUNCTION core.guard_inflow_match();
 
 -- Answers SETTLEMENTS or SUSPENSE, which the inflow credits, REPEATED for one that is recorded, or OPENING for one that the
--- opening balance contains; the last two change nothing.
+-- opening balance contains, be it there already or to come; the last two change nothing.
 CREATE FUNCTION api.record_inflow(p_program uuid, p_safe uuid, p_asset uuid, p_tx_hash bytea, p_log_index bigint, p_sender bytea, p_amount text,
   p_block bigint, p_block_hash bytea, p_block_time timestamptz) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -113,7 +110,7 @@ BEGIN
   END IF;
   INSERT INTO core.inflows (program_id, safe_id, asset_id, chain_id, ethereum_tx_hash, log_index, sender, amount, block_number, block_hash, block_time)
   SELECT p_program, p_safe, p_asset, safe.chain_id, p_tx_hash, p_log_index, p_sender, core.parse_amount(p_amount), p_block, p_block_hash, p_block_time
-  WHERE NOT EXISTS (SELECT FROM core.opening_balances o WHERE o.program_id = p_program AND o.safe_id = p_safe AND o.asset_id = p_asset AND o.block_number >= p_block)
+  WHERE EXISTS (SELECT FROM core.opening_balances o WHERE o.program_id = p_program AND o.safe_id = p_safe AND o.asset_id = p_asset AND o.block_number < p_block)
   ON CONFLICT (chain_id, ethereum_tx_hash, log_index) DO NOTHING RETURNING * INTO inflow;
   IF inflow.id IS NULL THEN
     SELECT * INTO known FROM core.inflows i WHERE i.chain_id = safe.chain_id AND i.ethereum_tx_hash = p_tx_hash AND i.log_index = p_log_index;
@@ -160,12 +157,15 @@ BEGIN
   WHERE s.chain_id = p_chain GROUP BY s.program_id, s.id, s.inflows_read_to, c.confirmation_depth;
 END $$;
 
-CREATE FUNCTION api.record_inflows_read(p_program uuid, p_safe uuid, p_block bigint) RETURNS void
+-- Everything from p_from to p_block is in the ledger. Nothing changes when the books were opened for another asset meanwhile: then
+-- what is to be read begins earlier than this was read from.
+CREATE FUNCTION api.record_inflows_read(p_program uuid, p_safe uuid, p_from bigint, p_block bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('watcher');
-  UPDATE core.safes SET inflows_read_to = p_block
-  WHERE program_id = p_program AND id = p_safe AND coalesce(inflows_read_to, -1) < p_block AND p_block <= observed_block;
+  UPDATE core.safes s SET inflows_read_to = p_block
+  WHERE s.program_id = p_program AND s.id = p_safe AND p_from <= p_block AND p_block <= s.observed_block
+    AND p_from = 1 + coalesce(s.inflows_read_to, (SELECT min(o.block_number) FROM core.opening_balances o WHERE o.program_id = p_program AND o.safe_id = p_safe));
 END $$;
 
 -- Settlements that came after their inflow take it out of suspense; answers how many did.

@@ -63,6 +63,17 @@ BEGIN
   WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
 END $$;
 
+-- A leg with its batch, the batch first: in the order in which staff lock them, so that nobody waits in a circle.
+CREATE FUNCTION core.lock_leg(p_program uuid, p_leg uuid) RETURNS core.safe_transactions LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+BEGIN
+  PERFORM FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
+  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
+  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  RETURN leg;
+END $$;
+
 -- Recorded before anything is sent: whoever records a leg first is the one who sends it.
 CREATE FUNCTION api.record_submission(p_program uuid, p_leg uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -70,7 +81,7 @@ DECLARE
   leg core.safe_transactions;
 BEGIN
   PERFORM core.require_machine('executor');
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
   -- Signed, or executed by somebody else's transaction that left the chain again.
   IF (leg.state = 'SIGNED' OR (leg.state = 'SUBMITTED' AND NOT EXISTS (
         SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg))) IS NOT TRUE
@@ -141,10 +152,26 @@ END $$;
 -- Nonce, owners and balances as read at one block; an older reading never replaces a newer one.
 CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_block bigint, p_owners bytea[], p_balances jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  safe core.safes;
+  nonces_known bigint;
 BEGIN
   PERFORM core.require_machine('watcher');
   IF (p_nonce >= 0 AND p_block >= 0 AND cardinality(p_owners) >= 1 AND 20 = ALL (SELECT length(o) FROM unnest(p_owners) o) AND jsonb_typeof(p_balances) = 'array') IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A Safe is observed with its nonce, the block it was read at, its owners and a list of balances';
+  END IF;
+  SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe;
+  -- What a watcher says of the chain cannot be proved here, but it is held to what a chain can do, so that one lie neither shuts out
+  -- the truth that comes after it nor makes us sign for a nonce that never comes. No chain makes 100 blocks a second (a test chain
+  -- makes them on demand), and nonces beyond those that we gave out ourselves are used at most a hundred a block.
+  IF p_block > safe.observed_block + (100 * extract(epoch FROM clock_timestamp() - safe.observed_at))::bigint + (CASE WHEN core.is_test_chain(safe.chain_id) THEN 1000000 ELSE 0 END) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409',
+      MESSAGE = format('The Safe %s was read at block %s a moment ago and no chain is at %s so soon: compare the endpoints', safe.name, safe.observed_block, p_block);
+  END IF;
+  SELECT greatest(safe.observed_nonce, max(t.nonce) + 1) INTO nonces_known FROM core.safe_transactions t WHERE t.program_id = p_program AND t.safe_id = p_safe;
+  IF p_nonce > nonces_known + 100 * greatest(p_block - safe.observed_block, 0) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409',
+      MESSAGE = format('The Safe %s was at nonce %s as far as is known and cannot be at %s so soon: compare the endpoints', safe.name, nonces_known, p_nonce);
   END IF;
   UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp()
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
@@ -180,9 +207,7 @@ BEGIN
   IF (length(p_tx_hash) = 32 AND length(p_block_hash) = 32 AND p_block >= 0) IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An execution is recorded with its transaction and block hashes of 32 bytes and its block';
   END IF;
-  PERFORM FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
-  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
   IF leg.state IN ('SIGNED', 'SUBMITTED', 'MINED') IS NOT TRUE OR leg.ethereum_tx_hash = p_tx_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for a transaction of somebody else';
   END IF;
@@ -240,9 +265,8 @@ DECLARE
   lines uuid[];
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
-  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
+  SELECT * INTO batch FROM core.batches WHERE program_id = p_program AND id = leg.batch_id;
   IF leg.state IS DISTINCT FROM 'CONFIRMED' OR leg.block_number IS DISTINCT FROM p_block OR leg.block_hash IS DISTINCT FROM p_block_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not confirmed in that block';
   END IF;
@@ -289,9 +313,8 @@ BEGIN
   IF (length(p_consumed_by) = 32 AND length(p_tx_hash) = 32 AND p_block >= 0 AND p_is_rejection IS NOT NULL) IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A replacement is recorded with the Safe transaction that used the nonce, its transaction and its block';
   END IF;
-  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
-  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
+  SELECT * INTO batch FROM core.batches WHERE program_id = p_program AND id = leg.batch_id;
   IF leg.state = 'MINED' THEN
     UPDATE core.safe_transactions SET state = 'SUBMITTED', block_number = NULL, block_hash = NULL WHERE program_id = p_program AND id = p_leg RETURNING * INTO leg;
   END IF;
@@ -323,9 +346,8 @@ DECLARE
   settled uuid[];
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
-  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
+  SELECT * INTO batch FROM core.batches WHERE program_id = p_program AND id = leg.batch_id;
   IF leg.state IS DISTINCT FROM 'MINED' OR leg.block_number IS DISTINCT FROM p_block OR leg.block_hash IS DISTINCT FROM p_block_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not mined in that block';
   END IF;
@@ -370,9 +392,8 @@ DECLARE
   lines uuid[];
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT b.* INTO batch FROM core.batches b JOIN core.safe_transactions t ON t.program_id = b.program_id AND t.batch_id = b.id
-  WHERE t.program_id = p_program AND t.id = p_leg FOR UPDATE OF b;
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
+  SELECT * INTO batch FROM core.batches WHERE program_id = p_program AND id = leg.batch_id;
   IF leg.state = 'MINED' THEN
     UPDATE core.safe_transactions SET state = 'SUBMITTED' WHERE program_id = p_program AND id = p_leg RETURNING * INTO leg;
   END IF;

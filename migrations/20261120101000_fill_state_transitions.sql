@@ -68,3 +68,4 @@ INSERT INTO core.state_transitions (machine, from_state, to_state) VALUES
     ('discrepancy', 'OPEN', 'RESOLVED'),
     ('discrepancy', 'OPEN', 'ACCEPTED'),
     ('discrepancy', 'OPEN', 'WRITTEN_OFF');
+CALL core.make_catalogue('state_transitions');

@@ -17,6 +17,32 @@ BEGIN
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO countersign_staff, countersign_platform, countersign_worker, countersign_watcher, countersign_executor', current_database());
 END $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
+-- What only a superuser, or who was given it, may give: a server without one is migrated all the same, and says what it lacks.
+DO $$
+DECLARE
+  routine regprocedure;
+BEGIN
+  PERFORM pg_advisory_xact_lock(4027182);
+  BEGIN
+    -- To end sessions that hold others up (api.end_stalling). Nobody but the functions acts as this role.
+    ALTER ROLE countersign_owner INHERIT;
+    GRANT pg_signal_backend, pg_read_all_stats TO countersign_owner;
+  EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'countersign_owner lacks pg_signal_backend and pg_read_all_stats: sessions that hold others up are not ended until somebody grants them';
+  END;
+  BEGIN
+    -- Large objects fill the disk beside every table, and an advisory lock that anybody may take is nobody's.
+    FOR routine IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+      AND (p.proname ~ '^lo_' OR p.proname IN ('loread', 'lowrite') OR p.proname ~ '^pg_(try_)?advisory_') LOOP
+      EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
+      IF routine::text LIKE 'pg_%' THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO countersign_owner, countersign_worker', routine);
+      END IF;
+    END LOOP;
+  EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'Every login of this database can make large objects and take advisory locks: a superuser revokes EXECUTE on lo_* and pg_advisory_* from PUBLIC';
+  END;
+END $$;
 -- core holds tables and internal functions; api holds what clients may call.
 CREATE SCHEMA IF NOT EXISTS core AUTHORIZATION countersign_owner;
 CREATE SCHEMA IF NOT EXISTS api AUTHORIZATION countersign_owner;

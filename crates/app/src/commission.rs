@@ -1,7 +1,6 @@
-//! What affiliates are owed, and what is taken back.
+//! What affiliates are owed.
 
 use contract::PayableRow;
-use uuid::Uuid;
 
 use crate::view::money;
 use crate::{AppError, Session};
@@ -25,13 +24,4 @@ pub async fn payable(session: &Session) -> Result<Vec<PayableRow>, AppError> {
             })
         })
         .collect()
-}
-
-/// Takes confirmed settlements back, named by their intents: commissions that are in no batch go, those in one or paid are
-/// owed back. Answers how many were reversed now.
-///
-/// # Errors
-/// [`AppError::Store`] without operate, for a short reason, or for a settlement that is not confirmed.
-pub async fn reverse(session: &Session, intents: &[Uuid], reason: &str) -> Result<u32, AppError> {
-    Ok(session.db.reverse_settlements(session.program_id(), intents, reason).await?)
 }

@@ -50,7 +50,7 @@ pub mod use_cases {
     pub use crate::batch::list::list as batch_list;
     pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
     pub use crate::batch::submit::submit;
-    pub use crate::commission::{payable, reverse as settlements_reverse};
+    pub use crate::commission::payable;
     pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
     pub use crate::health::health;
     pub use crate::home::home;

@@ -61,12 +61,13 @@ pub fn permission_of_change(kind: &str) -> Option<&'static str> {
         | "policy_default.set"
         | "rule.set"
         | "opening_balance.add"
-        | "payee_cooling.set" => Some("manage_rules"),
+        | "payee_cooling.set"
+        | "sanctions.replace" => Some("manage_rules"),
         "staff.add" | "staff.revoke" | "machine.add" | "identity_key.add" | "grant.add" | "grant.revoke" => {
             Some("manage_staff")
         }
         "affiliate.add" | "affiliate.set" | "payee.add" | "payee.address" => Some("manage_payees"),
-        "freeze.lift" => Some("operate"),
+        "freeze.lift" | "settlements.reverse" => Some("operate"),
         _ => None,
     }
 }

@@ -165,7 +165,8 @@ impl Db {
             .collect()
     }
 
-    /// Takes confirmed settlements back, named by their intents; answers how many were reversed now.
+    /// A platform takes confirmed settlements of its program back, named by their intents; answers how many were reversed now.
+    /// People do so by a change, `settlements.reverse`, which takes two of them.
     pub async fn reverse_settlements(
         &self,
         program: ProgramId,

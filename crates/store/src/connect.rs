@@ -11,6 +11,22 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use crate::StoreError;
 use crate::migrate::SCHEMA_VERSION;
 
+/// PostgreSQL's own.
+const DEFAULT_PORT: u16 = 5432;
+/// Nobody holds rows for longer: see `api.end_stalling`.
+const LOCK_TIMEOUT: &str = "15s";
+
+/// Whether the text of a URL names a port, beside its host or among its parameters.
+fn names_port(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = place.split_once('/').map_or(place, |(place, _)| place);
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let after_brackets = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    after_brackets.split_once(':').is_some_and(|(_, port)| !port.is_empty())
+        || parameters.split('&').any(|parameter| parameter.starts_with("port="))
+}
+
 /// Where the database is and as whom.
 #[derive(Clone)]
 pub struct Settings {
@@ -37,6 +53,8 @@ impl Settings {
             return Err(unreadable());
         }
         let options = PgConnectOptions::from_str(text).map_err(|_| unreadable())?;
+        // What the URL leaves out is not for the environment of the process to say.
+        let options = if names_port(text) { options } else { options.port(DEFAULT_PORT) };
         let is_socket = options.get_socket().is_some() || options.get_host().starts_with('/');
         let names_sslmode = text.contains("sslmode=") || text.contains("ssl-mode=");
         let options = match (is_socket, names_sslmode) {
@@ -51,6 +69,7 @@ impl Settings {
     pub fn on_socket(socket_folder: &Path, login: &str, password: &SecretString, database: &str) -> Self {
         let options = PgConnectOptions::new_without_pgpass()
             .socket(socket_folder)
+            .port(DEFAULT_PORT)
             .username(login)
             .password(password.expose_secret())
             .database(database)
@@ -61,6 +80,7 @@ impl Settings {
 
     /// Without a log of statements: one that makes a login has its password in it.
     fn silent(options: PgConnectOptions) -> Self {
+        let options = options.options([("lock_timeout", LOCK_TIMEOUT)]);
         Self { options: sqlx::ConnectOptions::disable_statement_logging(options), connections_max: 4 }
     }
 
@@ -184,5 +204,25 @@ fn explain_refusal(settings: &Settings, error: sqlx::Error) -> StoreError {
         _ => StoreError::Unavailable(format!(
             "{place} cannot be reached ({error}): check the host, the port and that the server runs"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_port;
+
+    #[test]
+    fn a_port_is_the_urls_own() {
+        for (url, expected) in [
+            ("postgres://me:secret@db.example:6432/core", true),
+            ("postgres://me:se:cret@db.example/core", false),
+            ("postgres://me@[::1]/core", false),
+            ("postgres://me@[::1]:6432/core", true),
+            ("postgres://localhost/core?host=/run/pg", false),
+            ("postgres://localhost/core?host=/run/pg&port=6432", true),
+            ("postgres://db.example", false),
+        ] {
+            assert_eq!(names_port(url), expected, "{url}");
+        }
     }
 }

@@ -66,9 +66,14 @@ impl From<sqlx::Error> for StoreError {
                         message: format!("This login may not do this: {message}"),
                     },
                     // admin_shutdown, crash_shutdown, cannot_connect_now
-                    Some("57P01" | "57P02" | "57P03") => {
-                        Self::Unavailable("The database is shutting down or starting; it is tried again".into())
-                    }
+                    Some("57P01" | "57P02" | "57P03") => Self::Unavailable(
+                        "The database ended this session: it is shutting down or starting, or the session held others up for too long"
+                            .into(),
+                    ),
+                    // lock_not_available
+                    Some("55P03") => Self::Unavailable(
+                        "Somebody else's open transaction holds what this needs, and is ended soon: try again".into(),
+                    ),
                     _ => Self::Database(error),
                 }
             }

@@ -93,6 +93,11 @@ impl Db {
         Ok(sqlx::query_scalar!(r#"SELECT api.reap_leases() AS "n!""#).fetch_one(&self.pool).await?)
     }
 
+    /// Ends sessions that hold others up for longer than anybody may; answers how many.
+    pub async fn end_stalling(&self) -> Result<i32, StoreError> {
+        Ok(sqlx::query_scalar!(r#"SELECT api.end_stalling() AS "n!""#).fetch_one(&self.pool).await?)
+    }
+
     /// Sends dead intents through again, all of them or none; answers how many.
     pub async fn revive_intents(&self, program: ProgramId, intents: &[Uuid], reason: &str) -> Result<i32, StoreError> {
         Ok(sqlx::query_scalar!(r#"SELECT api.revive_intent($1, $2, $3) AS "n!""#, program.as_uuid(), intents, reason)

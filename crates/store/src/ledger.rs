@@ -403,9 +403,10 @@ impl Db {
     /// Watcher: everything that came into a Safe up to this block is recorded.
     pub async fn record_inflows_read(&self, cursor: &InflowCursor, to_block: u64) -> Result<(), StoreError> {
         sqlx::query!(
-            "SELECT api.record_inflows_read($1, $2, $3)",
+            "SELECT api.record_inflows_read($1, $2, $3, $4)",
             cursor.program.as_uuid(),
             cursor.safe.as_uuid(),
+            column!("safes", "inflows_read_to", cursor.safe).bigint(cursor.from_block)?,
             column!("safes", "inflows_read_to", cursor.safe).bigint(to_block)?
         )
         .execute(&self.pool)

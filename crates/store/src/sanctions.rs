@@ -10,7 +10,7 @@ use crate::{Db, StoreError};
 /// A list to import.
 #[derive(Clone, Debug)]
 pub struct NewSanctionsList<'a> {
-    /// What it is called, for example `OFAC SDN`; the newest version of each name is in force.
+    /// What it is called, for example `OFAC SDN`; an import is the next version of its name.
     pub name: &'a str,
     /// The day it was published.
     pub published_on: NaiveDate,
@@ -31,7 +31,7 @@ pub struct SanctionsImport {
     pub entries: u32,
     /// Addresses that the version before did not have.
     pub added: u32,
-    /// Addresses that it had and that are blocked no longer.
+    /// Addresses that it had and this one has not: blocked until two people say that it replaces the one before.
     pub removed: u32,
 }
 
@@ -57,7 +57,7 @@ pub struct SanctionsListRow {
 }
 
 impl Db {
-    /// Imports a list as the next version of its name; from then on it is in force.
+    /// Imports a list as the next version of its name: what it names is blocked from then on.
     pub async fn import_sanctions(
         &self,
         program: ProgramId,

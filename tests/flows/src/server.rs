@@ -144,6 +144,7 @@ impl Place {
     pub(crate) async fn connect(&self, login: &str, password: &str, database: &str) -> PgConnection {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.socket_dir)
+            .port(5432)
             .username(login)
             .password(password)
             .database(database)

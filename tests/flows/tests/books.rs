@@ -108,11 +108,27 @@ async fn the_books_open_once_and_not_over_what_came_in() {
     let dai = json!({ "chain_id": CHAIN, "token": format!("0x{}", "bb".repeat(20)), "symbol": "DAI", "decimals": 18 });
     let dai =
         domain::id::AssetId::new(house.change("ada", "abe", Some(acme.id), "asset.add", dai).await.expect("an asset"));
+    // What comes in before its books are open does not close them: it is a part of what they open with, or is read again.
     let watcher = house.db("watcher").await;
-    watcher.record_inflow(&NewInflow { asset: dai, ..inflow(&house, 0x31, 0, "50") }).await.expect("recorded");
-    refused(open(dai, "50", "20").await, RefusalCode::Conflict, "Inflows up to this block are in the ledger already");
-    refused(open(dai, "50", "soon").await, RefusalCode::InvalidInput, "names the block");
+    let early = NewInflow { asset: dai, ..inflow(&house, 0x31, 0, "50") };
+    assert_eq!(watcher.record_inflow(&early).await.expect("seen"), "OPENING");
+    house.observe(&acme, 5, 40).await;
+    let cursor = watcher.inflow_cursors(CHAIN).await.expect("cursors");
+    let cursor = cursor.iter().find(|c| c.safe == acme.safe).expect("the Safe");
+    watcher.record_inflows_read(cursor, 30).await.expect("read");
+    refused(open(dai, "50", "soon").await, RefusalCode::InvalidInput, "block of opening_balance.add is a whole number");
     open(dai, "50", "19").await.expect("the block before");
+    let again = watcher.inflow_cursors(CHAIN).await.expect("cursors");
+    let again = again.iter().find(|c| c.safe == acme.safe).expect("the Safe");
+    assert_eq!(again.from_block, 20, "from the opening balance on");
+    // A watcher that began before that skips nothing by what it read.
+    let late = store::InflowCursor { from_block: 31, ..cursor.clone() };
+    watcher.record_inflows_read(&late, 40).await.expect("nothing");
+    assert_eq!(house.read(&format!("SELECT inflows_read_to FROM core.safes WHERE id = '{}'", acme.safe)).await, "19");
+    assert_eq!(watcher.record_inflow(&early).await.expect("recorded"), "SUSPENSE");
+    assert_eq!(watcher.record_inflow(&early).await.expect("seen"), "REPEATED");
+    watcher.record_inflows_read(again, 40).await.expect("read");
+    assert_eq!(house.read(&format!("SELECT inflows_read_to FROM core.safes WHERE id = '{}'", acme.safe)).await, "40");
     assert_eq!(
         house
             .read(&format!("SELECT debits_posted FROM core.accounts WHERE kind = 'treasury' AND asset_id = '{dai}'"))

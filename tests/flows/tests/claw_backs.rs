@@ -46,6 +46,12 @@ async fn books_are_right(house: &House) {
     );
 }
 
+/// A settlement of `acme` that two people take back.
+async fn two_take_back(house: &House, intent: Uuid, reason: &str) {
+    let body = serde_json::json!({ "intents": [intent], "reason": reason });
+    house.change("mia", "max", Some(house.acme().id), "settlements.reverse", body).await;
+}
+
 /// What is owed to an affiliate of `acme`, by the ledger.
 async fn liability(house: &House, affiliate: domain::id::AffiliateId) -> String {
     house
@@ -78,8 +84,9 @@ async fn what_was_not_in_a_batch_is_clawed_back_at_once() {
     );
     books_are_right(&house).await;
     // Again has no second effect, by whoever asks.
-    let again = house.db("mia").await.reverse_settlements(acme.id, &[first], "once more, to be sure").await;
+    let again = platform.reverse_settlements(acme.id, &[first], "once more, to be sure").await;
     assert_eq!(again.expect("a count"), 0);
+    two_take_back(&house, first, "once more, to be sure").await;
     books_are_right(&house).await;
 }
 
@@ -95,8 +102,21 @@ async fn only_who_may_takes_back_and_only_what_was_confirmed() {
     let long = "the card was charged back";
     refused(reverse("other_platform", &[first], long).await, RefusalCode::Forbidden, "the platform of another program");
     refused(reverse("worker", &[first], long).await, RefusalCode::Forbidden, "");
-    refused(reverse("vic", &[first], long).await, RefusalCode::Forbidden, "permission operate");
-    refused(reverse("omar", &[first], long).await, RefusalCode::Forbidden, "permission operate");
+    // People do so in twos.
+    refused(reverse("mia", &[first], long).await, RefusalCode::Forbidden, "permission denied");
+    let body = |intents: &[Uuid], reason: &str| serde_json::json!({ "intents": intents, "reason": reason });
+    let change = async |proposer, confirmer, body: serde_json::Value| {
+        house.try_change(proposer, confirmer, Some(acme.id), "settlements.reverse", body).await
+    };
+    refused(change("mia", "mia", body(&[first], long)).await, RefusalCode::Forbidden, "somebody else confirms it");
+    refused(change("vic", "mia", body(&[first], long)).await, RefusalCode::Forbidden, "permission operate");
+    refused(change("mia", "omar", body(&[first], long)).await, RefusalCode::Forbidden, "permission operate");
+    refused(change("mia", "max", body(&[first], "short")).await, RefusalCode::InvalidInput, "at least ten characters");
+    refused(
+        change("mia", "max", body(&[], long)).await,
+        RefusalCode::InvalidInput,
+        "intents of settlements.reverse is a list of ids",
+    );
     refused(reverse("platform", &[first], "short").await, RefusalCode::InvalidInput, "at least ten characters");
     refused(reverse("platform", &[], long).await, RefusalCode::InvalidInput, "1 to 10,000 intents");
     refused(
@@ -131,8 +151,7 @@ async fn what_was_paid_is_owed_back_and_netted_against_the_next_payout() {
     let paid = pia.create_commission_batch(acme.id, acme.safe, "Paid").await.expect("a batch");
     house.approve_by_two(paid).await;
     house.pay(paid).await;
-    let mia = house.db("mia").await;
-    mia.reverse_settlements(acme.id, &[intent(&house, 1).await], "refunded after payment").await.expect("reversed");
+    two_take_back(&house, intent(&house, 1).await, "refunded after payment").await;
     assert_eq!(
         commissions(&house).await,
         "DIRECT PAID 200000, OVERRIDE PAID 50000, CLAW_BACK PAYABLE -400000, CLAW_BACK PAYABLE -100000, DIRECT PAID 400000, OVERRIDE PAID 100000"
@@ -205,7 +224,7 @@ async fn a_batch_on_its_way_keeps_its_lines_and_a_rejected_one_frees_both_sides(
     let batch = pia.create_commission_batch(acme.id, acme.safe, "Waiting").await.expect("a batch");
     house.submit("pia", batch).await;
     let mia = house.db("mia").await;
-    mia.reverse_settlements(acme.id, &[intent(&house, 1).await], "refunded meanwhile").await.expect("reversed");
+    two_take_back(&house, intent(&house, 1).await, "refunded meanwhile").await;
     assert_eq!(house.read("SELECT sum(amount) FROM core.payouts").await, "750000", "what was submitted stays as it is");
     books_are_right(&house).await;
     mia.reject_batch(acme.id, batch, "a settlement was taken back").await.expect("rejected");
@@ -227,12 +246,7 @@ async fn a_draft_with_a_commission_that_was_clawed_back_is_not_submitted() {
     let acme = house.acme();
     let pia = house.db("pia").await;
     let draft = pia.create_commission_batch(acme.id, acme.safe, "Draft").await.expect("a batch");
-    house
-        .db("mia")
-        .await
-        .reverse_settlements(acme.id, &[intent(&house, 0).await], "refunded meanwhile")
-        .await
-        .expect("reversed");
+    two_take_back(&house, intent(&house, 0).await, "refunded meanwhile").await;
     refused(
         house.try_submit("pia", draft).await,
         RefusalCode::Conflict,

@@ -75,16 +75,21 @@ async fn a_rule_is_read_field_by_field() {
         (json!({ "base_rate": "0.97" }), "The base rate and the override rate together exceed 1"),
         (json!({ "tiers": { "gold": "0.96" } }), "The gold rate and the override rate together exceed 1"),
         (json!({ "base_rate": "0.123456789" }), "at most 8 decimals"),
-        (json!({ "base_rate": null }), "A rate is a number"),
-        (json!({ "tiers": ["gold"] }), "tiers of a rule is a JSON object"),
-        (json!({ "holding": 3 }), "A rule has no field 'holding'"),
+        (json!({ "base_rate": null }), "base_rate of rule.set is a number from 0 to 1"),
+        (json!({ "tiers": ["gold"] }), "tiers of rule.set is a JSON object"),
+        (json!({ "holding": 3 }), "rule.set has no field 'holding'"),
         (json!({ "holding_days": 366 }), "0 to 365 days"),
         (json!({ "frequency": "DAILY" }), "WEEKLY or MONTHLY"),
         (json!({ "earning_days": 0 }), "1 to 36,500 days"),
         (json!({ "minimum_payouts": { foreign.clone(): "5" } }), "no asset of this program"),
         (json!({ "minimum_settlements": { house.acme().usdc.to_string(): "5.5" } }), "'5.5' is not an amount"),
-        (json!({ "effective_from": "tomorrow" }), "'tomorrow' is not a time"),
-        (json!({ "effective_from": null }), "is not a time"),
+        (
+            json!({ "effective_from": "tomorrow" }),
+            "effective_from of rule.set is a time as RFC 3339 writes it, not \"tomorrow\"",
+        ),
+        (json!({ "effective_from": null }), "effective_from of rule.set is a time"),
+        (json!({ "tiers": { "gold": 0.2 } }), "The rate of the tier gold is a number from 0 to 1"),
+        (json!({ "holding_days": "soon" }), "holding_days of rule.set is a whole number from 0 to 9999, or left out"),
     ] {
         let body = rule(&house, 3600, &more).await;
         refused(set(&house, "rule.set", body).await, RefusalCode::InvalidInput, says);

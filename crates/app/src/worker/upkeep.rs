@@ -17,7 +17,20 @@ pub async fn seal(db: &Db, stop: &Stop) -> Result<i32, AppError> {
     Ok(sealed)
 }
 
-/// Lets intents wait again whose worker did not come back; answers how many.
-pub async fn reap(db: &Db) -> Result<i32, AppError> {
-    Ok(db.reap_leases().await?)
+/// What a round of reaping found.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Reaped {
+    /// Intents that wait again because their worker did not come back.
+    pub intents: i32,
+    /// Sessions that were ended because they held others up.
+    pub sessions: i32,
+}
+
+/// Ends sessions that hold others up, then lets intents wait again whose worker did not come back.
+pub async fn reap(db: &Db) -> Result<Reaped, AppError> {
+    let sessions = db.end_stalling().await?;
+    if sessions > 0 {
+        tracing::warn!(sessions, "ended sessions that held others up: the audit trail names them (session.ended)");
+    }
+    Ok(Reaped { intents: db.reap_leases().await?, sessions })
 }

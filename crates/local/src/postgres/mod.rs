@@ -379,6 +379,8 @@ fn launch(folder: &Folder, binaries: &Binaries, socket_dir: &Path, settings: &Se
         command.arg("-c").arg(format!("{name}={value}"));
     };
     set("listen_addresses", "");
+    // Part of the socket's name, whatever PGPORT says.
+    set("port", "5432");
     set("unix_socket_permissions", "0700");
     set("max_connections", &settings.max_connections.to_string());
     set("password_encryption", "scram-sha-256");

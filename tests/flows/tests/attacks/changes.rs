@@ -183,6 +183,74 @@ async fn rules_and_safes_that_would_be_bent_are_refused() {
     refused(set("opening_balance.add", balance).await, RefusalCode::InvalidInput, "names no Safe of this program");
 }
 
+#[tokio::test]
+async fn a_change_says_what_its_kind_says_and_nothing_else() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let set =
+        async |kind: &str, body: serde_json::Value| house.try_change("ada", "abe", Some(acme.id), kind, body).await;
+    let policy = |field: &str, value: serde_json::Value| {
+        let mut body = json!({ "asset_id": acme.usdc, "at_least": "100", "approvers": 2 });
+        body[field] = value;
+        body
+    };
+    for (field, value, says) in [
+        ("approvals", json!(1), "policy.set has no field 'approvals': it has approvers, asset_id, at_least"),
+        ("Approvers", json!(1), "policy.set has no field 'Approvers'"),
+        ("approvers", json!("two"), "approvers of policy.set is a whole number from 0 to 9999, not \"two\""),
+        ("approvers", json!(1.5), "approvers of policy.set is a whole number"),
+        ("approvers", json!(-1), "approvers of policy.set is a whole number"),
+        ("approvers", json!(null), "approvers of policy.set is a whole number from 0 to 9999, not null"),
+        ("approvers", json!([2]), "approvers of policy.set is a whole number"),
+        ("approvers", json!(0), "policies_approvers_check"),
+        ("at_least", json!(100), "at_least of policy.set is whole base units as a string of digits, not 100"),
+        ("at_least", json!("1e3"), "at_least of policy.set is whole base units"),
+        ("high_value", json!("no"), "high_value of policy.set is true or false, or left out, not \"no\""),
+        ("software_keys", json!(1), "software_keys of policy.set is true or false"),
+        ("asset_id", json!("all"), "asset_id of policy.set is an id"),
+        ("asset_id", json!(house.other().usdc), "policies_program_id_asset_id_fkey"),
+    ] {
+        refused(set("policy.set", policy(field, value)).await, RefusalCode::InvalidInput, says);
+    }
+    for (kind, body, says) in [
+        ("payee_cooling.set", json!({}), "hours of payee_cooling.set is a whole number from 0 to 9999, not missing"),
+        ("payee.add", json!({ "name": "Eve", "address": "0x12" }), "address of payee.add is an address"),
+        (
+            "asset.add",
+            json!({ "chain_id": "0x1", "symbol": "X", "decimals": 6 }),
+            "chain_id of asset.add is a whole number",
+        ),
+        ("freeze.lift", json!({ "freeze_id": "newest" }), "freeze_id of freeze.lift is an id"),
+        (
+            "opening_balance.add",
+            json!({ "safe_id": acme.safe, "asset_id": acme.usdc, "amount": "5", "block": -1 }),
+            "block of opening_balance.add",
+        ),
+    ] {
+        let by = if kind == "payee.add" { "pia" } else { "ada" };
+        let refusal = house.try_change(by, "mia", Some(acme.id), kind, body).await;
+        refused(refusal, RefusalCode::InvalidInput, says);
+    }
+    set("policy.set", policy("high_value", json!(true))).await.expect("a policy as it is meant");
+}
+
+#[tokio::test]
+async fn a_safe_pays_for_one_program_and_two_of_its_people_add_it() {
+    let house = House::new().await;
+    let (acme, other) = (house.acme(), house.other());
+    let owners: Vec<String> = ["mia", "max"].map(|login| owner_key(login).address().to_string()).to_vec();
+    let safe = |address: String| {
+        json!({ "name": "Mine", "chain_id": 31337, "address": address, "version": "1.4.1", "threshold": 2, "owners": owners,
+            "singleton": format!("0x{}", "01".repeat(20)), "fallback_handler": format!("0x{}", "02".repeat(20)) })
+    };
+    let taken = safe(acme.safe_address.to_string());
+    let alone = house.try_change("otto", "otto", Some(other.id), "safe.add", taken.clone()).await;
+    refused(alone, RefusalCode::Forbidden, "somebody else confirms it");
+    let squat = house.try_change("otto", "odil", Some(other.id), "safe.add", taken).await;
+    refused(squat, RefusalCode::Conflict, "belongs to a program already: a Safe pays for one program only");
+    house.change("otto", "odil", Some(other.id), "safe.add", safe(format!("0x{}", "78".repeat(20)))).await;
+}
+
 fn hex_key(house: &House, login: &str) -> String {
     house.person(login).key.verifying_key().to_bytes().iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -138,3 +138,83 @@ async fn a_watcher_that_lies_frees_nothing_that_has_paid() {
         assert!(refused.to_string().contains("This leg has paid once"), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn a_frozen_program_confirms_nothing_and_a_paused_one_what_it_owes() {
+    let house = House::new().await;
+    let acme = house.acme().id;
+    let platform = house.db("platform").await;
+    platform
+        .submit_intents("REGISTER", &json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z" }]))
+        .await
+        .expect("a user");
+    let sale = json!([flows::flow::sale("x", "500".parse().expect("an amount"))]);
+    let id = platform.submit_intents("COMMERCE", &sale).await.expect("a sale")[0].id;
+    let worker = house.db("worker").await;
+    let (token, _) = worker.claim_intents(10, std::time::Duration::from_secs(60)).await.expect("a claim");
+    worker.process_intents(token).await.expect("settled");
+    house.db("pol").await.freeze(acme, "PROGRAM", acme.as_uuid(), "something is wrong").await.expect("frozen");
+    let confirm = format!("SELECT api.confirm_settlements(ARRAY['{id}'::uuid])");
+    let attack = ("a sale is confirmed", confirm, "CS423", "The program is frozen by Person pol");
+    all_refused(&house, &table("platform", vec![attack])).await;
+    let freeze = house.read("SELECT id FROM core.freezes").await;
+    house.change("mia", "max", Some(acme), "freeze.lift", json!({ "freeze_id": freeze })).await;
+    let pause = format!("UPDATE core.programs SET status = 'PAUSED' WHERE id = '{acme}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(pause)).execute(&mut house.owner().await).await.expect("paused");
+    assert_eq!(platform.confirm_settlements(&[id]).await.expect("confirmed"), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_gave_up_cools_down_under_another_name() {
+    let house = House::new().await;
+    let acme = house.acme().id;
+    let address = |byte: &str| format!("0x{}", byte.repeat(20));
+    let change = async |kind: &str, body: serde_json::Value| {
+        house.change("pia", "mia", Some(acme), kind, body).await.expect("an id")
+    };
+    let old = change("payee.add", json!({ "name": "Printer", "address": address("e1") })).await;
+    change("payee.address", json!({ "payee_id": old, "address": address("e2") })).await;
+    let waits = async |payee: uuid::Uuid| {
+        house.read(&format!("SELECT payable_from > clock_timestamp() + interval '23 hours' FROM core.payee_addresses WHERE payee_id = '{payee}' ORDER BY version DESC LIMIT 1")).await
+    };
+    for (name, byte) in [("Gave it up", "e1"), ("Cools down", "e2")] {
+        let new = change("payee.add", json!({ "name": name, "address": address(byte) })).await;
+        assert_eq!(waits(new).await, "true", "{name}");
+        let line = store::ImportLine { recipient: address(byte), ..house.line(1, 5) };
+        let batch = house.import("pia", &format!("{byte}.csv"), &[line]).await;
+        let refused = house.try_submit("pia", batch).await.expect_err("it cools down");
+        assert!(refused.to_string().contains("cools down until"), "{refused}");
+    }
+    let fresh = change("payee.add", json!({ "name": "New here", "address": address("e3") })).await;
+    assert_eq!(waits(fresh).await, "false");
+    let line = store::ImportLine { recipient: address("e3"), ..house.line(1, 5) };
+    let batch = house.import("pia", "e3.csv", &[line]).await;
+    house.submit("pia", batch).await;
+}
+
+#[tokio::test]
+async fn a_sale_of_last_year_is_held_from_when_it_was_written() {
+    let house = House::new().await;
+    let acme = house.acme().id;
+    let start = house
+        .read("to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '100 milliseconds', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+        .await;
+    // A sale of last year earns by the rule of last year, which is the first one here; so this asks the terms of a rule alone.
+    let rule = json!({ "base_rate": "0.1", "override_rate": "0", "holding_days": 30, "effective_from": start });
+    house.change("ada", "abe", Some(acme), "rule.set", rule).await;
+    let platform = house.db("platform").await;
+    let user = json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z", "referral_code": "GIL" }]);
+    platform.submit_intents("REGISTER", &user).await.expect("a user");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let mut late = flows::flow::sale("late", "500".parse().expect("an amount"));
+    late["at"] =
+        json!(house.read("to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')").await);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    platform.submit_intents("COMMERCE", &json!([late])).await.expect("a sale");
+    let worker = house.db("worker").await;
+    let (token, _) = worker.claim_intents(10, std::time::Duration::from_secs(60)).await.expect("a claim");
+    worker.process_intents(token).await.expect("settled");
+    let held = "SELECT bool_and(c.payable_from = i.created_at + interval '30 days' AND i.created_at > s.occurred_at)
+        FROM core.commissions c JOIN core.settlements s ON s.id = c.settlement_id JOIN core.intents i ON i.id = s.intent_id";
+    assert_eq!(house.read(held).await, "true");
+}

@@ -31,7 +31,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         let expected = match login {
             "platform" => "confirm_settlements reverse_settlements schema_version submit_intents",
             "worker" => {
-                "change_horizon check_ledger claim_intents claim_run do_run heartbeat match_inflows mature_commissions metrics process_intents propose_batches reap_leases release_run renew_run retry_intents schema_version seal_audit"
+                "change_horizon check_ledger claim_intents claim_run do_run end_stalling heartbeat match_inflows mature_commissions metrics process_intents propose_batches reap_leases release_run renew_run retry_intents schema_version seal_audit"
             }
             "watcher" => {
                 "claim_run heartbeat inflow_cursors metrics observe_safe reconciliation_assets reconciliation_lines reconciliation_postings reconciliation_safes record_confirmed record_executed_by record_failed record_gas record_inflow record_inflows_read record_mined record_nightly_reconciliation record_replaced record_unknown record_unmined record_unpaid release_run renew_run schema_version watcher_confirmed watcher_safes watcher_work"
@@ -427,4 +427,44 @@ async fn what_a_silent_machine_said_is_shown_for_a_minute_and_kept_for_a_day() {
     assert_eq!(shown, ["c"]);
     watcher.heartbeat("watch", "c", &json!({})).await.expect("a sign of life");
     assert_eq!(house.read("SELECT string_agg(worker, ' ' ORDER BY worker) FROM core.heartbeats").await, "a c");
+}
+
+#[tokio::test]
+async fn a_machine_speaks_for_its_own_jobs_and_of_what_a_chain_can_do() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let beat = |job: &str| format!("SELECT api.heartbeat('{job}', 'a', '{{}}')");
+    let observe = |nonce: &str, block: &str| {
+        format!("SELECT api.observe_safe('{}', '{}', {nonce}, {block}, ARRAY[{}], '[]')", acme.id, acme.safe, bytes(20))
+    };
+    let no_job = |name, job: &str| (name, beat(job), "CS403", "is no machine login that does the job");
+    let mut attacks = table(
+        "watcher",
+        vec![
+            no_job("the executor lives", "execute"),
+            no_job("the workers live", "intents"),
+            no_job("a job that nobody does", "coffee"),
+            ("a process without a name", beat("watch").replace("'a'", "''"), "CS422", "a name of 1 to 200"),
+            (
+                "a block at the end of time",
+                observe("5", "9000000000000000000"),
+                "CS409",
+                "no chain is at 9000000000000000000 so soon",
+            ),
+            ("a nonce that never comes", observe("1000000000", "11"), "CS409", "cannot be at 1000000000 so soon"),
+            ("a nonce ahead in the same block", observe("6", "10"), "CS409", "cannot be at 6 so soon"),
+        ],
+    );
+    attacks.extend(table("worker", vec![no_job("the watcher lives", "watch")]));
+    attacks.extend(table("executor", vec![no_job("the sealer lives", "seal")]));
+    all_refused(&house, &attacks).await;
+    house.db("watcher").await.heartbeat("watch", "a", &json!({})).await.expect("a sign of life");
+    house.db("worker").await.heartbeat("intents", "a", &json!({})).await.expect("a sign of life");
+    house.observe(&acme, 6, 11).await;
+    assert_eq!(
+        house
+            .read(&format!("SELECT observed_nonce || ' ' || observed_block FROM core.safes WHERE id = '{}'", acme.safe))
+            .await,
+        "6 11"
+    );
 }

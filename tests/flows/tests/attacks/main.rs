@@ -1,5 +1,6 @@
 //! A hostile person or machine with a login and `psql`, and the owner's own statements: what each must be refused.
 
+mod catalogue;
 mod changes;
 mod limits;
 mod machines;
@@ -7,6 +8,7 @@ mod owner;
 mod powers;
 mod races;
 mod staff;
+mod stalling;
 mod tenants;
 
 use flows::attack::Attack;

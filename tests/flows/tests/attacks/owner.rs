@@ -258,7 +258,6 @@ async fn people_keys_and_rules_stay_as_they_were_approved() {
                 "an owner is added by an update",
                 "UPDATE core.safe_owners SET owner = '\\x6666666666666666666666666666666666666666'",
             ),
-            log("a state table row goes", "DELETE FROM core.state_transitions"),
             log("a rule pays more", "UPDATE core.commission_rules SET base_rate = 1"),
             log(
                 "an address is exchanged",

@@ -81,10 +81,22 @@ async fn staff_have_no_power_over_tables_roles_or_internal_functions() {
                 "permission denied",
             ),
             denied("lock rows of a table", "SELECT * FROM core.batches FOR UPDATE", "permission denied"),
+            denied("keep a file beside the tables", "SELECT lo_from_bytea(0, 'x')", "permission denied for function"),
+            denied("open a file beside the tables", "SELECT lo_create(0)", "permission denied for function"),
+            denied("remove one", "SELECT lo_unlink(1)", "permission denied for function"),
+            denied("take the notifier's office", "SELECT pg_try_advisory_lock(1)", "permission denied for function"),
+            denied(
+                "hold what migrations wait for",
+                "SELECT pg_advisory_xact_lock_shared(1, 2)",
+                "permission denied for function",
+            ),
             denied("lock a table", "LOCK TABLE core.safes IN ROW EXCLUSIVE MODE", "permission denied"),
         ],
     );
     all_refused(&house, &staff).await;
+    // Those who need one have it.
+    let office = store::Notifier::take(&house.db("worker").await).await.expect("a look");
+    assert!(office.is_some(), "a worker tells consoles what changed");
 }
 
 #[tokio::test]

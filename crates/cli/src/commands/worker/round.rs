@@ -29,7 +29,7 @@ pub enum Job {
     Mature,
     /// Proposes batches of what is due, daily.
     Propose,
-    /// Frees intents whose worker did not come back.
+    /// Frees intents whose worker did not come back, and ends sessions that hold others up.
     Reap,
     /// Tries failed intents again, every five minutes.
     Retry,
