@@ -72,7 +72,7 @@ CREATE TRIGGER sanctions_lists_are_whole AFTER INSERT ON core.sanctions_entries
 
 -- p_entries: [{address, name, entry}], an address once. Answers the version and what changed against the one before.
 CREATE FUNCTION api.import_sanctions(p_program uuid, p_name text, p_published_on date, p_file_name text, p_file_sha256 bytea, p_entries jsonb)
-RETURNS TABLE (version integer, entries integer, added integer, removed integer)
+RETURNS TABLE (list_id uuid, version integer, entries integer, added integer, removed integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid := core.require(p_program, 'manage_rules');
@@ -98,6 +98,7 @@ BEGIN
   VALUES (p_program, p_name, coalesce(before.version, 0) + 1, p_published_on, p_file_name, p_file_sha256, jsonb_array_length(p_entries), person) RETURNING * INTO list;
   INSERT INTO core.sanctions_entries (program_id, list_id, address, name, entry)
   SELECT p_program, list.id, core.parse_address(e.address), e.name, e.entry FROM jsonb_to_recordset(p_entries) AS e(address text, name text, entry text);
+  list_id := list.id;
   version := list.version;
   entries := list.entries;
   SELECT count(*) INTO added FROM core.sanctions_entries e WHERE e.program_id = p_program AND e.list_id = list.id

@@ -22,11 +22,12 @@ DO $$
 DECLARE
   routine regprocedure;
 BEGIN
-  PERFORM pg_advisory_xact_lock(4027182);
   BEGIN
     -- To end sessions that hold others up (api.end_stalling). Nobody but the functions acts as this role.
-    ALTER ROLE countersign_owner INHERIT;
-    GRANT pg_signal_backend, pg_read_all_stats TO countersign_owner;
+    IF NOT (pg_has_role('countersign_owner', 'pg_signal_backend', 'USAGE') AND pg_has_role('countersign_owner', 'pg_read_all_stats', 'USAGE')) THEN
+      ALTER ROLE countersign_owner INHERIT;
+      GRANT pg_signal_backend, pg_read_all_stats TO countersign_owner;
+    END IF;
   EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'countersign_owner lacks pg_signal_backend and pg_read_all_stats: sessions that hold others up are not ended until somebody grants them';
   END;

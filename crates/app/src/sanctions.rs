@@ -29,7 +29,8 @@ pub struct SanctionsFile<'a> {
     pub published_on: NaiveDate,
 }
 
-/// Reads a list whole and puts it in force as the next version of its name.
+/// Reads a list whole as the next version of its name. What it names is blocked from then on; what it no longer names stays blocked
+/// until two people confirm `sanctions.replace`.
 ///
 /// # Errors
 /// [`AppError::Forbidden`] without manage_rules; [`AppError::Invalid`] for a file that cannot be read whole.
@@ -61,6 +62,7 @@ pub async fn import(session: &Session, file: &SanctionsFile<'_>) -> Result<Sanct
     let done = session.db.import_sanctions(session.program_id(), &new).await?;
     Ok(SanctionsImported {
         name: name.to_owned(),
+        list_id: done.list.to_string(),
         version: done.version,
         published_on: file.published_on.to_string(),
         sha256: hex::encode(sha256),

@@ -132,7 +132,9 @@ pub struct Proposal {
 pub struct SanctionsImported {
     /// What the list is called.
     pub name: String,
-    /// Version, in force from now on.
+    /// Id of this version, as `sanctions.replace` names it.
+    pub list_id: String,
+    /// Version; what it names is blocked from now on.
     pub version: u32,
     /// The day it was published.
     pub published_on: String,
@@ -142,7 +144,7 @@ pub struct SanctionsImported {
     pub entries: u32,
     /// Addresses that the version before did not have.
     pub added: u32,
-    /// Addresses that it had and that are blocked no longer.
+    /// Addresses that it had and this one has not: blocked until two people say that it replaces the one before.
     pub removed: u32,
     /// Addresses of chains that are not paid here.
     pub other_chains: usize,

@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::id::ProgramId;
 use domain::sanctions::Entry;
 
+use uuid::Uuid;
+
 use crate::row::column;
 use crate::{Db, StoreError};
 
@@ -25,6 +27,8 @@ pub struct NewSanctionsList<'a> {
 /// What an import changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SanctionsImport {
+    /// This version of the list.
+    pub list: Uuid,
     /// Version of the list.
     pub version: u32,
     /// Addresses in it.
@@ -69,7 +73,7 @@ impl Db {
             .map(|e| serde_json::json!({ "address": format!("{:#x}", e.address), "name": e.name, "entry": e.entry }))
             .collect();
         let row = sqlx::query!(
-            r#"SELECT version AS "version!", entries AS "entries!", added AS "added!", removed AS "removed!" FROM api.import_sanctions($1, $2, $3, $4, $5, $6)"#,
+            r#"SELECT list_id AS "list_id!", version AS "version!", entries AS "entries!", added AS "added!", removed AS "removed!" FROM api.import_sanctions($1, $2, $3, $4, $5, $6)"#,
             program.as_uuid(),
             list.name,
             list.published_on,
@@ -81,6 +85,7 @@ impl Db {
         .await?;
         let number = |value: i32| column!("sanctions_lists", "count", list.name).number(value.into());
         Ok(SanctionsImport {
+            list: row.list_id,
             version: number(row.version)?,
             entries: number(row.entries)?,
             added: number(row.added)?,

@@ -210,11 +210,10 @@ async fn a_listed_address_is_refused_at_every_step_with_its_entry() {
     let other = house.approved("other.csv", 5).await;
     house.sign("mia", other).await.expect("a signature");
     let next = import(&house, "ada", "2026-11-02", "bb.csv", &[entry(NEW, "FICTIONAL LLC")]).await.expect("imported");
-    assert_eq!(next, SanctionsImport { version: 2, entries: 1, added: 1, removed: 1 });
+    assert_eq!(next, SanctionsImport { list: next.list, version: 2, entries: 1, added: 1, removed: 1 });
     refused(house.try_submit("pia", draft).await, RefusalCode::Conflict, &says);
     let acme = Some(house.acme().id);
-    let newest = house.read("SELECT id FROM core.sanctions_lists WHERE version = 2").await;
-    let body = json!({ "list_id": newest });
+    let body = json!({ "list_id": next.list });
     refused(
         house.try_change("ada", "ada", acme, "sanctions.replace", body.clone()).await,
         RefusalCode::Forbidden,

@@ -242,7 +242,7 @@ async fn signing_stops_when_an_approver_is_removed() {
 async fn people_and_what_they_may_are_there_because_two_signed_it() {
     let house = House::new().await;
     let mut owner = house.owner().await;
-    let says = "has the id of the change that two people signed for it";
+    let says = "together with the change that two people signed for it";
     let vic = house.staff("vic");
     for sql in [
         "INSERT INTO core.staff (login, person) VALUES ('eve', 'Eve')".to_owned(),

@@ -382,7 +382,7 @@ async fn what_if_says_what_a_rule_would_have_paid_and_changes_nothing() {
     assert_eq!(house.read("SELECT count(*) || ' ' || sum(amount) FROM core.commissions").await, before);
     let whole = (day("2026-02-01"), day("2026-02-28"));
     let wrong = vic.what_if_rule(acme.id, "{\"base_rate\":\"2\"}", whole.0, whole.1).await;
-    refused(wrong, RefusalCode::InvalidInput, "A rate is a number from 0 to 1");
+    refused(wrong, RefusalCode::InvalidInput, "base_rate of rule.set is a number from 0 to 1");
     let backwards = vic.what_if_rule(acme.id, &same, whole.1, whole.0).await;
     refused(backwards, RefusalCode::InvalidInput, "a first and a last day, in this order");
     let foreign = house.db("omar").await.what_if_rule(acme.id, &same, whole.0, whole.1).await;

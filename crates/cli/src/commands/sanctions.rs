@@ -73,9 +73,16 @@ async fn import(args: Import, output: Output) -> Result<ExitCode> {
     };
     let imported = sanctions_import(&session, &file).await?;
     output.answer(&imported, |i| {
+        let still = match i.removed {
+            0 => String::new(),
+            gone => format!(
+                "\n{gone} addresses that the version before had stay blocked until two people confirm the change sanctions.replace with {{\"list_id\":\"{}\"}}",
+                i.list_id
+            ),
+        };
         format!(
-            "{} of {} is in force as version {}: {} addresses, {} added, {} removed, {} of other chains left out\nSHA-256 {}",
-            i.name, i.published_on, i.version, i.entries, i.added, i.removed, i.other_chains, i.sha256
+            "{} of {} is in force as version {}: {} addresses, {} added, {} of other chains left out\nSHA-256 {}{still}",
+            i.name, i.published_on, i.version, i.entries, i.added, i.other_chains, i.sha256
         )
     });
     Ok(ExitCode::SUCCESS)

@@ -197,7 +197,9 @@ async fn a_sale_of_last_year_is_held_from_when_it_was_written() {
     let house = House::new().await;
     let acme = house.acme().id;
     let start = house
-        .read("to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '100 milliseconds', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+        .read(
+            "to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '1 second', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+        )
         .await;
     // A sale of last year earns by the rule of last year, which is the first one here; so this asks the terms of a rule alone.
     let rule = json!({ "base_rate": "0.1", "override_rate": "0", "holding_days": 30, "effective_from": start });
@@ -205,7 +207,7 @@ async fn a_sale_of_last_year_is_held_from_when_it_was_written() {
     let platform = house.db("platform").await;
     let user = json!([{ "wallet": USER, "at": "2026-02-01T00:00:00Z", "referral_code": "GIL" }]);
     platform.submit_intents("REGISTER", &user).await.expect("a user");
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     let mut late = flows::flow::sale("late", "500".parse().expect("an amount"));
     late["at"] =
         json!(house.read("to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')").await);

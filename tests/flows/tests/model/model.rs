@@ -175,7 +175,7 @@ impl Model {
                 if !self.is_frozen {
                     self.sales.values_mut().for_each(|sale| sale.is_settled = true);
                 }
-                true
+                !self.is_frozen
             }
             Step::Advance { .. } => unreachable!("resolved before"),
             Step::Submit { batch, .. }
