@@ -106,7 +106,7 @@ DECLARE
   leg core.safe_transactions;
 BEGIN
   PERFORM core.require_machine('executor');
-  SELECT * INTO leg FROM core.safe_transactions WHERE program_id = p_program AND id = p_leg FOR UPDATE;
+  leg := core.lock_leg(p_program, p_leg);
   IF leg.state IS DISTINCT FROM 'SUBMITTED'
      OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING')
      OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
