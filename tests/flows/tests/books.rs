@@ -122,7 +122,7 @@ async fn the_books_open_once_and_not_over_what_came_in() {
     let again = again.iter().find(|c| c.safe == acme.safe).expect("the Safe");
     assert_eq!(again.from_block, 20, "from the opening balance on");
     // A watcher that began before that skips nothing by what it read.
-    let late = store::InflowCursor { from_block: 31, ..cursor.clone() };
+    let late = store::InflowCursor { from_block: 31, ..*cursor };
     watcher.record_inflows_read(&late, 40).await.expect("nothing");
     assert_eq!(house.read(&format!("SELECT inflows_read_to FROM core.safes WHERE id = '{}'", acme.safe)).await, "19");
     assert_eq!(watcher.record_inflow(&early).await.expect("recorded"), "SUSPENSE");
