@@ -669,11 +669,11 @@ CREATE TRIGGER signatures_hold_their_rules BEFORE INSERT ON core.signatures FOR 
 -- early is ended instead (api.end_stalling).
 CREATE FUNCTION core.guard_frozen_meanwhile() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  batch uuid := coalesce(to_jsonb(NEW) ->> 'batch_id', to_jsonb(NEW) ->> 'id');
+  own_id uuid := to_jsonb(NEW) ->> 'id';
+  batch uuid := coalesce(to_jsonb(NEW) ->> 'batch_id', own_id::text);
 BEGIN
   -- What somebody else executed has happened, frozen or not.
-  IF TG_TABLE_NAME = 'safe_transactions' AND EXISTS (
-    SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id::text = to_jsonb(NEW) ->> 'id') THEN
+  IF EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = own_id) THEN
     RETURN NULL;
   END IF;
   PERFORM core.refuse_frozen(b.program_id, b.safe_id, b.id) FROM core.batches b WHERE b.program_id = NEW.program_id AND b.id = batch;

@@ -107,7 +107,7 @@ pub struct CommissionRule {
     pub override_rate: Rate,
     /// Rates that replace the base rate.
     pub tiers: BTreeMap<String, Rate>,
-    /// Whole days of 24 hours between the sale and the first possible payment.
+    /// Whole days of 24 hours between the sale, or when it was written if that was later, and the first possible payment.
     pub holding_days: u16,
     /// Whole days of 24 hours after the user's registration within which a sale earns; none: always.
     pub earning_days: Option<u32>,

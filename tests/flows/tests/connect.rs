@@ -122,3 +122,22 @@ fn a_url_that_is_none_says_how_one_looks() {
     let shown = format!("{settings:?}");
     assert!(shown.contains("countersign on db.example") && !shown.contains("secret"), "{shown}");
 }
+
+/// What another program's settings leave in the environment is not for us.
+#[test]
+fn what_is_set_for_psql_changes_nothing() {
+    let mut again = std::process::Command::new(std::env::current_exe().expect("this program"));
+    again.args(["--exact", "a_wrong_password_and_an_unknown_login_sound_the_same"]);
+    for (name, value) in [
+        ("PGPORT", "1"),
+        ("PGHOST", "/nowhere"),
+        ("PGUSER", "nobody"),
+        ("PGDATABASE", "nothing"),
+        ("PGAPPNAME", "psql"),
+    ] {
+        again.env(name, value);
+    }
+    let output = again.output().expect("a run");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
