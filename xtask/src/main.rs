@@ -5,6 +5,7 @@
 
 mod database;
 mod dependencies;
+mod fuzz;
 mod generated;
 mod query_cache;
 mod repository;
@@ -37,12 +38,14 @@ enum Task {
     Tidy,
     /// Checks sources, licences and banned packages of the dependencies
     Dependencies,
+    /// Feeds the parsers with bytes that coverage leads, and keeps what was found for the next time
+    Fuzz(fuzz::Arguments),
     /// Everything above that only looks: tidy, dependencies, gen --check
     Check,
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().task) {
+    match run(&Arguments::parse().task) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -51,13 +54,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result<ExitCode> {
+fn run(task: &Task) -> Result<ExitCode> {
     let repository = Repository::find()?;
     let findings = match task {
         Task::Gen { check: false } => generated::write(&repository)?,
         Task::Gen { check: true } => generated::findings(&repository)?,
         Task::Tidy => tidy::findings(&repository)?,
         Task::Dependencies => dependencies::findings(&repository)?,
+        Task::Fuzz(arguments) => return fuzz::run(&repository, arguments),
         Task::Check => {
             [tidy::findings(&repository)?, dependencies::findings(&repository)?, generated::findings(&repository)?]
                 .concat()

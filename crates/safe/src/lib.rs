@@ -1,4 +1,6 @@
-//! The Safe protocol, pure: no network, no clock, no files.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
 //!
 //! - [`version`]: the released versions and what each does differently
 //! - [`transaction`], [`hash`]: a Safe transaction and the hash that owners sign
@@ -8,6 +10,8 @@
 //! - [`deployments`]: the published contracts, their addresses and code hashes
 //! - [`account`]: what a Safe is made of, compared with what was pinned
 //! - [`evidence`]: what a receipt proves, line by line
+//! - [`nested`]: a Safe that owns a Safe
+//! - [`policy`]: what may be signed at all
 //! - [`request`]: Safe transactions as JSON that programs pass to each other
 //!
 //! Protocol facts were read in the contracts (safe-smart-account 1.0.0 to 1.5.0) and checked against protocol-kit,

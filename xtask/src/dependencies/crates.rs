@@ -25,6 +25,9 @@ pub const LICENCES: [&str; 13] = [
     "Zlib",
 ];
 
+/// Packages that are never shipped, under a licence of their own besides: libFuzzer is part of LLVM.
+const NOT_SHIPPED: [(&str, &str); 1] = [("libfuzzer-sys", "(MIT OR Apache-2.0) AND NCSA")];
+
 /// The one place packages come from, as cargo names it in the lock file.
 const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -67,7 +70,9 @@ fn of_package(package: &Package) -> Vec<String> {
             package.name
         ));
     }
-    if let Err(reason) = licence(package.license.as_deref()) {
+    let licence_text = package.license.as_deref();
+    let is_beside = licence_text.is_some_and(|text| NOT_SHIPPED.contains(&(package.name.as_str(), text)));
+    if !is_beside && let Err(reason) = licence(licence_text) {
         findings.push(format!("{name} {reason}."));
     }
     findings

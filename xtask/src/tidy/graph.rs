@@ -6,7 +6,7 @@ use crate::repository::Files;
 use crate::tidy::manifests::{Manifest, manifests};
 
 /// A room and the rooms that it may name in its manifest.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("money", &[]),
     ("contract", &[]),
     ("local", &[]),
@@ -23,6 +23,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("console", HOST),
     ("flows", HOST),
     ("desktop", &["local"]),
+    ("fuzz", &["domain", "money", "safe", "signing"]),
     ("xtask", &["local"]),
 ];
 

@@ -1,17 +1,18 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_sol_types::{SolType, sol_data};
+use alloy_sol_types::{Eip712Domain, SolStruct, SolType, sol, sol_data};
 use countersign_safe::{
     Call, LegLimits, Operation, OwnerSignature, PayoutCall, PlanLine, SafeDomain, SafeTx, SafeVersion,
     decode::explain,
     execution::{decode_exec_transaction, exec_transaction},
-    hash::{SAFE_TX_TYPEHASH, message_hash},
+    hash::{SAFE_TX_TYPEHASH, domain_separator, hashes, message_hash},
     leg_transaction,
     multisend::{decode, decode_payouts, encode, encode_packed},
+    nested::safe_message_hash,
     plan::{BASE_GAS, line_gas},
-    plan_legs,
-    signature::{self, encode_sorted},
+    plan_legs, request,
+    signature::{self, SignatureKind, SignaturePart, encode_parts, encode_sorted},
 };
 use proptest::prelude::*;
 
@@ -55,6 +56,57 @@ fn safe_tx() -> impl Strategy<Value = SafeTx> {
         let data = Bytes::from(data);
         SafeTx { to, value, data, operation, safe_tx_gas, base_gas, gas_price, gas_token, refund_receiver, nonce }
     })
+}
+
+sol! {
+    struct SafeMessage {
+        bytes message;
+    }
+}
+
+/// The struct by the names of the EIP-712 type, hashed by an encoder that is not ours.
+mod independent {
+    alloy_sol_types::sol! {
+        struct SafeTx {
+            address to;
+            uint256 value;
+            bytes data;
+            uint8 operation;
+            uint256 safeTxGas;
+            uint256 baseGas;
+            uint256 gasPrice;
+            address gasToken;
+            address refundReceiver;
+            uint256 nonce;
+        }
+    }
+}
+
+fn independent_domain(domain: &SafeDomain) -> Eip712Domain {
+    let chain_id = domain.version.domain_has_chain_id().then(|| U256::from(domain.chain_id));
+    Eip712Domain::new(None, None, chain_id, Some(domain.safe), None)
+}
+
+fn domain() -> impl Strategy<Value = SafeDomain> {
+    let version = prop::sample::select(SafeVersion::ALL.to_vec());
+    (version, any::<u64>(), address()).prop_map(|(version, chain_id, safe)| SafeDomain { version, chain_id, safe })
+}
+
+/// A signature part of any kind, with its owner.
+fn part() -> impl Strategy<Value = SignaturePart> {
+    let named = address().prop_map(|owner| {
+        let bytes = OwnerSignature::prevalidated(owner).bytes;
+        SignaturePart { kind: SignatureKind::Prevalidated, bytes, named_owner: Some(owner), tail: Bytes::new() }
+    });
+    let contract = (address(), prop::collection::vec(any::<u8>(), 0..100))
+        .prop_map(|(owner, tail)| SignaturePart::contract(owner, tail.into()));
+    let signed = (any::<[u8; 64]>(), prop::sample::select(vec![27_u8, 28, 31, 32])).prop_map(|(rs, v)| {
+        let mut bytes = [v; 65];
+        bytes[..64].copy_from_slice(&rs);
+        let kind = SignatureKind::of(v).expect("known");
+        SignaturePart { kind, bytes, named_owner: None, tail: Bytes::new() }
+    });
+    prop_oneof![named, contract, signed]
 }
 
 type Word = sol_data::Uint<256>;
@@ -126,6 +178,55 @@ proptest! {
 
         let words = (SAFE_TX_TYPEHASH, to, value, keccak256(&data), operation, safe_tx_gas, base_gas, gas_price, gas_token, refund_receiver, nonce);
         prop_assert_eq!(message_hash(&tx), keccak256(StructWords::abi_encode_params(&words)));
+    }
+
+    #[test]
+    fn all_hashes_equal_an_independent_eip712_encoder(domain in domain(), tx in safe_tx(), message in prop::collection::vec(any::<u8>(), 0..100)) {
+        let theirs = independent_domain(&domain);
+        prop_assert_eq!(domain_separator(&domain), theirs.separator());
+        let SafeTx { to, value, data, operation, safe_tx_gas, base_gas, gas_price, gas_token, refund_receiver, nonce } = tx.clone();
+        let same = independent::SafeTx {
+            to, value, data, operation: operation.into(), safeTxGas: safe_tx_gas, baseGas: base_gas, gasPrice: gas_price,
+            gasToken: gas_token, refundReceiver: refund_receiver, nonce,
+        };
+        let ours = hashes(&domain, &tx);
+        prop_assert_eq!(ours.message_hash, same.eip712_hash_struct());
+        prop_assert_eq!(ours.safe_tx_hash, same.eip712_signing_hash(&theirs));
+        let vouched = SafeMessage { message: message.clone().into() };
+        prop_assert_eq!(safe_message_hash(&domain, &message), vouched.eip712_signing_hash(&theirs));
+    }
+
+    #[test]
+    fn requests_read_as_they_were_written(domain in domain(), tx in safe_tx()) {
+        let written = vec![request::Request { domain, safe_tx: tx }];
+        let text = serde_json::to_string(&written).expect("writes");
+        prop_assert_eq!(request::read(&text), Ok(written));
+    }
+
+    #[test]
+    fn blobs_of_every_kind_read_as_they_were_written(parts in prop::collection::vec((address(), part()), 0..10)) {
+        // The owner that sorts a recovered kind is the caller's word; named kinds bring their own.
+        let owned: Vec<_> = parts.into_iter().map(|(owner, part)| (part.named_owner.unwrap_or(owner), part)).collect();
+        let owners: BTreeSet<_> = owned.iter().map(|(owner, _)| *owner).collect();
+        prop_assume!(owners.len() == owned.len());
+        let blob = encode_parts(owned.clone()).expect("different owners");
+        let read = signature::decode(&blob).expect("well formed");
+        let mut sorted = owned;
+        sorted.sort_by_key(|(owner, _)| *owner);
+        prop_assert_eq!(read.len(), sorted.len());
+        // Tails stand in order behind all static parts, each with its length, as the ABI would not pad them.
+        let mut at = sorted.len() * 65;
+        for (found, (owner, wanted)) in read.iter().zip(&sorted) {
+            prop_assert_eq!((found.kind, found.named_owner, &found.tail), (wanted.kind, wanted.named_owner, &wanted.tail));
+            if wanted.kind == SignatureKind::Contract {
+                let head = <(sol_data::Address, Word)>::abi_encode_params(&(*owner, U256::from(at)));
+                prop_assert_eq!(&found.bytes[..64], head.as_slice());
+                at += 32 + wanted.tail.len();
+            } else {
+                prop_assert_eq!(found.bytes, wanted.bytes);
+            }
+        }
+        prop_assert_eq!(at, blob.len());
     }
 
     #[test]
