@@ -20,6 +20,7 @@ mod known;
 mod ledger;
 mod leg;
 pub mod offline;
+mod preflight;
 mod rebuild;
 mod reconciliation;
 mod rule;
@@ -44,7 +45,7 @@ pub use settings::{MachineSettings, ProfileSettings};
 pub mod use_cases {
     pub use crate::batch::approve::approve;
     pub use crate::batch::create::{ChosenFile, choose, from_commissions, import};
-    pub use crate::batch::decide::{cancel, reject, return_to_preparer};
+    pub use crate::batch::decide::{cancel, reject, return_to_preparer, take_out};
     pub use crate::batch::execute::execute;
     pub use crate::batch::get::get as batch_get;
     pub use crate::batch::list::list as batch_list;
@@ -55,8 +56,10 @@ pub mod use_cases {
     pub use crate::health::health;
     pub use crate::home::home;
     pub use crate::ledger::{check as ledger_check, statement as ledger_statement, trial_balance};
+    pub use crate::leg::live::live as safe_signatures;
     pub use crate::leg::review::review as leg_review;
     pub use crate::leg::sign::sign as leg_sign;
+    pub use crate::preflight::batch as batch_preflight;
     pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};
     pub use crate::reconciliation::run::{run as reconciliation_run, run_with_file as reconciliation_write};
     pub use crate::rule::what_if as rule_what_if;

@@ -118,6 +118,17 @@ pub async fn gather(
     Ok(Gathered { tokens, recipients, targets, hashes, legs, received, account })
 }
 
+/// Tries legs one after the other at the block of the observation: one round trip, and one more for each that fails.
+pub async fn try_legs(
+    rpc: &Rpc,
+    safe: Address,
+    observation: &Observation,
+    legs: &[LegToTry],
+) -> Result<Vec<LegTrial>, ChainError> {
+    let at = BlockId::from(observation.block.hash);
+    Ok(trial::try_legs(rpc, safe, observation, at, legs).await?.legs)
+}
+
 type FirstFacts = (BTreeMap<Address, TokenState>, BTreeMap<Address, Option<B256>>, Vec<B256>);
 
 /// Tokens, targets and the Safe's own hashes: one round trip.

@@ -7,9 +7,9 @@ pub mod decide;
 pub mod execute;
 pub mod get;
 pub mod list;
+pub(crate) mod plan;
 pub mod propose;
 pub mod submit;
-mod warnings;
 
 use domain::id::BatchId;
 use store::BatchRow;
