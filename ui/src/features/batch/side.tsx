@@ -282,7 +282,9 @@ function Stopped(props: { batch: BatchDetail }) {
                     {t('Line {line}', { line: line.line })}
                     {block ? `: ${block.title}` : null}
                   </span>
-                  {line.mark ? <span className="block">{line.mark}</span> : null}
+                  {line.mark && !(block && line.mark.includes(block.title)) ? (
+                    <span className="block">{line.mark}</span>
+                  ) : null}
                   {block ? (
                     <>
                       <span className="block">{block.detail}</span>
