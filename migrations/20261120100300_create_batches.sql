@@ -341,6 +341,11 @@ CREATE UNIQUE INDEX evidence_one_per_line ON core.evidence (program_id, payout_i
 CREATE UNIQUE INDEX evidence_one_line_per_log ON core.evidence (chain_id, ethereum_tx_hash, position) WHERE kind = 'LOG' AND retracted_at IS NULL;
 CREATE UNIQUE INDEX evidence_one_line_per_native_call ON core.evidence (program_id, safe_transaction_id, position) WHERE kind = 'NATIVE_LEG' AND retracted_at IS NULL;
 CREATE INDEX evidence_by_recipient ON core.evidence (program_id, recipient) WHERE retracted_at IS NULL;
+-- Addresses that begin or end as another one: how look-alikes are found.
+CREATE INDEX evidence_by_head ON core.evidence (program_id, substr(recipient, 1, 2)) WHERE retracted_at IS NULL;
+CREATE INDEX evidence_by_tail ON core.evidence (program_id, substr(recipient, 19, 2)) WHERE retracted_at IS NULL;
+CREATE INDEX payee_addresses_by_head ON core.payee_addresses (program_id, substr(address, 1, 2));
+CREATE INDEX payee_addresses_by_tail ON core.payee_addresses (program_id, substr(address, 19, 2));
 CALL core.make_fixed('evidence', 'retracted_at');
 
 -- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them. What a line or leg lacks is

@@ -13,7 +13,8 @@ contract AwkwardToken {
         TakesFee, // 3: a hundredth, and its log says so
         TakesFeeSilently, // 4: a hundredth, and its log does not say so
         LogsNothing, // 5: moves and leaves no log
-        DoesNothing // 6: returns true and moves nothing
+        DoesNothing, // 6: returns true and moves nothing
+        Costs // 7: writes five words more for each transfer
     }
 
     mapping(address => uint256) public balanceOf; // slot 0
@@ -27,6 +28,7 @@ contract AwkwardToken {
     bool public paused;
     mapping(address => bool) public isBlacklisted; // USDC's: neither sends nor receives
     mapping(address => bool) public isBlackListed; // USDT's: does not send
+    mapping(uint256 => uint256) private written;
 
     event Transfer(address indexed from, address indexed to, uint256 value);
 
@@ -64,6 +66,9 @@ contract AwkwardToken {
         if (now_ == Behaviour.ReturnsFalse) answer(false);
         if (now_ == Behaviour.DoesNothing) answer(true);
         require(balanceOf[msg.sender] >= value, "ERC20: transfer amount exceeds balance");
+        if (now_ == Behaviour.Costs) {
+            for (uint256 i = 0; i < 5; i++) written[uint256(keccak256(abi.encode(to, i)))] = 1;
+        }
         bool takes = now_ == Behaviour.TakesFee || now_ == Behaviour.TakesFeeSilently;
         uint256 kept = takes ? value / 100 : 0;
         balanceOf[msg.sender] -= value;

@@ -96,16 +96,21 @@ impl Db {
     /// book, whoever was paid before, its Safes and their owners.
     pub async fn trusted_like(&self, program: ProgramId, batch: BatchId) -> Result<Vec<TrustedRow>, StoreError> {
         let rows = sqlx::query!(
-            r#"WITH paid AS (SELECT DISTINCT p.recipient FROM core.payouts p WHERE p.program_id = $1 AND p.batch_id = $2),
-                 ends AS (SELECT array_agg(DISTINCT substr(recipient, 1, 2)) AS heads, array_agg(DISTINCT substr(recipient, 19, 2)) AS tails FROM paid),
+            r#"WITH heads AS (SELECT DISTINCT substr(p.recipient, 1, 2) AS bytes FROM core.payouts p WHERE p.program_id = $1 AND p.batch_id = $2),
+                 tails AS (SELECT DISTINCT substr(p.recipient, 19, 2) AS bytes FROM core.payouts p WHERE p.program_id = $1 AND p.batch_id = $2),
+                 alike AS (
+                   SELECT a.payee_id, a.version, a.address FROM heads h JOIN core.payee_addresses a ON a.program_id = $1 AND substr(a.address, 1, 2) = h.bytes
+                   UNION SELECT a.payee_id, a.version, a.address FROM tails t JOIN core.payee_addresses a ON a.program_id = $1 AND substr(a.address, 19, 2) = t.bytes),
+                 house AS (
+                   SELECT s.address, 'the Safe ' || s.name AS name FROM core.safes s WHERE s.program_id = $1
+                   UNION ALL SELECT o.owner, coalesce('the owner key of ' || t.person, 'an owner of the Safe') FROM core.safe_owners o LEFT JOIN core.staff t ON t.safe_owner = o.owner WHERE o.program_id = $1),
                  trusted AS (
-                   SELECT a.address, y.name FROM core.payee_addresses a JOIN core.payees y ON y.program_id = a.program_id AND y.id = a.payee_id
-                   WHERE a.program_id = $1 AND NOT EXISTS (SELECT FROM core.payee_addresses n WHERE n.program_id = a.program_id AND n.payee_id = a.payee_id AND n.version > a.version)
-                   UNION ALL SELECT e.recipient, 'an address that was paid before' FROM core.evidence e WHERE e.program_id = $1 AND e.retracted_at IS NULL
-                   UNION ALL SELECT s.address, 'the Safe ' || s.name FROM core.safes s WHERE s.program_id = $1
-                   UNION ALL SELECT o.owner, coalesce('the owner key of ' || t.person, 'an owner of the Safe') FROM core.safe_owners o LEFT JOIN core.staff t ON t.safe_owner = o.owner WHERE o.program_id = $1)
-               SELECT t.address AS "address!", min(t.name) AS "name!" FROM trusted t, ends
-               WHERE substr(t.address, 1, 2) = ANY (ends.heads) OR substr(t.address, 19, 2) = ANY (ends.tails) GROUP BY t.address ORDER BY t.address"#,
+                   SELECT a.address, y.name FROM alike a JOIN core.payees y ON y.program_id = $1 AND y.id = a.payee_id
+                   WHERE NOT EXISTS (SELECT FROM core.payee_addresses n WHERE n.program_id = $1 AND n.payee_id = a.payee_id AND n.version > a.version)
+                   UNION ALL SELECT e.recipient, 'an address that was paid before' FROM heads h JOIN core.evidence e ON e.program_id = $1 AND substr(e.recipient, 1, 2) = h.bytes AND e.retracted_at IS NULL
+                   UNION ALL SELECT e.recipient, 'an address that was paid before' FROM tails t JOIN core.evidence e ON e.program_id = $1 AND substr(e.recipient, 19, 2) = t.bytes AND e.retracted_at IS NULL
+                   UNION ALL SELECT o.address, o.name FROM house o WHERE substr(o.address, 1, 2) IN (SELECT bytes FROM heads) OR substr(o.address, 19, 2) IN (SELECT bytes FROM tails))
+               SELECT t.address AS "address!", min(t.name) AS "name!" FROM trusted t GROUP BY t.address ORDER BY t.address"#,
             program.as_uuid(),
             batch.as_uuid()
         )

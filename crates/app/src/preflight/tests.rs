@@ -121,7 +121,7 @@ fn look_alikes_are_other_addresses_that_begin_or_end_alike() {
     let same_ends = trusted("0xdead11111111111111111111111111111111beef");
     let one_digit = trusted("0xdead00000000000000000000000000000000bee0");
     let far = trusted("0xdead111111111111111111111111111111110000");
-    assert_eq!((look(&[same_ends.clone()]), look(&[one_digit]), look(&[far])), (1, 1, 0));
+    assert_eq!((look(std::slice::from_ref(&same_ends)), look(&[one_digit]), look(&[far])), (1, 1, 0));
     let itself = trusted("0xdead00000000000000000000000000000000beef");
     assert_eq!(look(&[same_ends, itself]), 0, "who is trusted is nobody's look-alike");
 }

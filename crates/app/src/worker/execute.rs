@@ -285,7 +285,7 @@ mod tests {
         let domain =
             SafeDomain { version: "1.4.1".parse().expect("a version"), chain_id: 31337, safe: Address::repeat_byte(5) };
         let call = safe::PayoutCall::Native { recipient: Address::repeat_byte(6), amount: U256::from(7) };
-        let to = safe::deployments::multi_send_call_only(domain.version).address;
+        let to = deployments::multi_send_call_only(domain.version).address;
         let tx = leg_transaction(&[call, call], to, U256::from(3)).expect("a leg");
         let signature = key.sign_safe_tx(&domain, &tx).expect("signed");
         let stored = StoredSignature { owner: key.address(), signature: signature.bytes.to_vec().into() };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use app::AppError;
 use app::use_cases::{leg_review, leg_sign};
-use app::worker::execute::{self, FEE_CAP_WEI};
+use app::worker::execute::{self, Limits};
 use flows::{CHAIN, House, owner_key};
 use safe::{Operation, SafeDomain, SafeTx, SafeVersion, hashes};
 use secrecy::SecretString;
@@ -94,7 +94,7 @@ async fn send_forged(world: &World, tx: &SafeTx) -> String {
     }
     let executor = LocalSigner::from(key("executor"));
     let db = house.db("executor").await;
-    let round = execute::run_once(&db, &world.chains, CHAIN, &executor, FEE_CAP_WEI).await.expect("a round");
+    let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default()).await.expect("a round");
     assert!(round.sent.is_empty(), "{round:?}");
     round.problems.first().map_or_else(String::new, |p| p.reason.clone())
 }

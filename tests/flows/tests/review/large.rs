@@ -1,5 +1,7 @@
-use app::use_cases::{leg_sign, submit};
-use app::worker::execute::{self, FEE_CAP_WEI};
+use alloy::sol_types::SolValue as _;
+use alloy_primitives::{Address, U256, keccak256};
+use app::use_cases::{batch_preflight, leg_sign, submit};
+use app::worker::execute::{self, Limits};
 use flows::CHAIN;
 use safe::LegLimits;
 use secrecy::SecretString;
@@ -8,6 +10,47 @@ use std::sync::Arc;
 use store::ImportLine;
 
 use crate::support::{Agrees, PASSPHRASE, World, blocks, key};
+
+async fn lines_per_leg(world: &World) -> Vec<usize> {
+    let sql = "SELECT string_agg(n::text, ' ' ORDER BY leg_index) FROM (SELECT leg_index, count(*) AS n FROM core.payouts GROUP BY leg_index) l";
+    world.house.read(sql).await.split(' ').map(|n| n.parse().expect("a number")).collect()
+}
+
+/// By the table 450 token lines need two legs; to payees who hold the token already they cost a third of that.
+#[tokio::test]
+async fn what_costs_less_than_the_table_says_takes_fewer_legs() {
+    let world = World::new().await;
+    let lines: Vec<ImportLine> = (1..=450).map(|n| world.house.line(n, 1_000)).collect();
+    // Slot 0 of the token is who holds how much.
+    for line in &lines {
+        let slot = keccak256((line.recipient.parse::<Address>().expect("an address"), U256::ZERO).abi_encode());
+        world.tell("anvil_setStorageAt", serde_json::json!([world.token, slot, format!("0x{:064x}", 1)])).await;
+    }
+    world.tell("anvil_mine", serde_json::json!(["0x1"])).await;
+    let batch = world.house.import("pia", "known.csv", &lines).await;
+    submit(&world.with_identity("pol").await, batch).await.expect("submitted");
+    assert_eq!(lines_per_leg(&world).await, [450]);
+    let hash = world.house.content_hash(batch).await;
+    for login in ["mia", "ada"] {
+        world.house.approve(login, batch, &hash).await.expect("an approval");
+    }
+    let review = world.review(batch, 1).await;
+    assert!(review.sign.enabled, "another machine rebuilds it from rows and plan: {:?}", blocks(&review.checks));
+}
+
+/// By the table 300 lines fit one leg; of a token that costs five times as much they do not.
+#[tokio::test]
+async fn what_costs_more_than_the_table_says_takes_more_legs() {
+    let world = World::new().await;
+    world.deployer.behave(world.token, 7).await.expect("set");
+    let lines: Vec<ImportLine> = (1..=300).map(|n| world.house.line(n, 1_000)).collect();
+    let batch = world.house.import("pia", "costly.csv", &lines).await;
+    submit(&world.with_identity("pol").await, batch).await.expect("submitted");
+    let sizes = lines_per_leg(&world).await;
+    assert!((4..=5).contains(&sizes.len()) && sizes.iter().sum::<usize>() == 300, "{sizes:?}");
+    let found = batch_preflight(&world.session("mia").await, batch).await.expect("a preflight");
+    assert_eq!(blocks(&found.checks), Vec::<String>::new(), "each leg fits a transaction");
+}
 
 /// 1,000 lines of two assets, planned by measured gas, approved, signed leg by leg and paid on a chain that enforces EIP-7825.
 #[tokio::test]
@@ -24,8 +67,7 @@ async fn a_thousand_lines_are_split_and_paid_under_the_cap() {
     for login in ["mia", "ada"] {
         house.approve(login, batch, &hash).await.expect("an approval");
     }
-    let legs = house.read("SELECT string_agg(n::text, ' ' ORDER BY leg_index) FROM (SELECT leg_index, count(*) AS n FROM core.payouts GROUP BY leg_index) l").await;
-    let sizes: Vec<usize> = legs.split(' ').map(|n| n.parse().expect("a number")).collect();
+    let sizes = lines_per_leg(&world).await;
     assert_eq!(
         (sizes.len(), sizes.iter().sum::<usize>()),
         (3, 1_000),
@@ -47,7 +89,7 @@ async fn a_thousand_lines_are_split_and_paid_under_the_cap() {
     let (executor, db) = (LocalSigner::from(key("executor")), house.db("executor").await);
     let mut sent = Vec::new();
     for _ in 0..100 {
-        let round = execute::run_once(&db, &world.chains, CHAIN, &executor, FEE_CAP_WEI).await.expect("a round");
+        let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default()).await.expect("a round");
         assert!(round.problems.is_empty(), "{:?}", round.problems);
         sent.extend(round.sent.into_iter().filter(|s| !s.again));
         if sent.len() == 3 {

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{Address, keccak256};
 use anyhow::{Context, Result, bail};
 use app::Chains;
 use app::use_cases::{batch_get, batch_preflight, import, submit};
 use bench::{ReviewReport, ReviewRound, Wire};
+use chain::Rpc;
+use chain::deploy::{Deployer, NewToken};
 use contract::Level;
 use domain::id::BatchId;
 
@@ -46,6 +48,7 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
         .tempdir()?;
     let mut stage = Stage::start(home.path()).await?;
     let on_chain = stage.furnish_chain().await?;
+    keep_blacklists(&stage, on_chain.usdc).await?;
     seed::seed(&mut stage, &on_chain).await?;
     let batch = submitted(&stage, args.lines).await?;
 
@@ -81,6 +84,14 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     Ok(if is_reached { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
+/// The token of the batch keeps blacklists as USDC and USDT do, so that every recipient is asked about.
+async fn keep_blacklists(stage: &Stage, token: Address) -> Result<()> {
+    let rpc = Rpc::connect(&stage.rpc_url).await?;
+    let deployer = Deployer::new(rpc, stage.key("demo_deployer")?.into_alloy())?;
+    let usdc = NewToken { name: "USD Coin (demo)".into(), symbol: "USDC".into(), decimals: 6 };
+    Ok(deployer.place_awkward_token(token, &usdc).await?)
+}
+
 /// A file of lines of a token, each to somebody else, imported and submitted.
 async fn submitted(stage: &Stage, lines: u32) -> Result<BatchId> {
     let session = stage.session("ines").await?;
@@ -90,7 +101,7 @@ async fn submitted(stage: &Stage, lines: u32) -> Result<BatchId> {
     let token = token.context("the demo has USDC")?.to_checksum(None);
     let mut text = String::from("token_type,token_address,receiver,amount,reference,name\n");
     for line in 1..=lines {
-        let receiver = alloy_primitives::Address::from_word(keccak256(format!("receiver {line}"))).to_checksum(None);
+        let receiver = Address::from_word(keccak256(format!("receiver {line}"))).to_checksum(None);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "erc20,{token},{receiver},{line}.5,INV-{line},Payee {line}");
     }
