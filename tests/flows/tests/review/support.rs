@@ -30,13 +30,14 @@ pub const PASSPHRASE: &str = "of a test";
 
 pub struct World {
     pub house: House,
-    pub anvil: Anvil,
     pub rpc: Rpc,
     pub safe: Address,
     pub token: Address,
     pub deployer: Deployer,
     pub chains: Chains,
     folder: tempfile::TempDir,
+    // The chain stops with this value.
+    _anvil: Anvil,
 }
 
 pub fn ether(amount: u64) -> U256 {
@@ -102,7 +103,7 @@ impl World {
         house.pay_from(SafeId::new(id), safe);
         let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
         let folder = tempfile::tempdir().expect("a folder");
-        let world = Self { house, anvil, rpc, safe, token, deployer, chains, folder };
+        let world = Self { house, rpc, safe, token, deployer, chains, folder, _anvil: anvil };
         world.watch().await;
         world
     }

@@ -165,7 +165,7 @@ describe('batch review', () => {
       await screen.findByText(
         'The RPC endpoint node.example did not answer.',
         {},
-        { timeout: 5000 },
+        { timeout: 15_000 },
       ),
     ).toBeTruthy();
     expect(screen.getAllByText('First payment to this payee')).not.toHaveLength(0);
