@@ -167,6 +167,24 @@ CREATE TABLE core.payouts (
   FOREIGN KEY (program_id, affiliate_id) REFERENCES core.affiliates
 );
 
+-- Who else gets what a line pays, and under which reference: asked about every line of a batch.
+CREATE INDEX payouts_by_recipient ON core.payouts (program_id, recipient);
+CREATE INDEX payouts_by_reference ON core.payouts (program_id, reference) WHERE reference <> '';
+
+-- What an approver found wrong with lines of a revision that went back to its preparer.
+CREATE TABLE core.line_marks (
+  program_id uuid NOT NULL,
+  batch_id uuid NOT NULL,
+  revision integer NOT NULL,
+  line_no integer NOT NULL CHECK (line_no BETWEEN 1 AND 1000),
+  reason text NOT NULL CHECK (length(reason) BETWEEN 3 AND 280),
+  marked_by uuid NOT NULL REFERENCES core.staff,
+  marked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, batch_id, revision, line_no),
+  FOREIGN KEY (program_id, batch_id, revision) REFERENCES core.batch_revisions
+);
+CALL core.make_append_only('line_marks');
+
 -- A commission or a line of a file belongs to at most one live payout (law 7).
 CREATE TABLE core.payout_sources (
   program_id uuid NOT NULL,
@@ -325,6 +343,12 @@ CREATE TABLE core.evidence (
 CREATE UNIQUE INDEX evidence_one_per_line ON core.evidence (program_id, payout_id) WHERE retracted_at IS NULL;
 CREATE UNIQUE INDEX evidence_one_line_per_log ON core.evidence (chain_id, ethereum_tx_hash, position) WHERE kind = 'LOG' AND retracted_at IS NULL;
 CREATE UNIQUE INDEX evidence_one_line_per_native_call ON core.evidence (program_id, safe_transaction_id, position) WHERE kind = 'NATIVE_LEG' AND retracted_at IS NULL;
+CREATE INDEX evidence_by_recipient ON core.evidence (program_id, recipient) WHERE retracted_at IS NULL;
+-- Addresses that begin or end as another one: how look-alikes are found.
+CREATE INDEX evidence_by_head ON core.evidence (program_id, substr(recipient, 1, 2)) WHERE retracted_at IS NULL;
+CREATE INDEX evidence_by_tail ON core.evidence (program_id, substr(recipient, 19, 2)) WHERE retracted_at IS NULL;
+CREATE INDEX payee_addresses_by_head ON core.payee_addresses (program_id, substr(address, 1, 2));
+CREATE INDEX payee_addresses_by_tail ON core.payee_addresses (program_id, substr(address, 19, 2));
 CALL core.make_fixed('evidence', 'retracted_at');
 
 -- Content hash (law 3): length-prefixed fields, byte for byte as domain::content writes them. What a line or leg lacks is

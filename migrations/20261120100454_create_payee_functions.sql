@@ -48,23 +48,29 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Refuses a line to an address that a payee gave up, or that still cools down, or, for an affiliate, that is not its own.
--- Who is not in the book can be paid: the signers are told that it is a first payment.
-CREATE FUNCTION core.refuse_unpayable(p_program uuid, p_batch uuid, p_leg integer) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  wrong record;
-BEGIN
+-- Lines to an address that a payee gave up, or that still cools down, or, for an affiliate, that is not its own; with the payee and,
+-- for one that cools down, until when. Who is not in the book can be paid: the signers are told that it is a first payment.
+CREATE FUNCTION core.unpayable_lines(p_program uuid, p_batch uuid) RETURNS TABLE (line_no integer, leg_index integer, name text, payable_from timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH book AS (
     SELECT y.id, y.name, y.affiliate_id, a.address, a.payable_from, a.version = max(a.version) OVER (PARTITION BY a.payee_id) AS is_newest
     FROM core.payees y JOIN core.payee_addresses a ON a.program_id = y.program_id AND a.payee_id = y.id
     WHERE y.program_id = p_program AND y.id IN (
       SELECT k.payee_id FROM core.payouts p JOIN core.payee_addresses k ON k.program_id = p.program_id AND k.address = p.recipient WHERE p.program_id = p_program AND p.batch_id = p_batch
       UNION SELECT k.id FROM core.payouts p JOIN core.payees k ON k.program_id = p.program_id AND k.affiliate_id = p.affiliate_id WHERE p.program_id = p_program AND p.batch_id = p_batch))
-  SELECT p.line_no, b.name, min(b.payable_from) FILTER (WHERE b.is_newest AND b.address = p.recipient) AS payable_from INTO wrong
+  SELECT p.line_no, p.leg_index, b.name, min(b.payable_from) FILTER (WHERE b.is_newest AND b.address = p.recipient)
   FROM core.payouts p JOIN book b ON CASE WHEN p.affiliate_id IS NULL THEN b.address = p.recipient ELSE b.affiliate_id = p.affiliate_id END
-  WHERE p.program_id = p_program AND p.batch_id = p_batch AND (p_leg IS NULL OR p.leg_index = p_leg)
+  WHERE p.program_id = p_program AND p.batch_id = p_batch
     AND NOT EXISTS (SELECT FROM book k WHERE k.is_newest AND k.address = p.recipient AND k.payable_from <= clock_timestamp() AND (p.affiliate_id IS NULL OR k.affiliate_id = p.affiliate_id))
-  GROUP BY p.line_no, b.name ORDER BY p.line_no LIMIT 1;
+  GROUP BY p.line_no, p.leg_index, b.name
+$$;
+
+-- Refuses a batch, or one leg of it, with such a line.
+CREATE FUNCTION core.refuse_unpayable(p_program uuid, p_batch uuid, p_leg integer) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong record;
+BEGIN
+  SELECT u.line_no, u.name, u.payable_from INTO wrong FROM core.unpayable_lines(p_program, p_batch) u WHERE p_leg IS NULL OR u.leg_index = p_leg ORDER BY u.line_no LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = CASE WHEN wrong.payable_from IS NULL
       THEN format('Line %s pays an address that is not, or no longer, that of %s: look at the payee book and make the batch again', wrong.line_no, wrong.name)

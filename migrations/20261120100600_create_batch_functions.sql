@@ -399,19 +399,73 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION api.return_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
+-- p_marks: [{line_no, reason}], the lines that must not be paid as they are, if that is what is wrong.
+CREATE FUNCTION api.return_batch(p_program uuid, p_batch uuid, p_reason text, p_marks jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   person uuid := core.require(p_program, 'approve');
   batch core.batches := core.lock_batch(p_program, p_batch);
+  unknown integer;
 BEGIN
   PERFORM core.require_reason(p_reason);
   PERFORM core.require_state(batch, 'PENDING_APPROVAL');
+  IF jsonb_typeof(p_marks) IS DISTINCT FROM 'array' OR jsonb_array_length(p_marks) > 1000 OR EXISTS (
+    SELECT FROM jsonb_to_recordset(p_marks) AS m(line_no text, reason text) WHERE (m.line_no ~ '^[1-9][0-9]{0,3}$' AND length(m.reason) BETWEEN 3 AND 280) IS NOT TRUE) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Lines are marked by their numbers, each with a reason of 3 to 280 characters';
+  END IF;
+  SELECT m.line_no INTO unknown FROM jsonb_to_recordset(p_marks) AS m(line_no integer)
+  WHERE NOT EXISTS (SELECT FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no = m.line_no) ORDER BY m.line_no LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('Batch %s has no line %s to mark', batch.number, unknown);
+  END IF;
+  INSERT INTO core.line_marks (program_id, batch_id, revision, line_no, reason, marked_by)
+  SELECT p_program, p_batch, batch.revision, m.line_no, m.reason, person FROM jsonb_to_recordset(p_marks) AS m(line_no integer, reason text);
   PERFORM core.release_lines(batch, (SELECT array_agg(id) FROM core.payouts WHERE program_id = p_program AND batch_id = p_batch), false);
   UPDATE core.batches SET state = 'DRAFT', content_hash = NULL, revision = revision + 1, last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
   UPDATE core.payouts SET leg_index = NULL WHERE program_id = p_program AND batch_id = p_batch;
   DELETE FROM core.safe_transactions WHERE program_id = p_program AND batch_id = p_batch;
-  PERFORM core.audit(p_program, 'batch.returned', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'by', person, 'reason', p_reason));
+  PERFORM core.audit(p_program, 'batch.returned', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'by', person, 'reason', p_reason, 'marks', p_marks));
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each line is marked once';
+END $$;
+
+-- Takes lines out of a draft, all in one step: nothing was signed for them, and what they pay is free for another batch. Who does
+-- it is an editor and approves no revision of this batch.
+CREATE FUNCTION api.take_out_lines(p_program uuid, p_batch uuid, p_line_nos integer[]) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'edit_batch');
+  batch core.batches := core.lock_batch(p_program, p_batch);
+  unknown integer;
+  taken uuid[];
+  what json;
+  broken text;
+BEGIN
+  PERFORM core.require_state(batch, 'DRAFT');
+  PERFORM core.refuse_frozen(p_program, batch.safe_id, p_batch);
+  IF (cardinality(p_line_nos) BETWEEN 1 AND 1000) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Name 1 to 1,000 lines to take out';
+  END IF;
+  SELECT n.line_no INTO unknown FROM unnest(p_line_nos) AS n(line_no)
+  WHERE NOT EXISTS (SELECT FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no = n.line_no) ORDER BY n.line_no LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('Batch %s has no line %s: open it again', batch.number, coalesce(unknown::text, 'without a number'));
+  END IF;
+  IF NOT EXISTS (SELECT FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no <> ALL (p_line_nos)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'No line would be left: cancel the batch instead';
+  END IF;
+  PERFORM core.take_part(batch, person, 'EDITOR');
+  SELECT array_agg(p.id), json_agg(json_build_object('line', p.line_no, 'recipient', core.hex_address(p.recipient), 'asset', p.asset_id, 'amount', p.amount::text,
+           'reference', p.reference, 'sources', (SELECT json_agg(s.source_key) FROM core.payout_sources s WHERE s.program_id = p.program_id AND s.payout_id = p.id)) ORDER BY p.line_no)
+  INTO taken, what FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.line_no = ANY (p_line_nos);
+  DELETE FROM core.payout_sources WHERE program_id = p_program AND payout_id = ANY (taken);
+  DELETE FROM core.payouts WHERE program_id = p_program AND id = ANY (taken);
+  UPDATE core.batches SET revision = revision + 1 WHERE program_id = p_program AND id = p_batch;
+  PERFORM core.audit(p_program, 'batch.lines_taken_out', p_batch, json_build_object('number', batch.number, 'revision', batch.revision + 1, 'by', person, 'lines', what));
+  RETURN cardinality(taken);
+EXCEPTION WHEN unique_violation THEN
+  GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+  RAISE EXCEPTION USING ERRCODE = 'CS403', CONSTRAINT = broken, MESSAGE = 'You approved a revision of this batch: somebody else edits it';
 END $$;
 
 CREATE FUNCTION api.reject_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void

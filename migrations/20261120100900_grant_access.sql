@@ -6,7 +6,7 @@ DECLARE
 BEGIN
   -- Per program: every staff table is behind the same rule.
   FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'commission_rule_assets', 'affiliate_terms', 'intents', 'settlements',
-    'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'approvals', 'payouts',
+    'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'line_marks', 'approvals', 'payouts',
     'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'broadcasts', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
     'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals', 'sanctions_lists', 'sanctions_entries', 'sanctions_replacements', 'schedule_runs', 'tombstones'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
@@ -44,11 +44,11 @@ GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.
   core.chains, core.schedules, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
-  core.required_approvers(uuid, uuid), core.stakes(uuid, uuid), core.is_high_value(uuid, uuid), core.approvals_that_count(uuid, uuid, bytea), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
+  core.required_approvers(uuid, uuid), core.stakes(uuid, uuid), core.is_high_value(uuid, uuid), core.approvals_that_count(uuid, uuid, bytea), core.unpayable_lines(uuid, uuid), core.sanctions_on(uuid, bytea), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.audit_seal(uuid, bigint), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
-  api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text),
+  api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text, jsonb), api.take_out_lines(uuid, uuid, integer[]),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.sign_leg(uuid, uuid, integer, bytea, text, bytea),
   api.execute_batch(uuid, uuid, bytea), api.execution_package(uuid, uuid),
   api.record_reconciliation(uuid, timestamptz, bigint, bigint, integer, jsonb, jsonb),

@@ -57,6 +57,16 @@ async function readyToSend(page) {
   await openBatch(page);
 }
 
+/** The approver returns what is stopped, and its preparer opens it. */
+async function goesBack(page) {
+  await button(page, 'Return…').click();
+  await page.getByLabel(/^Reason/).fill('Two payees cannot be paid');
+  await button(page, 'Return to the preparer').click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await switchTo(page, 'Ines');
+  await openBatch(page);
+}
+
 const SCREENS = [
   { name: 'login', path: '/login' },
   { name: 'home', path: '/?as=adaeze' },
@@ -92,6 +102,30 @@ const SCREENS = [
     },
   },
   { name: 'review-preparer', path: `${BATCH}?as=ines` },
+  { name: 'review-stopped', path: `${BATCH}?as=adaeze&stopped=3,12` },
+  {
+    name: 'return-marked',
+    path: `${BATCH}?as=adaeze&stopped=3,12`,
+    act: (p) => button(p, 'Return…').click(),
+  },
+  { name: 'review-marked', path: `${BATCH}?as=adaeze&stopped=3,12`, act: goesBack },
+  {
+    name: 'take-out',
+    path: `${BATCH}?as=adaeze&stopped=3,12`,
+    act: async (p) => {
+      await goesBack(p);
+      await button(p, 'Take out 2 marked lines…').click();
+    },
+  },
+  {
+    name: 'review-signatures',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await signBoth(p);
+      await p.getByText('Signatures that are out').scrollIntoViewIfNeeded();
+    },
+  },
   { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
   { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },
   {

@@ -8,6 +8,7 @@ const options: FakeOptions = {
   pace: Number(asked.get('pace') ?? '1'),
   empty: asked.has('empty'),
   times: Number(asked.get('times') ?? '1'),
+  stopped: (asked.get('stopped') ?? '').split(',').filter(Boolean).map(Number),
 };
 for (const name of ['as', 'file', 'signing'] as const) {
   const value = asked.get(name);

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use contract::{
-    ApiError, BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchReason, BatchSummary, ById, Created,
-    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview,
-    LegRef, LegReview, LegSign, LegSigned, PayableRow, Period, Profile, Profiles, RunDetail, RunSummary, SafeView,
-    SessionOpen, TrialBalance,
+    ApiError, BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchPreflight, BatchReason, BatchReturn,
+    BatchSummary, BatchTakeOut, ById, Created, ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest,
+    FreezeScope, Health, Home, JournalPreview, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow,
+    Period, Profile, Profiles, RunDetail, RunSummary, SafeView, SessionOpen, TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -102,15 +102,18 @@ impl Console {
             home_get,
             freeze_create,
             safe_list,
+            safe_signatures,
             commission_payable,
             batch_list,
             batch_get,
+            batch_preflight,
             batch_choose_file,
             batch_import,
             batch_from_commissions,
             batch_submit,
             batch_approve,
             batch_return,
+            batch_take_out,
             batch_reject,
             batch_cancel,
             batch_execute,
@@ -245,6 +248,11 @@ impl Console {
         cases::safes(&*self.session().await?).await
     }
 
+    /// Signed Safe transactions that the chain may still take.
+    pub async fn safe_signatures(&self, (): ()) -> Result<Vec<LiveTransaction>, AppError> {
+        cases::safe_signatures(&*self.session().await?).await
+    }
+
     /// What affiliates are owed.
     pub async fn commission_payable(&self, (): ()) -> Result<Vec<PayableRow>, AppError> {
         cases::payable(&*self.session().await?).await
@@ -258,6 +266,11 @@ impl Console {
     /// One batch.
     pub async fn batch_get(&self, request: ById) -> Result<BatchDetail, AppError> {
         cases::batch_get(&*self.session().await?, parse_id(&request.id)?).await
+    }
+
+    /// Scans the Safe and asks the chain about every line.
+    pub async fn batch_preflight(&self, request: ById) -> Result<BatchPreflight, AppError> {
+        cases::batch_preflight(&*self.session().await?, parse_id(&request.id)?).await
     }
 
     /// Asks for a payout file and reads it.
@@ -310,8 +323,14 @@ impl Console {
     }
 
     /// Returns to the preparer.
-    pub async fn batch_return(&self, request: BatchReason) -> Result<(), AppError> {
-        cases::return_to_preparer(&*self.session().await?, parse_id(&request.id)?, &request.reason).await
+    pub async fn batch_return(&self, request: BatchReturn) -> Result<(), AppError> {
+        let marks: Vec<(u32, String)> = request.marks.into_iter().map(|m| (m.line, m.reason)).collect();
+        cases::return_to_preparer(&*self.session().await?, parse_id(&request.id)?, &request.reason, &marks).await
+    }
+
+    /// Takes lines out of a draft.
+    pub async fn batch_take_out(&self, request: BatchTakeOut) -> Result<(), AppError> {
+        cases::take_out(&*self.session().await?, parse_id(&request.id)?, &request.lines).await.map(|_| ())
     }
 
     /// Rejects for good.

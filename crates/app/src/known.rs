@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use alloy_primitives::Address;
 use domain::audit::Head;
 use domain::id::ProgramId;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,18 @@ struct Memory {
     /// Newest seals seen, by program; the house's under the nil id.
     #[serde(default)]
     heads: BTreeMap<Uuid, Head>,
+    /// When each Safe, by `chain:address`, was last found as it is pinned.
+    #[serde(default)]
+    safes: BTreeMap<String, Agreed>,
+}
+
+/// A block at which a Safe was as two people pinned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Agreed {
+    /// Its height.
+    pub block: u64,
+    /// Seconds since 1970, as the block says.
+    pub at_secs: u64,
 }
 
 /// What this machine knows, and where it keeps it.
@@ -101,6 +114,25 @@ impl Known {
         }
         self.change(|memory| {
             memory.heads.insert(chain_id(program), head);
+        })
+        .await
+    }
+
+    /// When this machine last found a Safe (chain, address) as it is pinned.
+    pub(crate) async fn agreed(&self, (chain, safe): (u64, Address)) -> Option<Agreed> {
+        self.memory.lock().await.safes.get(&format!("{chain}:{safe:#x}")).copied()
+    }
+
+    /// Keeps that a Safe was found as it is pinned.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be kept.
+    pub(crate) async fn agree(&self, (chain, safe): (u64, Address), agreed: Agreed) -> Result<(), AppError> {
+        if self.agreed((chain, safe)).await == Some(agreed) {
+            return Ok(());
+        }
+        self.change(|memory| {
+            memory.safes.insert(format!("{chain}:{safe:#x}"), agreed);
         })
         .await
     }

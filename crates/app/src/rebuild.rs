@@ -1,6 +1,6 @@
 //! Rebuilds a batch on this machine: content, plan, Safe transactions and hashes, from rows alone (law 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::{Address, U256};
 use domain::content::{BatchContent, ContentLeg, ContentLine, content_hash};
@@ -8,7 +8,8 @@ use domain::id::{BatchId, ProgramId};
 use money::Amount;
 use safe::deployments;
 use safe::{
-    Hashes, LegLimits, PayoutCall, PlanLine, SafeDomain, SafeTx, SafeVersion, hashes, leg_transaction, plan_legs,
+    Hashes, LegLimits, PayoutCall, PlanLine, PlannedLeg, SafeDomain, SafeTx, SafeVersion, hashes, leg_transaction,
+    plan_legs,
 };
 use store::{LegRow, PayoutRow, PlanLeg, SafeRow};
 
@@ -47,7 +48,21 @@ pub(crate) struct Rebuilt {
     pub content_hash: [u8; 32],
 }
 
-/// Plans and hashes a batch.
+/// Which lines each leg pays, by its number from 1.
+pub(crate) type Plan = BTreeMap<u32, Vec<u32>>;
+
+/// The most that a leg of a Safe may need: with headroom under what one transaction may use on its chain.
+pub(crate) fn limits(safe: &SafeRow) -> LegLimits {
+    let gas_max = LegLimits::default().gas_max.min(with_headroom(safe.gas_max));
+    LegLimits { gas_max, ..LegLimits::default() }
+}
+
+/// Three quarters: what a transaction needs when it is sent is not quite what it needed when it was planned.
+pub(crate) const fn with_headroom(gas: u64) -> u64 {
+    gas / 4 * 3
+}
+
+/// Hashes a batch under the plan that is given, or else the one that is stored, or else one by the table of gas.
 pub(crate) fn rebuild(
     program: ProgramId,
     batch: BatchId,
@@ -55,22 +70,22 @@ pub(crate) fn rebuild(
     safe: &SafeRow,
     lines: &[PayoutRow],
     assets: &Assets,
+    plan: Option<Plan>,
 ) -> Result<Rebuilt, AppError> {
     let version = version(safe)?;
     let to = deployments::multi_send_call_only(version).address;
     let plan_lines: Vec<PlanLine> = lines.iter().map(|line| plan_line(line, assets)).collect::<Result<_, _>>()?;
-    let planned = if lines.iter().all(|line| line.leg.is_some()) {
-        stored_plan(lines, &plan_lines)
-    } else {
-        let limits = LegLimits { gas_max: LegLimits::default().gas_max.min(safe.gas_max), ..LegLimits::default() };
-        let legs = plan_legs(&plan_lines, &limits).map_err(|e| AppError::Invalid(e.to_string()))?;
-        legs.into_iter().map(|leg| (leg.index + 1, leg.line_nos)).collect()
+    let planned = match plan {
+        Some(plan) => plan,
+        None if lines.iter().all(|line| line.leg.is_some()) => stored_plan(lines, &plan_lines),
+        None => numbered(plan_legs(&plan_lines, &limits(safe)).map_err(|e| AppError::Invalid(e.to_string()))?),
     };
+    let by_number: HashMap<u32, PayoutCall> = plan_lines.iter().map(|l| (l.line_no, l.call)).collect();
     let legs: Vec<RebuiltLeg> = planned
         .into_iter()
         .map(|(index, line_nos)| {
-            let call_of = |n: &u32| plan_lines.iter().find(|l| l.line_no == *n).map(|l| l.call);
-            RebuiltLeg { index, calls: line_nos.iter().filter_map(call_of).collect(), line_nos, to }
+            let calls = line_nos.iter().filter_map(|n| by_number.get(n).copied()).collect();
+            RebuiltLeg { index, calls, line_nos, to }
         })
         .collect();
     let content = BatchContent {
@@ -98,7 +113,13 @@ pub(crate) fn rebuild(
     Ok(Rebuilt { content_hash: content_hash(&content), content, legs })
 }
 
-fn plan_line(line: &PayoutRow, assets: &Assets) -> Result<PlanLine, AppError> {
+/// Legs as they are stored: numbered from 1.
+pub(crate) fn numbered(legs: Vec<PlannedLeg>) -> Plan {
+    legs.into_iter().map(|leg| (leg.index + 1, leg.line_nos)).collect()
+}
+
+/// A line as it is planned.
+pub(crate) fn plan_line(line: &PayoutRow, assets: &Assets) -> Result<PlanLine, AppError> {
     let (recipient, amount) = (line.recipient, line.amount.to_word());
     let call = match assets.get(line.asset_id)?.token {
         None => PayoutCall::Native { recipient, amount },
@@ -111,7 +132,7 @@ fn plan_line(line: &PayoutRow, assets: &Assets) -> Result<PlanLine, AppError> {
 /// plan (tokens by address, then the native coin, then line numbers), so only the grouping is taken from the rows, and
 /// the approved content hash covers it. A later version of this program with other gas tables plans new batches
 /// otherwise and still rebuilds old ones.
-fn stored_plan(lines: &[PayoutRow], plan_lines: &[PlanLine]) -> BTreeMap<u32, Vec<u32>> {
+fn stored_plan(lines: &[PayoutRow], plan_lines: &[PlanLine]) -> Plan {
     let mut ordered: Vec<(&PayoutRow, &PlanLine)> = lines.iter().zip(plan_lines).collect();
     ordered.sort_by_key(|(_, l)| (l.call.token().is_none(), l.call.token(), l.line_no));
     let mut legs: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -156,9 +177,9 @@ impl Rebuilt {
                 .iter()
                 .zip(&self.legs)
                 .all(|(stored, own)| stored.index == own.index && stored.to == own.to && stored.operation == 1);
-        let same_lines = lines.iter().all(|line| {
-            self.legs.iter().any(|leg| Some(leg.index) == line.leg && leg.line_nos.contains(&line.line_no))
-        });
+        let own: HashMap<u32, u32> =
+            self.legs.iter().flat_map(|leg| leg.line_nos.iter().map(|n| (*n, leg.index))).collect();
+        let same_lines = lines.iter().all(|line| line.leg.is_some() && own.get(&line.line_no).copied() == line.leg);
         same_legs && same_lines && content_hash == Some(self.content_hash)
     }
 }

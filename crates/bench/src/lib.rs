@@ -1,4 +1,4 @@
-//! The benches: how fast intents are settled and batches are stored, beside others that do the same work in the same run.
+//! The benches: how fast intents are settled, batches are stored and looked at, beside others that do the same work in the same run.
 //!
 //! Each starts a PostgreSQL of its own with `fsync=on` and its default durability, and compares within one run: what is printed
 //! are ratios, for machines differ. Times are whole microseconds.
@@ -9,6 +9,7 @@ mod hashing;
 mod intents;
 mod peer;
 mod rate;
+mod review;
 mod stage;
 
 pub use batch::{BatchOptions, BatchReport, batch};
@@ -16,3 +17,4 @@ pub use error::BenchError;
 pub use hashing::{HashingContender, HashingOptions, HashingReport, hashing};
 pub use intents::{Contender, CurvePoint, IntentsOptions, IntentsReport, SteadyReport, intents};
 pub use rate::{Hundredths, per_second};
+pub use review::{ReviewReport, ReviewRound, Wire};

@@ -1,4 +1,4 @@
-// Compiles TestToken.sol to TestToken.json. Needed only after a change of the contract:
+// Compiles each contract beside it to JSON. Needed only after a change of a contract:
 //   npm install --no-save solc@0.8.30 && node compile.mjs
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,22 +13,25 @@ const settings = {
   metadata: { bytecodeHash: "none", appendCBOR: false },
   outputSelection: { "*": { "*": ["evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"] } },
 };
-const output = JSON.parse(
-  solc.compile(
-    JSON.stringify({
-      language: "Solidity",
-      sources: { "TestToken.sol": { content: readFileSync(new URL("TestToken.sol", here), "utf8") } },
-      settings,
-    }),
-  ),
-);
-for (const error of output.errors ?? []) console.error(error.formattedMessage);
-const { evm, storageLayout } = output.contracts["TestToken.sol"].TestToken;
-const artifact = {
-  contractName: "TestToken",
-  compiler: solc.version(),
-  bytecode: `0x${evm.bytecode.object}`,
-  deployedBytecode: `0x${evm.deployedBytecode.object}`,
-  storage: storageLayout.storage.map(({ label, slot }) => ({ label, slot: Number(slot) })),
-};
-writeFileSync(new URL("TestToken.json", here), `${JSON.stringify(artifact, null, 2)}\n`);
+for (const name of ["TestToken", "AwkwardToken"]) {
+  const file = `${name}.sol`;
+  const output = JSON.parse(
+    solc.compile(
+      JSON.stringify({
+        language: "Solidity",
+        sources: { [file]: { content: readFileSync(new URL(file, here), "utf8") } },
+        settings,
+      }),
+    ),
+  );
+  for (const error of output.errors ?? []) console.error(error.formattedMessage);
+  const { evm, storageLayout } = output.contracts[file][name];
+  const artifact = {
+    contractName: name,
+    compiler: solc.version(),
+    bytecode: `0x${evm.bytecode.object}`,
+    deployedBytecode: `0x${evm.deployedBytecode.object}`,
+    storage: storageLayout.storage.map(({ label, slot }) => ({ label, slot: Number(slot) })),
+  };
+  writeFileSync(new URL(`${name}.json`, here), `${JSON.stringify(artifact, null, 2)}\n`);
+}

@@ -4,6 +4,15 @@ alloy::sol! {
     /// Safe 1.3.0 and later, as far as it is used here.
     interface ISafe {
         event SafeReceived(address indexed sender, uint256 value);
+        event AddedOwner(address owner);
+        event RemovedOwner(address owner);
+        event ChangedThreshold(uint256 threshold);
+        event EnabledModule(address module);
+        event DisabledModule(address module);
+        event ChangedGuard(address guard);
+        event ChangedModuleGuard(address moduleGuard);
+        event ChangedFallbackHandler(address handler);
+        event ChangedMasterCopy(address singleton);
 
         function VERSION() external view returns (string memory);
         function nonce() external view returns (uint256);
@@ -42,8 +51,22 @@ alloy::sol! {
         function symbol() external view returns (string memory);
     }
 
+    /// What issuers of tokens can do to accounts: USDC's words, and USDT's.
+    interface IListed {
+        function paused() external view returns (bool);
+        function isBlacklisted(address account) external view returns (bool);
+        function isBlackListed(address account) external view returns (bool);
+    }
+
     /// `contracts/TestToken.sol`.
     interface ITestToken {
         function mint(address to, uint256 value) external;
+    }
+
+    /// `contracts/AwkwardToken.sol`.
+    interface IAwkwardToken {
+        function behave(uint8 behaviour) external;
+        function pause(bool paused) external;
+        function blacklist(address account, bool usdc, bool usdt) external;
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! - [`rpc`]: one endpoint; blocks, balances, tokens
 //! - [`observe`]: a Safe as the chain has it, and the hashes that it computes itself
+//! - [`changes`]: since when a Safe is as it is, by its own logs
+//! - [`preflight`]: what the chain says about every line of a batch, in few round trips
 //! - [`simulate`]: reasons to refuse before anything is signed or sent
 //! - [`submit`]: the executing transaction, stored before it is sent
 //! - [`track`]: receipts, logs and executed payments
@@ -12,10 +14,13 @@
 //! Amounts are base units (wei for the native coin) as 256-bit whole numbers.
 
 mod abi;
+mod ask;
+pub mod changes;
 pub mod deploy;
 mod error;
 pub mod nonce;
 pub mod observe;
+pub mod preflight;
 pub mod quorum;
 pub mod rpc;
 pub mod simulate;

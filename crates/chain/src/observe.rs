@@ -21,6 +21,8 @@ const MODULES_MAX: usize = 1_000;
 pub struct Observation {
     /// The block that everything below was read at.
     pub block: BlockRef,
+    /// Most gas of all transactions of such a block.
+    pub block_gas_limit: u64,
     /// Keccak-256 of the account's own code, the proxy.
     pub account_code_hash: B256,
     /// What the account is made of.
@@ -44,15 +46,15 @@ impl Rpc {
     ///
     /// Whether it is as pinned is for `safe::account` to say.
     pub async fn observe_safe(&self, safe: Address) -> Result<Observation, ChainError> {
-        let (block, singleton) = self.newest_block_and_singleton(safe).await?;
+        let (block, singleton, block_gas_limit) = self.newest_block_and_singleton(safe).await?;
         let at = BlockId::from(block.hash);
         let mut batch = self.batch();
         let questions = ask_everything(&mut batch, safe, singleton, at)?;
         batch.send().await?;
-        self.read_observation(safe, singleton, block, questions).await
+        self.read_observation(safe, singleton, (block, block_gas_limit), questions).await
     }
 
-    async fn newest_block_and_singleton(&self, safe: Address) -> Result<(BlockRef, Address), ChainError> {
+    async fn newest_block_and_singleton(&self, safe: Address) -> Result<(BlockRef, Address, u64), ChainError> {
         let mut batch = self.batch();
         let block = batch.ask::<_, Option<Block>>("eth_getBlockByNumber", &("latest", false))?;
         let slot = U256::from_be_bytes(SINGLETON_SLOT.0);
@@ -61,14 +63,14 @@ impl Rpc {
         let block = self.answer("eth_getBlockByNumber", block).await?;
         let block = block.ok_or_else(|| self.bad_answer("the newest block", "it is missing"))?;
         let singleton = address_in(self.answer("eth_getStorageAt", singleton).await?);
-        Ok((block_ref(&block), singleton))
+        Ok((block_ref(&block), singleton, block.header.gas_limit))
     }
 
     async fn read_observation(
         &self,
         safe: Address,
         singleton_guess: Address,
-        block: BlockRef,
+        (block, block_gas_limit): (BlockRef, u64),
         questions: Questions,
     ) -> Result<Observation, ChainError> {
         let at = BlockId::from(block.hash);
@@ -104,6 +106,7 @@ impl Rpc {
         let modules = self.further_modules(safe, page, at).await?;
         Ok(Observation {
             block,
+            block_gas_limit,
             account_code_hash,
             safe: ObservedSafe {
                 version,
@@ -162,19 +165,30 @@ impl Rpc {
 
     /// The hash of a Safe transaction as the Safe computes it (`getTransactionHash`), to be equal to ours.
     pub async fn safe_tx_hash_on_chain(&self, safe: Address, tx: &SafeTx, at: BlockId) -> Result<B256, ChainError> {
-        let call = ISafe::getTransactionHashCall {
-            to: tx.to,
-            value: tx.value,
-            data: tx.data.clone(),
-            operation: tx.operation.into(),
-            safeTxGas: tx.safe_tx_gas,
-            baseGas: tx.base_gas,
-            gasPrice: tx.gas_price,
-            gasToken: tx.gas_token,
-            refundReceiver: tx.refund_receiver,
-            nonce: tx.nonce,
-        };
-        self.call(safe, &call, at).await
+        self.call(safe, &hash_call(tx), at).await
+    }
+
+    /// The singleton in slot 0, and the hash of the code there: what decides what the account is, even where it is no
+    /// Safe any more. One round trip after the other.
+    pub async fn singleton(&self, safe: Address) -> Result<(Address, Option<B256>), ChainError> {
+        let (block, singleton, _) = self.newest_block_and_singleton(safe).await?;
+        Ok((singleton, self.code_hash(singleton, BlockId::from(block.hash)).await?))
+    }
+}
+
+/// The question what a Safe transaction's hash is.
+pub(crate) fn hash_call(tx: &SafeTx) -> ISafe::getTransactionHashCall {
+    ISafe::getTransactionHashCall {
+        to: tx.to,
+        value: tx.value,
+        data: tx.data.clone(),
+        operation: tx.operation.into(),
+        safeTxGas: tx.safe_tx_gas,
+        baseGas: tx.base_gas,
+        gasPrice: tx.gas_price,
+        gasToken: tx.gas_token,
+        refundReceiver: tx.refund_receiver,
+        nonce: tx.nonce,
     }
 }
 

@@ -7,12 +7,14 @@ use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use alloy::rpc::client::{BatchRequest, RpcClient, Waiter};
 use alloy::rpc::json_rpc::{RpcRecv, RpcSend};
+use alloy::rpc::types::state::{AccountOverride, StateOverride};
 use alloy::rpc::types::{Block, TransactionRequest};
 use alloy::sol_types::SolCall;
 use alloy::transports::http::Http;
 use serde::{Deserialize, Serialize};
 
 use crate::abi::IERC20;
+use crate::ask::{self, ASKER, Answer, QUESTIONS_MAX, Question};
 use crate::error::ChainError;
 
 /// How long one request may take; an endpoint that needs longer counts as unreachable.
@@ -155,7 +157,7 @@ impl Rpc {
         Ok(TokenFacts { decimals: self.decode::<IERC20::decimalsCall>(&decimals)?, symbol: self.symbol(&symbol)? })
     }
 
-    fn symbol(&self, data: &Bytes) -> Result<String, ChainError> {
+    pub(crate) fn symbol(&self, data: &Bytes) -> Result<String, ChainError> {
         if data.len() == 32 {
             let end = data.iter().position(|byte| *byte == 0).unwrap_or(32);
             return String::from_utf8(data[..end].to_vec()).map_err(|_| self.bad_answer("symbol()", "it is not text"));
@@ -201,6 +203,18 @@ impl Rpc {
         waiter.await.map_err(|error| ChainError::from_transport(&self.host, what, &error))
     }
 
+    /// The answers to [`Batch::ask_many`].
+    pub(crate) async fn answers(&self, waiters: Vec<Waiter<Bytes>>, count: usize) -> Result<Vec<Answer>, ChainError> {
+        let mut out = Vec::with_capacity(count);
+        for waiter in waiters {
+            let asked = (count - out.len()).min(QUESTIONS_MAX);
+            let data = self.answer("questions to tokens and recipients", waiter).await?;
+            let read = ask::decode(&data, asked);
+            out.extend(read.ok_or_else(|| self.bad_answer("questions to tokens and recipients", "some are left out"))?);
+        }
+        Ok(out)
+    }
+
     pub(crate) fn decode<C: SolCall>(&self, data: &[u8]) -> Result<C::Return, ChainError> {
         C::abi_decode_returns_validate(data).map_err(|error| self.bad_answer(C::SIGNATURE, &error.to_string()))
     }
@@ -228,6 +242,21 @@ impl Batch<'_> {
     /// A view function; the answer is decoded by [`Rpc::decode`].
     pub(crate) fn call<C: SolCall>(&mut self, to: Address, call: &C, at: BlockId) -> Result<Waiter<Bytes>, ChainError> {
         self.ask("eth_call", &(call_request(to, call), at))
+    }
+
+    /// Small questions, as many in one call as it takes; [`Rpc::answers`] reads what comes back.
+    pub(crate) fn ask_many(&mut self, questions: &[Question], at: BlockId) -> Result<Vec<Waiter<Bytes>>, ChainError> {
+        let pretended = AccountOverride::default().with_code(ask::ASKER_CODE.to_vec());
+        let overrides = StateOverride::from_iter([(ASKER, pretended)]);
+        questions
+            .chunks(QUESTIONS_MAX)
+            .map(|some| self.ask("eth_call", &(ask::request(ASKER, ask::encode(some)), at, &overrides)))
+            .collect()
+    }
+
+    /// A token's symbol, raw.
+    pub(crate) fn symbol(&mut self, token: Address, at: BlockId) -> Result<Waiter<Bytes>, ChainError> {
+        self.call(token, &IERC20::symbolCall {}, at)
     }
 
     pub(crate) async fn send(self) -> Result<(), ChainError> {

@@ -18,13 +18,13 @@ use crate::rpc::{Rpc, call_request};
 use crate::submit::TX_GAS_CAP;
 
 /// Storage slot of a Safe's `mapping(address => address) owners` (OwnerManager.sol, 1.0.0 to 1.5.0).
-const OWNERS_SLOT: u64 = 2;
+pub(crate) const OWNERS_SLOT: u64 = 2;
 /// Storage slot of its threshold.
-const THRESHOLD_SLOT: u64 = 4;
+pub(crate) const THRESHOLD_SLOT: u64 = 4;
 /// Storage slot of its nonce.
 const NONCE_SLOT: u64 = 5;
 /// The owner that exists only inside a simulation; an address without a known key.
-const SIMULATED_OWNER: Address = address!("000000000000000000436f756e7465727369676e");
+pub(crate) const SIMULATED_OWNER: Address = address!("000000000000000000436f756e7465727369676e");
 
 /// How the transaction would end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,13 +68,7 @@ pub struct FailingCall {
 /// The Safe's storage is overridden for the call alone: an owner that signs by being the caller, threshold
 /// 1, and the nonce of `tx`. Guards run as they would.
 pub async fn simulate_leg(rpc: &Rpc, safe: Address, tx: &SafeTx, at: BlockId) -> Result<Simulation, ChainError> {
-    let calldata = exec_transaction(tx, &OwnerSignature::prevalidated(SIMULATED_OWNER).bytes);
-    let request = TransactionRequest::default()
-        .with_from(SIMULATED_OWNER)
-        .with_to(safe)
-        .with_input(calldata)
-        // What one transaction may use on the main network, so that a leg too large fails here already.
-        .with_gas_limit(TX_GAS_CAP);
+    let request = execution(safe, tx);
     let with_guard = overrides(safe, tx, false);
     let bare = overrides(safe, tx, true);
 
@@ -86,10 +80,10 @@ pub async fn simulate_leg(rpc: &Rpc, safe: Address, tx: &SafeTx, at: BlockId) ->
     let traced = batch.ask::<_, Value>("eth_simulateV1", &(block, at))?;
     batch.send().await?;
 
-    let outcome = outcome(rpc, rpc.answer("the simulation", plain).await)?;
+    let outcome = outcome_of(rpc, rpc.answer("the simulation", plain).await)?;
     let unguarded = rpc.answer("the simulation", unguarded).await;
     let has_guard = !rpc.answer("eth_getStorageAt", guard).await?.is_zero();
-    let without_guard = if has_guard { Some(self::outcome(rpc, unguarded)?) } else { None };
+    let without_guard = if has_guard { Some(outcome_of(rpc, unguarded)?) } else { None };
     let (logs, gas_used) = match rpc.answer("eth_simulateV1", traced).await {
         Ok(answer) => traced_call(&answer),
         // Not every node knows the method; the outcome above does not depend on it.
@@ -164,7 +158,17 @@ pub async fn check_signatures(
     rpc.answer("checkSignatures", answer).await.map(drop)
 }
 
-fn overrides(safe: Address, tx: &SafeTx, drop_guard: bool) -> StateOverride {
+/// The transaction that executes `tx`, as if the simulation's owner sent it.
+pub(crate) fn execution(safe: Address, tx: &SafeTx) -> TransactionRequest {
+    TransactionRequest::default()
+        .with_from(SIMULATED_OWNER)
+        .with_to(safe)
+        .with_input(exec_transaction(tx, &OwnerSignature::prevalidated(SIMULATED_OWNER).bytes))
+        // What one transaction may use on the main network, so that a leg too large fails here already.
+        .with_gas_limit(TX_GAS_CAP)
+}
+
+pub(crate) fn overrides(safe: Address, tx: &SafeTx, drop_guard: bool) -> StateOverride {
     let owner_slot = keccak256((SIMULATED_OWNER, U256::from(OWNERS_SLOT)).abi_encode());
     // Owners form a ring that starts and ends at address 1; any non-zero successor makes one an owner.
     let mut slots = vec![
@@ -178,11 +182,11 @@ fn overrides(safe: Address, tx: &SafeTx, drop_guard: bool) -> StateOverride {
     StateOverride::from_iter([(safe, AccountOverride::default().with_state_diff(slots))])
 }
 
-fn word(value: U256) -> B256 {
+pub(crate) fn word(value: U256) -> B256 {
     B256::from(value)
 }
 
-fn outcome(rpc: &Rpc, answer: Result<Bytes, ChainError>) -> Result<SimulatedOutcome, ChainError> {
+pub(crate) fn outcome_of(rpc: &Rpc, answer: Result<Bytes, ChainError>) -> Result<SimulatedOutcome, ChainError> {
     match answer {
         Ok(data) if rpc.decode::<ISafe::execTransactionCall>(&data)? => Ok(SimulatedOutcome::Succeeds),
         Ok(_) => Ok(SimulatedOutcome::FailsInside),
@@ -197,6 +201,11 @@ fn outcome(rpc: &Rpc, answer: Result<Bytes, ChainError>) -> Result<SimulatedOutc
 fn traced_call(answer: &Value) -> (Option<Vec<ReceiptLog>>, Option<u64>) {
     let call = &answer[0]["calls"][0];
     let gas_used = call["gasUsed"].as_str().and_then(|hex| u64::from_str_radix(hex.trim_start_matches("0x"), 16).ok());
+    (read_logs(call), gas_used)
+}
+
+/// Logs of a simulated call, counted from 0; `None` when their shape is unknown.
+pub(crate) fn read_logs(call: &Value) -> Option<Vec<ReceiptLog>> {
     let log = |(index, log): (usize, &Value)| -> Option<ReceiptLog> {
         Some(ReceiptLog {
             address: log["address"].as_str()?.parse().ok()?,
@@ -205,6 +214,5 @@ fn traced_call(answer: &Value) -> (Option<Vec<ReceiptLog>>, Option<u64>) {
             log_index: u64::try_from(index).ok()?,
         })
     };
-    let logs = call["logs"].as_array().and_then(|logs| logs.iter().enumerate().map(log).collect());
-    (logs, gas_used)
+    call["logs"].as_array().and_then(|logs| logs.iter().enumerate().map(log).collect())
 }

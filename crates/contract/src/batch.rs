@@ -95,6 +95,8 @@ pub struct Warning {
     pub title: String,
     /// What it means.
     pub detail: String,
+    /// What to do about it; may be empty.
+    pub advice: String,
 }
 
 /// What proves that a line is paid.
@@ -133,6 +135,8 @@ pub struct PayoutLine {
     pub state: String,
     /// Most serious first.
     pub warnings: Vec<Warning>,
+    /// Why an approver marked it when the batch was returned.
+    pub mark: Option<String>,
     /// Set once it is paid.
     pub evidence: Option<EvidenceView>,
 }
@@ -361,6 +365,96 @@ pub struct BatchReason {
     pub id: String,
     /// Why, at least ten characters; kept in the audit trail.
     pub reason: String,
+}
+
+/// Returns to the preparer, with the lines that must not be paid as they are.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchReturn {
+    /// UUID.
+    pub id: String,
+    /// Why, at least ten characters; kept in the audit trail.
+    pub reason: String,
+    /// Lines to mark.
+    pub marks: Vec<LineMark>,
+}
+
+/// A line that must not be paid as it is.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LineMark {
+    /// Line number.
+    pub line: u32,
+    /// Why, 3 to 280 characters.
+    pub reason: String,
+}
+
+/// Takes lines out of a draft.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchTakeOut {
+    /// UUID.
+    pub id: String,
+    /// Line numbers.
+    pub lines: Vec<u32>,
+}
+
+/// What this machine and the chain say of every line now.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchPreflight {
+    /// By line number, all of them.
+    pub lines: Vec<LineWarnings>,
+    /// The account, and the legs as they were tried.
+    pub checks: Vec<Check>,
+}
+
+/// Warnings of one line.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LineWarnings {
+    /// Line number.
+    pub line: u32,
+    /// Most serious first.
+    pub warnings: Vec<Warning>,
+}
+
+/// A signed Safe transaction that the chain may still take: whoever holds its signatures can send it.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveTransaction {
+    /// UUID of the Safe.
+    pub safe_id: String,
+    /// Nonce.
+    pub nonce: String,
+    /// UUID of the batch.
+    pub batch_id: String,
+    /// Number of the batch.
+    pub batch: u32,
+    /// From 1.
+    pub leg: u32,
+    /// State as in the state table.
+    pub state: String,
+    /// What was signed, `0x` and 64 hex digits.
+    pub safe_tx_hash: String,
+    /// Signatures that make it executable.
+    pub threshold: u32,
+    /// Who signed, oldest first.
+    pub signers: Vec<LiveSigner>,
+}
+
+/// Whose signature is out.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveSigner {
+    /// Person.
+    pub person: String,
+    /// EIP-55 owner address.
+    pub owner: String,
+    /// RFC 3339 UTC.
+    pub at: String,
+    /// Set when the person does not work here any more: RFC 3339 UTC.
+    pub left_at: Option<String>,
 }
 
 /// Names one leg.

@@ -44,12 +44,16 @@ commands! {
     freeze_create(FreezeRequest) -> ();
     /// Safes of the program.
     safe_list(()) -> Vec<SafeView>;
+    /// Signed Safe transactions that the chain may still take, by nonce.
+    safe_signatures(()) -> Vec<LiveTransaction>;
     /// What affiliates are owed and is payable now.
     commission_payable(()) -> Vec<PayableRow>;
     /// Batches, newest first.
     batch_list(()) -> Vec<BatchSummary>;
     /// One batch.
     batch_get(ById) -> BatchDetail;
+    /// Scans the Safe and asks the chain about every line.
+    batch_preflight(ById) -> BatchPreflight;
     /// Asks for a payout file in the system's dialog and reads it; none if the dialog was closed.
     batch_choose_file(()) -> Option<FilePreview>;
     /// Stores the chosen file as a draft.
@@ -61,7 +65,9 @@ commands! {
     /// Approves the content hash that was shown.
     batch_approve(BatchApprove) -> ();
     /// Returns to the preparer.
-    batch_return(BatchReason) -> ();
+    batch_return(BatchReturn) -> ();
+    /// Takes lines out of a draft.
+    batch_take_out(BatchTakeOut) -> ();
     /// Rejects for good.
     batch_reject(BatchReason) -> ();
     /// Cancels.

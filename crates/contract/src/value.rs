@@ -37,6 +37,8 @@ pub enum ActionName {
     Reject,
     /// Return to the preparer.
     Return,
+    /// Take lines out of a draft.
+    TakeOut,
     /// Cancel before execution.
     Cancel,
     /// Countersign a leg.

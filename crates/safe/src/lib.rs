@@ -37,7 +37,7 @@ pub mod version;
 
 pub use call::{Call, CallError, PayoutCall};
 pub use hash::{Hashes, SafeDomain, hashes};
-pub use plan::{LegLimits, PlanError, PlanLine, PlannedLeg, leg_transaction, plan_legs};
+pub use plan::{LegLimits, PlanError, PlanLine, PlannedLeg, leg_transaction, plan_legs, plan_legs_by};
 pub use signature::{OwnerSignature, SignatureError};
 pub use transaction::{Operation, SafeTx};
 pub use version::SafeVersion;

@@ -130,9 +130,10 @@ struct Filling {
 
 impl Filling {
     /// Gas and packed bytes once `call` is added; gas saturates, which every limit refuses.
-    fn with(&self, call: &PayoutCall) -> (u64, usize) {
-        let base = if self.line_nos.is_empty() { BASE_GAS } else { self.gas };
-        (base.saturating_add(line_gas(call)), self.packed + call.packed_len())
+    fn with(&self, call: &PayoutCall, costs: (u64, u64)) -> (u64, usize) {
+        let (base, line) = costs;
+        let before = if self.line_nos.is_empty() { base } else { self.gas };
+        (before.saturating_add(line), self.packed + call.packed_len())
     }
 }
 
@@ -145,6 +146,20 @@ fn leg_bytes(packed: usize) -> usize {
 /// # Errors
 /// When there are no lines, a number occurs twice, a line cannot be paid, or one line alone passes a limit.
 pub fn plan_legs(lines: &[PlanLine], limits: &LegLimits) -> Result<Vec<PlannedLeg>, PlanError> {
+    plan_legs_by(lines, limits, BASE_GAS, |line| line_gas(&line.call))
+}
+
+/// The same with gas that was measured: `base_gas` of a leg before its first line, and `gas_of` each line. Who rebuilds the
+/// legs elsewhere takes the plan and needs no gas.
+///
+/// # Errors
+/// As [`plan_legs`].
+pub fn plan_legs_by(
+    lines: &[PlanLine],
+    limits: &LegLimits,
+    base_gas: u64,
+    gas_of: impl Fn(&PlanLine) -> u64,
+) -> Result<Vec<PlannedLeg>, PlanError> {
     if lines.is_empty() {
         return Err(PlanError::Empty);
     }
@@ -162,12 +177,13 @@ pub fn plan_legs(lines: &[PlanLine], limits: &LegLimits) -> Result<Vec<PlannedLe
     let mut legs = Vec::new();
     let mut open = Filling::default();
     for line in ordered {
-        let (mut gas, mut packed) = open.with(&line.call);
+        let costs = (base_gas, gas_of(line));
+        let (mut gas, mut packed) = open.with(&line.call, costs);
         if !fits(gas, packed) {
             if !open.line_nos.is_empty() {
                 legs.push(close(legs.len(), std::mem::take(&mut open))?);
             }
-            (gas, packed) = open.with(&line.call);
+            (gas, packed) = open.with(&line.call, costs);
             if !fits(gas, packed) {
                 let LegLimits { gas_max, bytes_max } = *limits;
                 let bytes = leg_bytes(packed);
@@ -233,6 +249,18 @@ mod tests {
         let legs = plan_legs(&lines, &LegLimits::default()).expect("plans");
         let sizes: Vec<_> = legs.iter().map(|leg| leg.line_nos.len()).collect();
         assert_eq!(sizes, [397, 397, 206]);
+    }
+
+    #[test]
+    fn measured_gas_takes_the_place_of_the_table() {
+        let lines: Vec<_> = (1..=1000).map(|line_no| erc20(line_no, 1)).collect();
+        let of = |gas| {
+            let legs = plan_legs_by(&lines, &LegLimits::default(), 100_000, |_| gas).expect("plans");
+            legs.iter().map(|leg| leg.line_nos.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(60_000), [198, 198, 198, 198, 198, 10]);
+        assert_eq!(of(27_000), [440, 440, 120]);
+        assert_eq!(of(9_000).len(), 2, "bytes limit a leg when gas does not");
     }
 
     #[test]

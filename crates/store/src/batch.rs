@@ -6,6 +6,7 @@ use domain::id::{AffiliateId, AssetId, BatchId, PayoutId, ProgramId, SafeId, Sta
 use domain::states::{BatchState, PayoutState};
 use money::Amount;
 use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::row::column;
@@ -471,11 +472,24 @@ impl Db {
         column!("batches", "state", batch).parse(&state)
     }
 
-    /// Returns a batch to its preparer.
-    pub async fn return_batch(&self, program: ProgramId, batch: BatchId, reason: &str) -> Result<(), StoreError> {
-        sqlx::query!("SELECT api.return_batch($1, $2, $3)", program.as_uuid(), batch.as_uuid(), reason)
-            .execute(&self.pool)
-            .await?;
+    /// Returns a batch to its preparer, with the lines that must not be paid as they are and why.
+    pub async fn return_batch(
+        &self,
+        program: ProgramId,
+        batch: BatchId,
+        reason: &str,
+        marks: &[(u32, String)],
+    ) -> Result<(), StoreError> {
+        let marks = marks.iter().map(|(line_no, reason)| json!({ "line_no": line_no, "reason": reason })).collect();
+        sqlx::query!(
+            "SELECT api.return_batch($1, $2, $3, $4)",
+            program.as_uuid(),
+            batch.as_uuid(),
+            reason,
+            Value::Array(marks)
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ pub mod work;
 
 use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
-use domain::id::{BatchId, PayoutId, ProgramId, SafeTransactionId};
+use domain::id::{BatchId, PayoutId, ProgramId, SafeId, SafeTransactionId};
 use domain::states::SafeTransactionState;
 
 use crate::row::column;
@@ -46,6 +46,35 @@ pub struct SignatureRow {
     pub key_kind: String,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// A signature over a Safe transaction that the chain may still take: a bearer cheque (law 6).
+#[derive(Clone, Debug)]
+pub struct LiveSignatureRow {
+    /// Safe that pays.
+    pub safe_id: SafeId,
+    /// Its nonce.
+    pub nonce: u64,
+    /// Batch.
+    pub batch_id: BatchId,
+    /// Number of the batch.
+    pub batch_number: u32,
+    /// Leg, from 1.
+    pub leg: u32,
+    /// State of the leg.
+    pub state: SafeTransactionState,
+    /// What was signed.
+    pub safe_tx_hash: B256,
+    /// Signatures that make it executable.
+    pub threshold: u32,
+    /// Who signed.
+    pub person: String,
+    /// With which owner key.
+    pub owner: Address,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// When the person left, if they did.
+    pub left_at: Option<DateTime<Utc>>,
 }
 
 /// What proves a line.
@@ -118,6 +147,40 @@ impl Db {
                     owner: column!("signatures", "owner", batch).address(&r.owner)?,
                     key_kind: r.key_kind,
                     at: r.signed_at,
+                })
+            })
+            .collect()
+    }
+
+    /// Every signature of the program that the chain may still take, by Safe and nonce, oldest first.
+    pub async fn live_signatures(&self, program: ProgramId) -> Result<Vec<LiveSignatureRow>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT t.id, t.safe_id, t.nonce AS "nonce!", t.batch_id, b.number, t.leg_index, t.state, t.safe_tx_hash AS "safe_tx_hash!", f.threshold,
+                 s.person, g.owner, g.signed_at, s.revoked_at
+               FROM core.signatures g JOIN core.safe_transactions t ON t.program_id = g.program_id AND t.id = g.safe_transaction_id
+               JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id JOIN core.safes f ON f.program_id = t.program_id AND f.id = t.safe_id
+               JOIN core.staff s ON s.id = g.staff_id
+               WHERE g.program_id = $1 AND t.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED') AND t.nonce IS NOT NULL AND t.safe_tx_hash IS NOT NULL
+               ORDER BY f.name, t.nonce, t.safe_tx_hash, g.signed_at"#,
+            program.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                Ok(LiveSignatureRow {
+                    safe_id: SafeId::new(r.safe_id),
+                    nonce: column!("safe_transactions", "nonce", r.id).number(r.nonce)?,
+                    batch_id: BatchId::new(r.batch_id),
+                    batch_number: column!("batches", "number", r.batch_id).number(r.number.into())?,
+                    leg: column!("safe_transactions", "leg_index", r.id).number(r.leg_index.into())?,
+                    state: column!("safe_transactions", "state", r.id).parse(&r.state)?,
+                    safe_tx_hash: column!("safe_transactions", "safe_tx_hash", r.id).hash(&r.safe_tx_hash)?,
+                    threshold: column!("safes", "threshold", r.safe_id).number(r.threshold.into())?,
+                    person: r.person,
+                    owner: column!("signatures", "owner", r.id).address(&r.owner)?,
+                    at: r.signed_at,
+                    left_at: r.revoked_at,
                 })
             })
             .collect()

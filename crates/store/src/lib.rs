@@ -10,6 +10,7 @@ mod audit;
 mod batch;
 pub mod bench;
 mod books;
+mod caution;
 mod change;
 mod commission;
 mod connect;
@@ -36,6 +37,7 @@ pub use administer::{Administrator, Founders, MachineGroup, NewLogin};
 pub use asset::AssetRow;
 pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayeeFacts, PayoutRow, PlanLeg, RevisionRow};
 pub use books::{BookedLine, BookedSafe, Posting};
+pub use caution::{CautionRow, MarkRow, OtherLine, TrustedRow};
 pub use change::{Change, ConfirmedChange, WaitingChange};
 pub use commission::{CommissionSum, PayableSum, WhatIf};
 pub use connect::{Db, Settings};
@@ -47,7 +49,7 @@ pub use ledger::{
     AccountBalance, InflowCursor, JournalTransfer, LedgerFinding, NewInflow, StatementEntry, StatementHead,
 };
 pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSignature, WorkLine};
-pub use leg::{EvidenceRow, LegRow, SignatureRow};
+pub use leg::{EvidenceRow, LegRow, LiveSignatureRow, SignatureRow};
 pub use migrate::{Migrated, SCHEMA_VERSION, migrate};
 pub use policy::PolicyRow;
 pub use program::ProgramRow;

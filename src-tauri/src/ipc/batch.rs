@@ -1,7 +1,8 @@
 //! Batches.
 
 use contract::{
-    BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchReason, BatchSummary, ById, Created, FilePreview,
+    BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchPreflight, BatchReason, BatchReturn,
+    BatchSummary, BatchTakeOut, ById, Created, FilePreview,
 };
 
 use super::{Answer, Shared, answer};
@@ -50,8 +51,20 @@ pub async fn batch_approve(console: Shared<'_>, request: BatchApprove) -> Answer
 
 /// Returns to the preparer.
 #[tauri::command]
-pub async fn batch_return(console: Shared<'_>, request: BatchReason) -> Answer<()> {
+pub async fn batch_return(console: Shared<'_>, request: BatchReturn) -> Answer<()> {
     answer(console.batch_return(request).await)
+}
+
+/// Takes lines out of a draft.
+#[tauri::command]
+pub async fn batch_take_out(console: Shared<'_>, request: BatchTakeOut) -> Answer<()> {
+    answer(console.batch_take_out(request).await)
+}
+
+/// Scans the Safe and asks the chain about every line.
+#[tauri::command]
+pub async fn batch_preflight(console: Shared<'_>, request: ById) -> Answer<BatchPreflight> {
+    answer(console.batch_preflight(request).await)
 }
 
 /// Rejects for good.

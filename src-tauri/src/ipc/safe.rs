@@ -1,6 +1,6 @@
 //! Safes.
 
-use contract::SafeView;
+use contract::{LiveTransaction, SafeView};
 
 use super::{Answer, Shared, answer};
 
@@ -8,4 +8,10 @@ use super::{Answer, Shared, answer};
 #[tauri::command]
 pub async fn safe_list(console: Shared<'_>, request: ()) -> Answer<Vec<SafeView>> {
     answer(console.safe_list(request).await)
+}
+
+/// Signed Safe transactions that the chain may still take.
+#[tauri::command]
+pub async fn safe_signatures(console: Shared<'_>, request: ()) -> Answer<Vec<LiveTransaction>> {
+    answer(console.safe_signatures(request).await)
 }

@@ -71,7 +71,7 @@ async fn a_return_voids_approvals_and_holds_and_the_next_revision_starts_over() 
     let batch = house.import("pia", "mended.csv", &[house.line(1, 5)]).await;
     let first = house.submit("pia", batch).await;
     house.approve("mia", batch, &first).await.expect("an approval");
-    house.db("ada").await.return_batch(house.acme().id, batch, "the invoice is missing").await.expect("returned");
+    house.db("ada").await.return_batch(house.acme().id, batch, "the invoice is missing", &[]).await.expect("returned");
     assert_eq!(house.read("SELECT sum(credits_pending) FROM core.accounts").await, "0");
     assert_eq!(house.read("SELECT sum(credits_posted) FROM core.accounts WHERE code LIKE 'payee:%'").await, "5");
     let second = house.submit("pia", batch).await;

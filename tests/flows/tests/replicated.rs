@@ -112,7 +112,7 @@ async fn what_a_returned_batch_deletes_leaves_tombstones_of_its_program() {
     house.submit("pia", batch).await;
     let leg = house.read("SELECT id FROM core.safe_transactions").await;
     let before = cursor(&house).await;
-    house.db("mia").await.return_batch(house.acme().id, batch, "the amount is wrong").await.expect("returned");
+    house.db("mia").await.return_batch(house.acme().id, batch, "the amount is wrong", &[]).await.expect("returned");
     assert_eq!(house.read("SELECT count(*) FROM core.safe_transactions").await, "0");
     let stone = format!(
         "SELECT string_agg(table_name || ' ' || (row_key ->> 'id') || ' ' || (row_key ->> 'program_id' = program_id::text) || ' ' || (changed_xid >= '{before}'), '; ') FROM core.tombstones"

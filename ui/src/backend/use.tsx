@@ -66,17 +66,18 @@ export function useBackend(): Backend {
   return backend;
 }
 
-/** Reads by a command; `every` polls, in milliseconds. */
+/** Reads by a command; `every` polls, `fresh` says how long an answer is good for; both in milliseconds. */
 export function useRead<K extends CommandName>(
   name: K,
   request: RequestOf<K>,
-  options: { every?: number | false; enabled?: boolean; keep?: boolean } = {},
+  options: { every?: number | false; fresh?: number; enabled?: boolean; keep?: boolean } = {},
 ) {
   const backend = useBackend();
   return useQuery<AnswerOf<K>, ApiError>({
     queryKey: [name, request],
     queryFn: () => backend.call(name, request),
     enabled: options.enabled ?? true,
+    ...(options.fresh === undefined ? {} : { staleTime: options.fresh }),
     refetchInterval: options.every ?? false,
     refetchIntervalInBackground: true,
   });

@@ -11,15 +11,18 @@ export interface Commands {
   home_get: { request: null; answer: t.Home };
   freeze_create: { request: t.FreezeRequest; answer: null };
   safe_list: { request: null; answer: Array<t.SafeView> };
+  safe_signatures: { request: null; answer: Array<t.LiveTransaction> };
   commission_payable: { request: null; answer: Array<t.PayableRow> };
   batch_list: { request: null; answer: Array<t.BatchSummary> };
   batch_get: { request: t.ById; answer: t.BatchDetail };
+  batch_preflight: { request: t.ById; answer: t.BatchPreflight };
   batch_choose_file: { request: null; answer: t.FilePreview | null };
   batch_import: { request: t.BatchImport; answer: t.Created };
   batch_from_commissions: { request: t.BatchFromCommissions; answer: t.Created };
   batch_submit: { request: t.ById; answer: null };
   batch_approve: { request: t.BatchApprove; answer: null };
-  batch_return: { request: t.BatchReason; answer: null };
+  batch_return: { request: t.BatchReturn; answer: null };
+  batch_take_out: { request: t.BatchTakeOut; answer: null };
   batch_reject: { request: t.BatchReason; answer: null };
   batch_cancel: { request: t.BatchReason; answer: null };
   batch_execute: { request: t.ById; answer: null };
@@ -43,15 +46,18 @@ export const COMMANDS = [
   'home_get',
   'freeze_create',
   'safe_list',
+  'safe_signatures',
   'commission_payable',
   'batch_list',
   'batch_get',
+  'batch_preflight',
   'batch_choose_file',
   'batch_import',
   'batch_from_commissions',
   'batch_submit',
   'batch_approve',
   'batch_return',
+  'batch_take_out',
   'batch_reject',
   'batch_cancel',
   'batch_execute',

@@ -40,7 +40,7 @@ asset: AssetTag,
  */
 amount: string, };
 
-export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "RETURN" | "CANCEL" | "SIGN" | "EXECUTE";
+export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE";
 
 export type Action = { 
 /**
@@ -532,7 +532,11 @@ title: string,
 /**
  * What it means.
  */
-detail: string, };
+detail: string, 
+/**
+ * What to do about it; may be empty.
+ */
+advice: string, };
 
 export type EvidenceView = { 
 /**
@@ -589,6 +593,10 @@ state: string,
  * Most serious first.
  */
 warnings: Array<Warning>, 
+/**
+ * Why an approver marked it when the batch was returned.
+ */
+mark: string | null, 
 /**
  * Set once it is paid.
  */
@@ -905,6 +913,116 @@ id: string,
  * Why, at least ten characters; kept in the audit trail.
  */
 reason: string, };
+
+export type LineMark = { 
+/**
+ * Line number.
+ */
+line: number, 
+/**
+ * Why, 3 to 280 characters.
+ */
+reason: string, };
+
+export type BatchReturn = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * Why, at least ten characters; kept in the audit trail.
+ */
+reason: string, 
+/**
+ * Lines to mark.
+ */
+marks: Array<LineMark>, };
+
+export type BatchTakeOut = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * Line numbers.
+ */
+lines: Array<number>, };
+
+export type LineWarnings = { 
+/**
+ * Line number.
+ */
+line: number, 
+/**
+ * Most serious first.
+ */
+warnings: Array<Warning>, };
+
+export type BatchPreflight = { 
+/**
+ * By line number, all of them.
+ */
+lines: Array<LineWarnings>, 
+/**
+ * The account, and the legs as they were tried.
+ */
+checks: Array<Check>, };
+
+export type LiveSigner = { 
+/**
+ * Person.
+ */
+person: string, 
+/**
+ * EIP-55 owner address.
+ */
+owner: string, 
+/**
+ * RFC 3339 UTC.
+ */
+at: string, 
+/**
+ * Set when the person does not work here any more: RFC 3339 UTC.
+ */
+leftAt: string | null, };
+
+export type LiveTransaction = { 
+/**
+ * UUID of the Safe.
+ */
+safeId: string, 
+/**
+ * Nonce.
+ */
+nonce: string, 
+/**
+ * UUID of the batch.
+ */
+batchId: string, 
+/**
+ * Number of the batch.
+ */
+batch: number, 
+/**
+ * From 1.
+ */
+leg: number, 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * What was signed, `0x` and 64 hex digits.
+ */
+safeTxHash: string, 
+/**
+ * Signatures that make it executable.
+ */
+threshold: number, 
+/**
+ * Who signed, oldest first.
+ */
+signers: Array<LiveSigner>, };
 
 export type LegRef = { 
 /**

@@ -55,6 +55,7 @@ impl Facts<'_> {
         };
         match self.state {
             Draft => {
+                offer(ActionName::TakeOut, self.frozen().or_else(|| self.why_not_take_out()));
                 offer(ActionName::Submit, self.frozen().or_else(|| self.why_not_submit()));
                 offer(ActionName::Cancel, self.why_not_cancel());
             }
@@ -82,6 +83,13 @@ impl Facts<'_> {
             return Some("You approved an earlier revision, so somebody else submits".into());
         }
         self.needs("submit_batch", "submit")
+    }
+
+    fn why_not_take_out(&self) -> Option<String> {
+        if self.part == Some("APPROVER") {
+            return Some("You approved an earlier revision, so somebody else edits".into());
+        }
+        self.needs("edit_batch", "edit")
     }
 
     fn why_not_approve(&self) -> Option<String> {

@@ -10,14 +10,14 @@ use signing::trust::Stage;
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::host::Host;
-use crate::{AppError, Session, trust};
+use crate::{AppError, Session, preflight, trust};
 
 /// Approves; answers the state that follows. The content is rebuilt here first: what the person saw, what the database
 /// says and what this machine makes of the lines must be one and the same. The question is asked in the system's own
 /// dialog, because a page that was taken over could press any button of its own.
 ///
 /// # Errors
-/// [`AppError::Conflict`] when the batch changed since it was shown, [`AppError::Incident`] when the stored hash is not
+/// [`AppError::Conflict`] when the batch changed since it was shown or the chain stops one of its lines, [`AppError::Incident`] when the stored hash is not
 /// that of the stored lines or somebody's signature is missing, [`AppError::Cancelled`] when the person kept it, and whatever the database refuses.
 pub async fn approve(
     session: &Session,
@@ -37,6 +37,7 @@ pub async fn approve(
         return Err(AppError::Forbidden("You prepared or edited this batch: somebody else approves it".into()));
     }
     trust::check(session, &loaded, Stage::Approve).await?;
+    preflight::refuse_blocked(session, &loaded, "Return the batch with such lines marked").await?;
     ask(session, &host, &loaded, &Act::Approve).await?;
     let content_hash = loaded.rebuilt.content_hash;
     let signature = session.sign_statement(&statement::approve(session.program_id(), id, &content_hash))?;

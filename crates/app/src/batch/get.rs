@@ -3,14 +3,17 @@
 use contract::{
     BatchDetail, EvidenceView, FileOrigin, LegHashes, LegView, Level, PayoutLine, PersonStep, SignatureView,
 };
-use domain::id::BatchId;
+use domain::id::{BatchId, ProgramId};
 use domain::states::BatchState;
 use signing::trust::Stage;
-use store::{ApprovalRow, BatchRow, EvidenceRow, LegRow, PayoutRow, SafeRow, SignatureRow};
+use store::{
+    ApprovalRow, BatchRow, CautionRow, EvidenceRow, LegRow, MarkRow, PayoutRow, SafeRow, SignatureRow, TrustedRow,
+};
 
 use crate::batch::list::{Progress, summary};
-use crate::batch::{load, warnings};
+use crate::batch::load;
 use crate::confirm::sums;
+use crate::preflight;
 use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, grouped, money, time};
@@ -19,10 +22,14 @@ use crate::{AppError, Session, trust};
 
 /// A batch with what this machine rebuilt of it; also what later use cases start from.
 pub(crate) struct Loaded {
+    pub program: ProgramId,
     pub row: BatchRow,
     pub safe: SafeRow,
     pub assets: Assets,
     pub lines: Vec<PayoutRow>,
+    pub cautions: Vec<CautionRow>,
+    pub trusted: Vec<TrustedRow>,
+    pub marks: Vec<MarkRow>,
     pub progress: Progress,
     pub rebuilt: Rebuilt,
 }
@@ -30,14 +37,18 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub async fn load(session: &Session, id: BatchId) -> Result<Self, AppError> {
         let row = load(session, id).await?;
-        let (safe, assets, lines, progress) = tokio::try_join!(
+        let program = session.program_id();
+        let (safe, assets, lines, progress, cautions, trusted, marks) = tokio::try_join!(
             session.safe(row.safe_id),
             session.assets(),
-            async { Ok(session.db.payouts(session.program_id(), id).await?) },
+            async { Ok(session.db.payouts(program, id).await?) },
             Progress::load_whole(session, &row),
+            async { Ok(session.db.cautions(program, id).await?) },
+            async { Ok(session.db.trusted_like(program, id).await?) },
+            async { Ok(session.db.line_marks(program, id).await?) },
         )?;
-        let rebuilt = rebuild(session.program_id(), id, row.revision, &safe, &lines, &assets)?;
-        Ok(Self { row, safe, assets, lines, progress, rebuilt })
+        let rebuilt = rebuild(program, id, row.revision, &safe, &lines, &assets, None)?;
+        Ok(Self { program, row, safe, assets, lines, cautions, trusted, marks, progress, rebuilt })
     }
 
     /// Whether stored plan and content hash are what this machine makes of the lines.
@@ -191,7 +202,7 @@ fn problem_checks(loaded: &Loaded, beats: &[store::Heartbeat]) -> Vec<contract::
 }
 
 pub(crate) fn line_views(loaded: &Loaded, evidence: &[EvidenceRow]) -> Result<Vec<PayoutLine>, AppError> {
-    let warnings = warnings::warnings(&loaded.lines, &loaded.safe);
+    let warnings = preflight::lines::of_batch(loaded)?;
     loaded
         .lines
         .iter()
@@ -208,6 +219,7 @@ pub(crate) fn line_views(loaded: &Loaded, evidence: &[EvidenceRow]) -> Result<Ve
                 commissions: line.commissions,
                 state: line.state.to_string(),
                 warnings,
+                mark: mark(loaded, line.line_no),
                 evidence: evidence.iter().find(|e| e.payout_id == line.id).map(|e| EvidenceView {
                     tx_hash: e.tx_hash.to_string(),
                     block: e.block_number.to_string(),
@@ -216,6 +228,11 @@ pub(crate) fn line_views(loaded: &Loaded, evidence: &[EvidenceRow]) -> Result<Ve
             })
         })
         .collect()
+}
+
+/// Why an approver marked a line, and who.
+fn mark(loaded: &Loaded, line_no: u32) -> Option<String> {
+    loaded.marks.iter().find(|m| m.line_no == line_no).map(|m| format!("{}: {}", m.person, m.reason))
 }
 
 /// `log 14`, or `native leg 9`.

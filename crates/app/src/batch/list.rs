@@ -120,7 +120,10 @@ pub(crate) fn summary(
             a.enabled
                 && !matches!(
                     a.name,
-                    contract::ActionName::Cancel | contract::ActionName::Reject | contract::ActionName::Return
+                    contract::ActionName::Cancel
+                        | contract::ActionName::Reject
+                        | contract::ActionName::Return
+                        | contract::ActionName::TakeOut
                 )
         }),
         frozen: row.frozen.clone(),

@@ -7,10 +7,10 @@ pub mod decide;
 pub mod execute;
 pub mod get;
 pub mod list;
-pub mod plan;
+pub(crate) mod plan;
 pub mod propose;
 pub mod submit;
-mod warnings;
+pub mod transactions;
 
 use domain::id::BatchId;
 use store::BatchRow;

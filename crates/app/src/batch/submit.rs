@@ -5,12 +5,18 @@ use domain::statement;
 use domain::states::BatchState;
 
 use crate::batch::get::Loaded;
-use crate::{AppError, Session};
+use crate::batch::plan;
+use crate::rebuild::{Rebuilt, rebuild};
+use crate::{AppError, Session, preflight};
 
 /// Submits a draft; answers the content hash.
 ///
+/// Lines that cannot be paid stop it, and the plan is measured, where an endpoint answers. Without one the plan is made by the
+/// table of gas; whoever signs looks at the chain in any case.
+///
 /// # Errors
-/// Whatever the database refuses: an uncovered asset, too little money, a freeze, another state.
+/// [`AppError::Conflict`] names a line that cannot be paid; whatever the database refuses: an uncovered asset, too little
+/// money, a freeze, another state.
 pub async fn submit(session: &Session, id: BatchId) -> Result<[u8; 32], AppError> {
     let loaded = Loaded::load(session, id).await?;
     if loaded.row.state != BatchState::Draft {
@@ -19,8 +25,21 @@ pub async fn submit(session: &Session, id: BatchId) -> Result<[u8; 32], AppError
             loaded.row.number, loaded.row.state
         )));
     }
-    let content_hash = loaded.rebuilt.content_hash;
+    let planned = on_chain(session, &loaded).await?;
+    let rebuilt = planned.as_ref().unwrap_or(&loaded.rebuilt);
+    let content_hash = rebuilt.content_hash;
     let signature = session.sign_statement(&statement::submit(session.program_id(), id, &content_hash))?;
-    session.db.submit_batch(session.program_id(), id, &loaded.rebuilt.plan(), &content_hash, &signature).await?;
+    session.db.submit_batch(session.program_id(), id, &rebuilt.plan(), &content_hash, &signature).await?;
     Ok(content_hash)
+}
+
+/// What the chain changes about the batch: its plan, if a measured one is better.
+async fn on_chain(session: &Session, loaded: &Loaded) -> Result<Option<Rebuilt>, AppError> {
+    let advice = "Take such lines out and submit the rest";
+    let Some(found) = preflight::refuse_blocked(session, loaded, advice).await? else { return Ok(None) };
+    let Some((observation, trials)) = found.tried else { return Ok(None) };
+    let rpc = session.chains.rpc(loaded.safe.chain_id).await?;
+    let Some(plan) = plan::measured(&rpc, loaded, &observation, &trials).await? else { return Ok(None) };
+    let Loaded { program, row, safe, lines, assets, .. } = loaded;
+    rebuild(*program, row.id, row.revision, safe, lines, assets, Some(plan)).map(Some)
 }

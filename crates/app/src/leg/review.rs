@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, U256};
-use chain::BlockId;
-use chain::simulate::{SimulatedOutcome, simulate_leg};
-use contract::{Action, ActionName, Check, LegReview, Level};
+use alloy_primitives::U256;
+use contract::{Action, ActionName, Check, LegReview, Level, PayoutLine, Warning};
 use domain::id::BatchId;
-use safe::account::{PinnedSafe, scan};
-use safe::deployments;
 
 use crate::batch::get::{Loaded, leg_view, line_views, signed_by_people};
 use crate::batch::list::summary;
-use crate::rebuild::{SignableLeg, version};
+use crate::preflight::{self, Preflight};
+use crate::rebuild::SignableLeg;
 use crate::session::safe_view;
-use crate::view::{check, plain};
+use crate::view::check;
 use crate::{AppError, Session};
 
 /// One leg, rebuilt, compared with the chain, simulated.
@@ -22,9 +19,14 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
     let loaded = Loaded::load(session, id).await?;
     let evidence = session.db.evidence(session.program_id(), Some(id)).await?;
     let view = leg_view(&loaded, leg)?;
+    let mut warnings = BTreeMap::new();
     let mut checks: Vec<Check> = signed_by_people(session, &loaded).await.into_iter().collect();
     match signable(&loaded, leg) {
-        Ok(own) => checks.extend(pre_flight(session, &loaded, &own).await),
+        Ok(own) => {
+            let (found, of_lines) = with_warnings(session, &loaded, &own).await;
+            checks.extend(found);
+            warnings = of_lines;
+        }
         Err(error) => checks.push(check(Level::Block, "Nonce", error.to_string())),
     }
     let leg_states: Vec<_> = loaded.progress.legs.iter().map(|l| l.state).collect();
@@ -44,7 +46,12 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
             reason: Some(format!("{}: {}", block.label, block.detail)),
         };
     }
-    let lines = line_views(&loaded, &evidence)?.into_iter().filter(|l| l.leg == Some(leg)).collect();
+    let mut lines: Vec<PayoutLine> =
+        line_views(&loaded, &evidence)?.into_iter().filter(|l| l.leg == Some(leg)).collect();
+    for line in &mut lines {
+        line.warnings.extend(warnings.remove(&line.line).unwrap_or_default());
+        preflight::sort(&mut line.warnings);
+    }
     Ok(LegReview {
         batch: summary(session, &loaded.row, &loaded.safe, &loaded.assets, &loaded.progress)?,
         safe: safe_view(&loaded.safe),
@@ -69,34 +76,68 @@ pub(crate) fn signable(loaded: &Loaded, leg: u32) -> Result<SignableLeg, AppErro
 
 /// Rows against rows, then rows against the chain. A check that cannot be made blocks as one that failed.
 pub(crate) async fn pre_flight(session: &Session, loaded: &Loaded, own: &SignableLeg) -> Vec<Check> {
-    let mut out = Vec::new();
-    out.push(if loaded.is_identical() {
+    with_warnings(session, loaded, own).await.0
+}
+
+/// The same, with what the chain says of each line.
+async fn with_warnings(
+    session: &Session,
+    loaded: &Loaded,
+    own: &SignableLeg,
+) -> (Vec<Check>, BTreeMap<u32, Vec<Warning>>) {
+    let mut warnings = BTreeMap::new();
+    let mut out = rows(loaded, own);
+    match software_key(session, loaded).await {
+        Ok(checks) => out.extend(checks),
+        Err(error) => out.push(check(Level::Block, "Key", error.to_string())),
+    }
+    match preflight::run(session, loaded).await {
+        Ok(found) => {
+            out.push(lines(loaded, &found, own));
+            out.extend(found.checks);
+            warnings = found.warnings;
+        }
+        Err(error) => out.push(check(Level::Block, "Chain", error.to_string())),
+    }
+    (out, warnings)
+}
+
+/// What is stored against what this machine makes of it.
+fn rows(loaded: &Loaded, own: &SignableLeg) -> Vec<Check> {
+    let mut out = vec![if loaded.is_identical() {
         check(Level::Ok, "Rebuilt on this machine", "Identical to the plan that was approved")
     } else {
         check(Level::Block, "Rebuilt on this machine", "Differs from the stored plan: sign nothing")
-    });
-    let stored_hash = loaded
-        .progress
-        .legs
-        .iter()
-        .find(|l| l.nonce.map(U256::from) == Some(own.tx.nonce))
-        .and_then(|l| l.safe_tx_hash);
-    if let Some(signed) = stored_hash {
+    }];
+    let of_nonce = |l: &&store::LegRow| l.nonce.map(U256::from) == Some(own.tx.nonce);
+    if let Some(signed) = loaded.progress.legs.iter().find(of_nonce).and_then(|l| l.safe_tx_hash) {
         out.push(if signed == own.hashes.safe_tx_hash {
             check(Level::Ok, "Same as signed", "What is signed is this very hash")
         } else {
             check(Level::Block, "Same as signed", "A colleague signed another hash: sign nothing")
         });
     }
-    match software_key(session, loaded).await {
-        Ok(checks) => out.extend(checks),
-        Err(error) => out.push(check(Level::Block, "Key", error.to_string())),
-    }
-    match on_chain(session, loaded, own).await {
-        Ok(checks) => out.extend(checks),
-        Err(error) => out.push(check(Level::Block, "Chain", error.to_string())),
-    }
     out
+}
+
+/// Lines of the leg that cannot be paid.
+fn lines(loaded: &Loaded, found: &Preflight, own: &SignableLeg) -> Check {
+    let of_leg = |line_no: u32| {
+        loaded.rebuilt.legs.iter().any(|leg| {
+            let stored = loaded.progress.legs.iter().find(|l| l.index == leg.index).and_then(|l| l.nonce);
+            stored.map(U256::from) == Some(own.tx.nonce) && leg.line_nos.contains(&line_no)
+        })
+    };
+    match preflight::blocked(loaded, found) {
+        Err(error) => check(Level::Block, "Lines", error.to_string()),
+        Ok(mut blocked) => {
+            blocked.retain(|(line_no, _)| of_leg(*line_no));
+            match preflight::blocked_sentence(&blocked) {
+                Some(sentence) => check(Level::Block, "Lines", sentence),
+                None => check(Level::Ok, "Lines", "Nothing stops a payment of this leg"),
+            }
+        }
+    }
 }
 
 /// Software keys complete a threshold only on test chains, which are a compiled list, or where every policy in play says
@@ -108,133 +149,4 @@ async fn software_key(session: &Session, loaded: &Loaded) -> Result<Option<Check
         return Ok(None);
     }
     Ok(Some(check(Level::Block, "Key", "On this chain the policy asks for a hardware key")))
-}
-
-async fn on_chain(session: &Session, loaded: &Loaded, own: &SignableLeg) -> Result<Vec<Check>, AppError> {
-    let rpc = session.chains.rpc(loaded.safe.chain_id).await?;
-    let address = loaded.safe.address;
-    let observation = rpc.observe_safe(address).await?;
-    let at = BlockId::from(observation.block.hash);
-    let mut out = Vec::new();
-    let findings = scan(&pinned(loaded, own)?, &observation.safe);
-    match findings.iter().find(|f| f.blocking) {
-        Some(finding) => out.push(check(Level::Block, "Safe", finding.sentence())),
-        None => out.push(check(
-            Level::Ok,
-            "Safe as pinned",
-            format!(
-                "{} of {}, no module, no guard, block {}",
-                loaded.safe.threshold,
-                loaded.safe.owners.len(),
-                observation.block.number
-            ),
-        )),
-    }
-    if observation.safe.nonce > own.tx.nonce {
-        out.push(check(
-            Level::Block,
-            "Nonce",
-            format!("{} is used already; the Safe is at {}", own.tx.nonce, observation.safe.nonce),
-        ));
-    } else if observation.safe.nonce < own.tx.nonce {
-        out.push(check(
-            Level::Note,
-            "Nonce",
-            format!("{} comes after {} on chain", own.tx.nonce, observation.safe.nonce),
-        ));
-    }
-    out.push(target_check(&rpc, own, at).await?);
-    out.extend(token_checks(&rpc, loaded, own).await?);
-    let theirs = rpc.safe_tx_hash_on_chain(address, &own.tx, at).await?;
-    out.push(if theirs == own.hashes.safe_tx_hash {
-        check(Level::Ok, "Hash", "The Safe itself computes the same")
-    } else {
-        check(Level::Block, "Hash", "The Safe computes another hash: sign nothing")
-    });
-    let simulation = simulate_leg(&rpc, address, &own.tx, at).await?;
-    out.push(match simulation.outcome {
-        SimulatedOutcome::Succeeds => {
-            let transfers = count_transfers(loaded, &simulation.logs.unwrap_or_default());
-            check(Level::Ok, "Simulated", format!("Succeeds at block {}{transfers}", observation.block.number))
-        }
-        SimulatedOutcome::FailsInside => check(Level::Block, "Simulated", "The payments would fail inside the Safe"),
-        SimulatedOutcome::Reverts { reason } => check(Level::Block, "Simulated", format!("It would revert: {reason}")),
-    });
-    Ok(out)
-}
-
-/// The content names tokens and base units; what people read are symbols and decimals, so those must be the chain's too.
-async fn token_checks(rpc: &chain::Rpc, loaded: &Loaded, own: &SignableLeg) -> Result<Vec<Check>, AppError> {
-    let mut out = Vec::new();
-    let assets: BTreeMap<_, _> = loaded
-        .lines
-        .iter()
-        .map(|line| loaded.assets.get(line.asset_id).map(|asset| (asset.token, asset)))
-        .collect::<Result<_, _>>()?;
-    for (token, asset) in assets {
-        let (decimals, symbol) = match token {
-            Some(token) => {
-                let facts = rpc.token_facts(token).await?;
-                (facts.decimals, facts.symbol)
-            }
-            None => (18, asset.symbol.clone()),
-        };
-        if decimals != asset.decimals.get() || symbol != asset.symbol {
-            out.push(check(
-                Level::Block,
-                "Token",
-                format!(
-                    "{} with {} decimals on chain {} is {} with {} here: no amount on this screen can be trusted",
-                    plain(&symbol),
-                    decimals,
-                    own.domain.chain_id,
-                    plain(&asset.symbol),
-                    asset.decimals
-                ),
-            ));
-        }
-    }
-    if out.is_empty() {
-        out.push(check(Level::Ok, "Tokens", "Symbols and decimals as on chain"));
-    }
-    Ok(out)
-}
-
-fn count_transfers(loaded: &Loaded, logs: &[safe::evidence::ReceiptLog]) -> String {
-    let seen = logs.iter().filter(|l| l.topics.first() == Some(&safe::evidence::TRANSFER)).count();
-    let tokens = loaded.lines.iter().filter(|l| loaded.assets.get(l.asset_id).is_ok_and(|a| a.token.is_some())).count();
-    if tokens == 0 { String::new() } else { format!("; {seen} token transfers seen") }
-}
-
-async fn target_check(rpc: &chain::Rpc, own: &SignableLeg, at: BlockId) -> Result<Check, AppError> {
-    let known = deployments::at(own.tx.to).filter(|_| deployments::is_multi_send_call_only(own.tx.to));
-    let Some(deployment) = known else {
-        return Ok(check(Level::Block, "Target", "Not a published MultiSendCallOnly"));
-    };
-    Ok(if rpc.code_hash(own.tx.to, at).await? == Some(deployment.code_hash) {
-        check(Level::Ok, "Target", format!("{} {}, code hash as published", deployment.contract, deployment.version))
-    } else {
-        check(Level::Block, "Target", "The code at the target is not what Safe published")
-    })
-}
-
-/// The pinned copy as the scanner compares it. The nonce is the newest one observed at pinning or since, never ahead.
-fn pinned(loaded: &Loaded, own: &SignableLeg) -> Result<PinnedSafe, AppError> {
-    let safe = &loaded.safe;
-    let version = version(safe)?;
-    let singleton = deployments::singleton(safe.singleton, version).ok_or_else(|| {
-        AppError::Conflict(format!("{} is not a published singleton of Safe {version}", safe.singleton))
-    })?;
-    Ok(PinnedSafe {
-        version,
-        singleton: safe.singleton,
-        singleton_code_hash: singleton.code_hash,
-        owners: safe.owners.iter().map(|(owner, _)| *owner).collect(),
-        threshold: safe.threshold,
-        nonce: U256::from(safe.observed_nonce.unwrap_or(0)).min(own.tx.nonce),
-        modules: Vec::new(),
-        guard: Address::ZERO,
-        module_guard: Address::ZERO,
-        fallback_handler: safe.fallback_handler,
-    })
 }

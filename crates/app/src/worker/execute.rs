@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution, raise_fee, sender_of};
-use chain::{ChainError, Rpc};
+use chain::{BlockId, ChainError, Rpc};
 use domain::states::SafeTransactionState;
+use safe::deployments;
 use safe::execution::exec_transaction;
 use safe::signature::{SignatureKind, check, encode_sorted};
 use safe::{OwnerSignature, SafeDomain, hashes, leg_transaction};
@@ -178,6 +179,7 @@ impl Sender<'_> {
             ))
             .into());
         }
+        self.refuse_foreign_target(leg, BlockId::from(observed.block.hash)).await?;
         let threshold = observed.safe.threshold.max(leg.threshold);
         let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
         let key = self.executor.to_alloy();
@@ -190,6 +192,19 @@ impl Sender<'_> {
             .await?;
         broadcast(self.rpc, &prepared.raw).await.map_err(Stopped::in_broadcast)?;
         Ok(Some(answer(leg, prepared.tx_hash, false)))
+    }
+}
+
+impl Sender<'_> {
+    /// The one delegate call that a payout makes is to a published MultiSendCallOnly, by its code and not by its address alone.
+    async fn refuse_foreign_target(&self, leg: &LegWork, at: BlockId) -> Result<(), AppError> {
+        let published = deployments::at(leg.to).filter(|_| deployments::is_multi_send_call_only(leg.to));
+        let stays = |why: String| AppError::Incident(format!("Leg {} is not sent: {why}", leg.index));
+        let row = published.ok_or_else(|| stays(format!("{} is not a published MultiSendCallOnly", leg.to)))?;
+        if self.rpc.code_hash(leg.to, at).await? != Some(row.code_hash) {
+            return Err(stays(format!("the code at {} is not what Safe published", leg.to)));
+        }
+        Ok(())
     }
 }
 
@@ -208,6 +223,12 @@ fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Resul
         leg_transaction(&calls(leg), leg.to, U256::from(leg.nonce)).map_err(|e| AppError::Internal(e.to_string()))?;
     let domain = SafeDomain { version, chain_id: leg.chain_id, safe: leg.safe };
     let hash = hashes(&domain, &tx).safe_tx_hash;
+    // Refunds, delegate calls, calls to the Safe, functions that change it: whatever was signed, a payout has none of them.
+    let explained = safe::decode::explain(&domain, &tx);
+    if explained.payouts().is_none() {
+        let what = explained.sentence();
+        return Err(AppError::Incident(format!("Leg {} is not payments alone and is not sent: {what}", leg.index)));
+    }
     if hash != leg.safe_tx_hash {
         return Err(AppError::Incident(format!(
             "Leg {} rebuilds to {hash} and {} was signed: it is not sent",
@@ -264,7 +285,7 @@ mod tests {
         let domain =
             SafeDomain { version: "1.4.1".parse().expect("a version"), chain_id: 31337, safe: Address::repeat_byte(5) };
         let call = safe::PayoutCall::Native { recipient: Address::repeat_byte(6), amount: U256::from(7) };
-        let to = safe::deployments::multi_send_call_only(domain.version).address;
+        let to = deployments::multi_send_call_only(domain.version).address;
         let tx = leg_transaction(&[call, call], to, U256::from(3)).expect("a leg");
         let signature = key.sign_safe_tx(&domain, &tx).expect("signed");
         let stored = StoredSignature { owner: key.address(), signature: signature.bytes.to_vec().into() };

@@ -1,4 +1,4 @@
-//! Test tokens: `contracts/TestToken.sol`, compiled once into `contracts/TestToken.json`.
+//! Test tokens: `contracts/TestToken.sol` and `contracts/AwkwardToken.sol`, compiled once into the JSON files beside them.
 
 use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, Bytes, TxKind, U256};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Deployer;
-use crate::abi::ITestToken;
+use crate::abi::{IAwkwardToken, ITestToken};
 use crate::error::ChainError;
 
 /// Slots of the contract that hold settings: name, symbol, decimals with minter. Names and symbols of up to
@@ -36,12 +36,16 @@ pub struct NewToken {
 impl Deployer {
     /// Deploys a test token; the deployer may mint it.
     pub async fn deploy_token(&self, token: &NewToken) -> Result<Address, ChainError> {
+        self.deploy_compiled(token, compiled()?).await
+    }
+
+    async fn deploy_compiled(&self, token: &NewToken, compiled: TestToken) -> Result<Address, ChainError> {
         if token.name.len() > TEXT_MAX_BYTES || token.symbol.len() > TEXT_MAX_BYTES {
             let reason = format!("name and symbol may have {TEXT_MAX_BYTES} bytes each");
             return Err(ChainError::Deployment { what: format!("to deploy {}", token.symbol), reason });
         }
         let settings = (token.name.clone(), token.symbol.clone(), U256::from(token.decimals)).abi_encode_params();
-        let input = [compiled()?.bytecode.as_ref(), &settings].concat();
+        let input = [compiled.bytecode.as_ref(), &settings].concat();
         let what = format!("to deploy the token {}", token.symbol);
         let receipt = self.send(&what, TxKind::Create, input.into()).await?;
         let missing = || ChainError::Deployment { what, reason: "it created no contract".to_owned() };
@@ -58,14 +62,42 @@ impl Deployer {
         if self.rpc.code_hash(at, BlockId::latest()).await?.is_some() {
             return Ok(());
         }
-        let model = self.deploy_token(token).await?;
-        let code = compiled()?.deployed_bytecode;
+        self.place(at, token, compiled()?).await
+    }
+
+    /// Puts a token that does what awkward tokens do at an address, in the place of whatever is there; its holdings stay.
+    pub async fn place_awkward_token(&self, at: Address, token: &NewToken) -> Result<(), ChainError> {
+        self.place(at, token, awkward()?).await
+    }
+
+    async fn place(&self, at: Address, token: &NewToken, compiled: TestToken) -> Result<(), ChainError> {
+        let code = compiled.deployed_bytecode.clone();
+        let model = self.deploy_compiled(token, compiled).await?;
         for slot in SETTING_SLOTS.map(U256::from) {
             let value: U256 = self.rpc.ask("eth_getStorageAt", (model, slot, "latest")).await?;
             self.rpc.ask::<_, Value>("anvil_setStorageAt", (at, slot, B256::from(value))).await?;
         }
         // Code last: whoever finds code here finds a whole token.
         self.rpc.ask::<_, Option<Value>>("anvil_setCode", (at, code)).await.map(drop)
+    }
+
+    /// How an awkward token answers `transfer` from now on: a number of `AwkwardToken.Behaviour`.
+    pub async fn behave(&self, token: Address, behaviour: u8) -> Result<(), ChainError> {
+        self.set(token, IAwkwardToken::behaveCall { behaviour }.abi_encode()).await
+    }
+
+    /// Pauses an awkward token, or lets it go on.
+    pub async fn pause(&self, token: Address, paused: bool) -> Result<(), ChainError> {
+        self.set(token, IAwkwardToken::pauseCall { paused }.abi_encode()).await
+    }
+
+    /// Puts an account on the blacklists of an awkward token, or takes it off: the one of USDC's kind, the one of USDT's.
+    pub async fn blacklist(&self, token: Address, account: Address, usdc: bool, usdt: bool) -> Result<(), ChainError> {
+        self.set(token, IAwkwardToken::blacklistCall { account, usdc, usdt }.abi_encode()).await
+    }
+
+    async fn set(&self, token: Address, calldata: Vec<u8>) -> Result<(), ChainError> {
+        self.send("to set a token", TxKind::Call(token), calldata.into()).await.map(drop)
     }
 
     /// Mints base units of a test token.
@@ -76,8 +108,14 @@ impl Deployer {
 }
 
 fn compiled() -> Result<TestToken, ChainError> {
-    serde_json::from_str(include_str!("../../contracts/TestToken.json")).map_err(|error| ChainError::Artifact {
-        path: "contracts/TestToken.json".to_owned(),
-        reason: error.to_string(),
-    })
+    artifact("contracts/TestToken.json", include_str!("../../contracts/TestToken.json"))
+}
+
+fn awkward() -> Result<TestToken, ChainError> {
+    artifact("contracts/AwkwardToken.json", include_str!("../../contracts/AwkwardToken.json"))
+}
+
+fn artifact(path: &str, json: &str) -> Result<TestToken, ChainError> {
+    serde_json::from_str(json)
+        .map_err(|error| ChainError::Artifact { path: path.to_owned(), reason: error.to_string() })
 }

@@ -70,7 +70,7 @@ async fn an_approval_and_a_return_at_once_leave_one_of_them() {
     let max = house.db("max").await;
     let (approved, returned) = tokio::join!(
         house.approve("ada", batch, &hash),
-        max.return_batch(house.acme().id, batch, "the amount looks wrong")
+        max.return_batch(house.acme().id, batch, "the amount looks wrong", &[])
     );
     match (approved, returned) {
         (Ok(state), Err(refused)) => {

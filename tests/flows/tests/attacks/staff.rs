@@ -194,7 +194,7 @@ async fn an_approval_is_of_one_content_by_one_other_person() {
             ),
             (
                 "a return for spaces",
-                format!("SELECT api.return_batch('{program}', '{batch}', '            ')"),
+                format!("SELECT api.return_batch('{program}', '{batch}', '            ', '[]')"),
                 "CS422",
                 "at least ten characters",
             ),

@@ -210,7 +210,7 @@ impl World {
                 let content = model.batches[index].content;
                 self.house.approve(PEOPLE[usize::from(person)], id, &content).await?;
             }
-            Step::Return { person, .. } => self.person(person).await.return_batch(program, id, reason).await?,
+            Step::Return { person, .. } => self.person(person).await.return_batch(program, id, reason, &[]).await?,
             Step::Reject { person, .. } => self.person(person).await.reject_batch(program, id, reason).await?,
             Step::Cancel { person, .. } => self.person(person).await.cancel_batch(program, id, reason).await?,
             Step::Sign { person, .. } => drop(self.house.sign(PEOPLE[usize::from(person)], id).await?),

@@ -3,6 +3,7 @@ import type {
   Action,
   ActionName,
   BatchDetail,
+  BatchPreflight,
   Check,
   LegHashes,
   LegView,
@@ -53,12 +54,18 @@ function warningsOf(index: number, recipient: string, all: readonly string[]): W
             level: 'NOTE',
             title: `Also paid on line ${twin + 1}`,
             detail: 'Other asset, same address',
+            advice: '',
           },
         ]
       : [];
   if (index === 0)
     return [
-      { level: 'CHECK', title: 'Address changed 9 Nov', detail: 'Cool-down over, two confirmed' },
+      {
+        level: 'CHECK',
+        title: 'Address changed 9 Nov',
+        detail: 'Cool-down over, two confirmed',
+        advice: 'Ask the payee over another channel',
+      },
     ];
   if (index === 4)
     return [
@@ -66,6 +73,7 @@ function warningsOf(index: number, recipient: string, all: readonly string[]): W
         level: 'CHECK',
         title: '3.1 times its usual amount',
         detail: 'Median of 8 weeks: 10,276 COW',
+        advice: 'Compare it with the invoice',
       },
     ];
   if (index === 7 || index > 33) {
@@ -74,6 +82,7 @@ function warningsOf(index: number, recipient: string, all: readonly string[]): W
         level: 'CHECK',
         title: 'First payment to this payee',
         detail: 'Not paid before from this program',
+        advice: 'Compare the address with what the payee told you',
       },
       ...also,
     ];
@@ -94,6 +103,7 @@ export function payoutLines(state: string): PayoutLine[] {
     commissions: 0,
     state,
     warnings: warningsOf(index, recipient, recipients),
+    mark: null,
     evidence: null,
   }));
 }
@@ -197,6 +207,46 @@ export function makeBatch(
   };
 }
 
+const STOPS: Warning[] = [
+  {
+    level: 'BLOCK',
+    title: 'On the blacklist of COW',
+    detail: 'isBlacklisted names the recipient: the transfer would fail, and with it the whole leg',
+    advice: 'Take the line out and tell whoever is responsible for compliance',
+  },
+  {
+    level: 'BLOCK',
+    title: 'Looks like another address',
+    detail: 'It begins or ends like 0x4A5c…19dE (Harrow Lane) and is another one',
+    advice:
+      'Compare every digit with what the payee told you. If it is theirs, two people put it in the payee book',
+  },
+];
+
+/** What the chain says: these lines are stopped, everything else is as it should be. */
+export function preflightOf(batch: FakeBatch, stopped: readonly number[]): BatchPreflight {
+  const found = stopped.filter((line) => batch.detail.lines.some((one) => one.line === line));
+  return {
+    lines: batch.detail.lines.map((line) => {
+      const stop = STOPS[found.indexOf(line.line) % STOPS.length];
+      const own = found.includes(line.line) && stop ? [stop] : [];
+      return { line: line.line, warnings: [...own, ...line.warnings] };
+    }),
+    checks: [
+      { level: 'OK', label: 'Safe as pinned', detail: '2 of 3, no module, no guard, block 812' },
+      { level: 'OK', label: 'Calls', detail: 'Payments alone; no refund' },
+      found.length > 0
+        ? {
+            level: 'BLOCK',
+            label: 'Simulated',
+            detail: `Leg 1: it would revert: GS013; line ${found[0]} fails`,
+          }
+        : { level: 'OK', label: 'Simulated', detail: '37 of 37 transfers seen' },
+      { level: 'OK', label: 'Safe afterwards', detail: 'Owners, threshold and modules stay' },
+    ],
+  };
+}
+
 /** Submission makes the plan and the content hash. */
 export function submit(batch: FakeBatch): void {
   const { detail } = batch;
@@ -228,6 +278,9 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
   const may = (permission: string) => session.permissions.includes(permission);
   if (summary.frozen) return 'The batch is frozen; two people lift it';
   switch (name) {
+    case 'TAKE_OUT':
+      if (summary.state !== 'DRAFT') return 'Only lines of a draft are taken out';
+      return may('edit_batch') ? null : 'Needs the permission "edit_batch"';
     case 'SUBMIT':
       if (summary.state !== 'DRAFT') return 'Only a draft is submitted';
       return summary.preparedBy === session.person ? null : 'Only its preparer submits it';
@@ -268,6 +321,7 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
 }
 
 const ACTIONS: ActionName[] = [
+  'TAKE_OUT',
   'SUBMIT',
   'APPROVE',
   'REJECT',

@@ -9,6 +9,7 @@ import type {
   ExportView,
   FilePreview,
   Health,
+  LiveTransaction,
   RunDetail,
   Session,
   WaitingItem,
@@ -20,6 +21,7 @@ import {
   move,
   openSigning,
   payoutLines,
+  preflightOf,
   seenBy,
   submit,
   sumOf,
@@ -40,6 +42,8 @@ export interface FakeOptions {
   signing?: 'stored' | 'cancelled' | 'incident';
   /** Repeats the payout so often, to look at long batches. */
   times?: number;
+  /** Lines that the chain stops. */
+  stopped?: number[];
   /** Milliseconds before each answer. */
   delay?: number;
   /** Commands that fail, with what they say. */
@@ -264,6 +268,30 @@ class Fake {
     };
   }
 
+  /** Every signed leg that is not executed. */
+  private live(): LiveTransaction[] {
+    return this.batches.flatMap(({ detail }) =>
+      detail.legs
+        .filter((leg) => leg.signatures.length > 0 && ['PROPOSED', 'SIGNED'].includes(leg.state))
+        .map((leg) => ({
+          safeId: detail.safe.id,
+          nonce: leg.nonce ?? '',
+          batchId: detail.summary.id,
+          batch: detail.summary.number,
+          leg: leg.index,
+          state: leg.state,
+          safeTxHash: leg.hashes?.safeTxHash ?? '',
+          threshold: leg.threshold,
+          signers: leg.signatures.map((one) => ({
+            person: one.person,
+            owner: one.owner,
+            at: one.at,
+            leftAt: null,
+          })),
+        })),
+    );
+  }
+
   private decide(id: string, name: 'RETURN' | 'REJECT' | 'CANCEL', reason: string): null {
     const batch = this.allowed(id, name);
     batch.detail.lastReason = `${reason} (${this.me().person})`;
@@ -305,6 +333,7 @@ class Fake {
       return null;
     },
     safe_list: () => [SAFE],
+    safe_signatures: () => this.live(),
     commission_payable: () => (this.options.empty ? [] : payable()),
     batch_list: () =>
       this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),
@@ -335,7 +364,25 @@ class Fake {
       if (batch.approvedBy.length >= 2) openSigning(batch);
       return null;
     },
-    batch_return: ({ id, reason }) => this.decide(id, 'RETURN', reason),
+    batch_preflight: ({ id }) => preflightOf(this.batch(id), this.options.stopped ?? []),
+    batch_return: ({ id, reason, marks }) => {
+      const { lines, summary } = this.batch(id).detail;
+      this.decide(id, 'RETURN', reason);
+      summary.revision += 1;
+      for (const line of lines) {
+        const mark = marks.find((one) => one.line === line.line);
+        line.mark = mark ? `${this.me().person}: ${mark.reason}` : null;
+      }
+      return null;
+    },
+    batch_take_out: ({ id, lines }) => {
+      const { detail } = this.allowed(id, 'TAKE_OUT');
+      detail.lines = detail.lines.filter((line) => !lines.includes(line.line));
+      detail.summary.lines = detail.lines.length;
+      detail.summary.totals = sumOf(detail.lines);
+      detail.summary.revision += 1;
+      return null;
+    },
     batch_reject: ({ id, reason }) => this.decide(id, 'REJECT', reason),
     batch_cancel: ({ id, reason }) => this.decide(id, 'CANCEL', reason),
     batch_execute: ({ id }) => {

@@ -1,5 +1,5 @@
 /** Which actions of a batch are shown, and how they are called. */
-import type { Action, ActionName, BatchDetail } from '../../contract/types';
+import type { Action, ActionName, BatchDetail, PayoutLine } from '../../contract/types';
 import { t } from '../../kit/say';
 
 /** Actions that belong to a state: shown there even when they are off, with their reason. */
@@ -9,6 +9,24 @@ const STAGE: Record<string, readonly ActionName[]> = {
   APPROVED: ['SIGN', 'EXECUTE'],
   EXECUTING: [],
 };
+
+/** Lines that cannot be paid, by what was found. */
+export function blockedLines(lines: readonly PayoutLine[]): PayoutLine[] {
+  return lines.filter((line) => line.warnings.some((one) => one.level === 'BLOCK'));
+}
+
+/** Lines that nothing may pay as they are: marked by whoever returned the batch, or stopped by what was found. */
+export function stoppedLines(lines: readonly PayoutLine[]): PayoutLine[] {
+  return lines.filter(
+    (line) => line.mark !== null || line.warnings.some((one) => one.level === 'BLOCK'),
+  );
+}
+
+/** Why a line is stopped, in one sentence. */
+export function whyStopped(line: PayoutLine): string {
+  const block = line.warnings.find((one) => one.level === 'BLOCK');
+  return block ? `${block.title}: ${block.detail}` : (line.mark ?? '');
+}
 
 const ORDER: readonly ActionName[] = ['REJECT', 'RETURN', 'SUBMIT', 'EXECUTE', 'SIGN', 'APPROVE'];
 
@@ -37,6 +55,7 @@ export function actionLabel(action: ActionName, batch: BatchDetail, leg: number 
     APPROVE: t('Approve batch…'),
     REJECT: t('Reject…'),
     RETURN: t('Return…'),
+    TAKE_OUT: t('Take lines out…'),
     CANCEL: t('Cancel batch…'),
     SIGN: leg === null ? t('Sign…') : t('Sign leg {leg}…', { leg }),
     EXECUTE: t('{lines, plural, one {Send # payment…} other {Send # payments…}}', { lines }),

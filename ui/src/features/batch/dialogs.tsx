@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useDo } from '../../backend/use';
-import type { ActionName, BatchDetail } from '../../contract/types';
+import type { ActionName, BatchDetail, LineMark, PayoutLine } from '../../contract/types';
 import { Address } from '../../kit/address';
 import { MoneyText } from '../../kit/amount';
 import { Button } from '../../kit/button';
@@ -11,6 +11,7 @@ import { Facts } from '../../kit/layout';
 import { t } from '../../kit/say';
 import { InlineFailure } from '../../kit/states';
 import { REASON_LEAST, reasonShort } from '../freeze/dialog';
+import { stoppedLines, whyStopped } from './actions';
 
 interface StepProps {
   batch: BatchDetail;
@@ -119,7 +120,6 @@ function ApproveStep({ batch, onClose }: StepProps) {
 
 const REASONED = {
   RETURN: {
-    command: 'batch_return',
     body: () =>
       t(
         'The batch goes back to its preparer as a draft. Approvals are void, the held money is free again.',
@@ -148,7 +148,128 @@ const REASONED = {
   },
 } as const;
 
-function ReasonStep({ batch, onClose, action }: StepProps & { action: keyof typeof REASONED }) {
+/** Lines that go back marked: what was found to stop them, and what the person chose. */
+function marksOf(batch: BatchDetail, selected: readonly PayoutLine[], reason: string): LineMark[] {
+  const stopped = stoppedLines(batch.lines);
+  const chosen = selected.filter((line) => !stopped.includes(line));
+  return [
+    ...stopped.map((line) => ({ line: line.line, reason: whyStopped(line) })),
+    ...chosen.map((line) => ({ line: line.line, reason })),
+  ];
+}
+
+/** Lines by number, payee and why they are stopped. */
+function StoppedList(props: { lines: readonly PayoutLine[] }) {
+  return (
+    <ul
+      className="max-h-48 overflow-auto border-y border-line2"
+      tabIndex={0}
+      aria-label={t('Lines')}
+    >
+      {props.lines.map((line) => (
+        <li key={line.id} className="grid grid-cols-[3rem_1fr_auto] gap-2 py-1">
+          <span className="text-right text-ink3">{line.line}</span>
+          <span className="min-w-0">
+            <span className="block truncate">{line.payee ?? line.recipient}</span>
+            <span className="block text-small text-ink3">{whyStopped(line)}</span>
+          </span>
+          <MoneyText money={line.money} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function TakeOutStep({ batch, onClose }: StepProps) {
+  const takeOut = useDo('batch_take_out', { onDone: onClose });
+  const lines = stoppedLines(batch.lines);
+  return (
+    <>
+      <p className="text-ink2">
+        {t(
+          'They leave this batch in one step, and it begins its next revision. What they pay is free for another batch.',
+        )}
+      </p>
+      <StoppedList lines={lines} />
+      {takeOut.isError ? <InlineFailure error={takeOut.error} /> : null}
+      <DialogFoot>
+        <Button onPress={onClose} safe>
+          {t('Keep them')}
+        </Button>
+        <Button
+          look="danger"
+          busy={takeOut.isPending ? t('Taking out') : null}
+          onPress={() =>
+            takeOut.mutate({ id: batch.summary.id, lines: lines.map((line) => line.line) })
+          }
+        >
+          {t('{lines, plural, one {Take out # line} other {Take out # lines}}', {
+            lines: lines.length,
+          })}
+        </Button>
+      </DialogFoot>
+    </>
+  );
+}
+
+function ReturnStep({ batch, onClose, selected }: StepProps & { selected: PayoutLine[] }) {
+  const marked = marksOf(batch, selected, '').length;
+  const [reason, setReason] = useState('');
+  const give = useDo('batch_return', { onDone: onClose });
+  const short = reasonShort(reason);
+  const words = REASONED.RETURN;
+  return (
+    <form
+      className="flex flex-col gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const why = reason.trim();
+        if (!short)
+          give.mutate({ id: batch.summary.id, reason: why, marks: marksOf(batch, selected, why) });
+      }}
+    >
+      <p className="text-ink2">{words.body()}</p>
+      {marked > 0 ? (
+        <>
+          <p>
+            {t(
+              '{marked, plural, one {# line goes back marked} other {# lines go back marked}}: what stops them, and what you selected.',
+              { marked },
+            )}
+          </p>
+          <StoppedList
+            lines={batch.lines.filter(
+              (line) => stoppedLines([line]).length > 0 || selected.includes(line),
+            )}
+          />
+        </>
+      ) : null}
+      <TextField
+        label={t('Reason')}
+        aside={t('for the others and the audit trail')}
+        lines={3}
+        value={reason}
+        onChange={setReason}
+        autoFocus
+        hint={short ?? ' '}
+      />
+      {give.isError ? <InlineFailure error={give.error} /> : null}
+      <DialogFoot>
+        <Button onPress={onClose}>{words.keep()}</Button>
+        <Button
+          look="danger"
+          type="submit"
+          off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
+          busy={give.isPending ? words.busy() : null}
+        >
+          {words.act()}
+        </Button>
+      </DialogFoot>
+    </form>
+  );
+}
+
+function ReasonStep({ batch, onClose, action }: StepProps & { action: 'REJECT' | 'CANCEL' }) {
   const words = REASONED[action];
   const [reason, setReason] = useState('');
   const decide = useDo(words.command, { onDone: onClose });
@@ -236,6 +357,7 @@ function title(action: ActionName, batch: BatchDetail): string {
     APPROVE: t('Approve batch {number}', { number }),
     RETURN: t('Return batch {number}', { number }),
     REJECT: t('Reject batch {number}', { number }),
+    TAKE_OUT: t('Take lines out of batch {number}', { number }),
     CANCEL: t('Cancel batch {number}', { number }),
     EXECUTE: t('{lines, plural, one {Send # payment} other {Send # payments}} to {chain}', {
       lines,
@@ -250,6 +372,7 @@ function title(action: ActionName, batch: BatchDetail): string {
 export function ActionDialog(props: {
   batch: BatchDetail;
   action: ActionName | null;
+  selected: PayoutLine[];
   onClose: () => void;
 }) {
   const { batch, action, onClose } = props;
@@ -263,7 +386,11 @@ export function ActionDialog(props: {
     >
       {action === 'SUBMIT' ? <SubmitStep batch={batch} onClose={onClose} /> : null}
       {action === 'APPROVE' ? <ApproveStep batch={batch} onClose={onClose} /> : null}
-      {action === 'RETURN' || action === 'REJECT' || action === 'CANCEL' ? (
+      {action === 'TAKE_OUT' ? <TakeOutStep batch={batch} onClose={onClose} /> : null}
+      {action === 'RETURN' ? (
+        <ReturnStep batch={batch} onClose={onClose} selected={props.selected} />
+      ) : null}
+      {action === 'REJECT' || action === 'CANCEL' ? (
         <ReasonStep batch={batch} onClose={onClose} action={action} />
       ) : null}
       {action === 'EXECUTE' ? <ExecuteStep batch={batch} onClose={onClose} /> : null}

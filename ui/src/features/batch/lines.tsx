@@ -12,14 +12,28 @@ import { countText } from '../../kit/time';
 import { Grid } from '../../table/grid';
 import type { Column } from '../../table/model';
 import { useShowChosen } from '../../table/selection';
+import { stoppedLines } from './actions';
+
+/** What is known of a line, with the mark of whoever returned it first. */
+function shownWarnings(line: PayoutLine): Warning[] {
+  if (line.mark === null) return line.warnings;
+  const mark: Warning = {
+    level: 'BLOCK',
+    title: t('Marked when it was returned'),
+    detail: line.mark,
+    advice: t('Take it out, or submit it again if it is right'),
+  };
+  return [mark, ...line.warnings];
+}
 
 /** A warning in two lines: what, and what it means. */
-function WarningCell(props: { warnings: Warning[] }) {
-  const first = props.warnings[0];
+function WarningCell(props: { line: PayoutLine }) {
+  const warnings = shownWarnings(props.line);
+  const first = warnings[0];
   if (!first) return <span className="text-ink3">{t('No warning')}</span>;
-  const more = props.warnings.length - 1;
+  const more = warnings.length - 1;
   const tone = first.level === 'CHECK' ? 'text-warn' : first.level === 'BLOCK' ? 'text-danger' : '';
-  const all = props.warnings.map((one) => `${one.title}: ${one.detail}`).join('\n');
+  const all = warnings.map((one) => `${one.title}: ${one.detail}. ${one.advice}`).join('\n');
   return (
     <span className="flex min-w-0 gap-2" title={all}>
       <span className="pt-0.5">
@@ -134,8 +148,8 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
       id: 'warning',
       head: t('Warning'),
       track: 'minmax(11.5rem, 15rem)',
-      cell: (line) => <WarningCell warnings={line.warnings} />,
-      compare: (a, b) => b.warnings.length - a.warnings.length,
+      cell: (line) => <WarningCell line={line} />,
+      compare: (a, b) => rank(b) - rank(a),
     });
   }
   return columns;
@@ -181,11 +195,17 @@ function groupCells(leg: LegView | undefined, rows: PayoutLine[], slot: number, 
   ];
 }
 
+/** Serious before many. */
+function rank(line: PayoutLine): number {
+  const weights = { BLOCK: 1_000_000, UNKNOWN: 10_000, CHECK: 100, NOTE: 1, OK: 0 };
+  return shownWarnings(line).reduce((sum, one) => sum + weights[one.level], 0);
+}
+
 type Show = 'all' | 'check' | 'note';
 
 function worst(line: PayoutLine): Show {
   if (
-    line.warnings.some(
+    shownWarnings(line).some(
       (one) => one.level === 'CHECK' || one.level === 'BLOCK' || one.level === 'UNKNOWN',
     )
   )
@@ -221,10 +241,35 @@ function ShowPill(props: {
   );
 }
 
+/** One button for all lines that nothing may pay as they are. */
+function TakeOut(props: { batch: BatchDetail; onTakeOut: () => void }) {
+  const action = props.batch.allowed.find((one) => one.name === 'TAKE_OUT');
+  const lines = stoppedLines(props.batch.lines).length;
+  if (!action || lines === 0 || props.batch.summary.state !== 'DRAFT') return null;
+  const all = lines === props.batch.lines.length;
+  const off = action.enabled ? null : (action.reason ?? t('Not possible now'));
+  return (
+    <Button
+      look="danger"
+      off={off ?? (all ? t('No line would be left: cancel the batch instead') : null)}
+      onPress={props.onTakeOut}
+    >
+      {t('{lines, plural, one {Take out # marked line…} other {Take out # marked lines…}}', {
+        lines,
+      })}
+    </Button>
+  );
+}
+
 /** The lines of a batch, grouped by the leg that pays them. */
-export function Lines(props: { batch: BatchDetail; moving: boolean }) {
-  const { batch, moving } = props;
-  const [selected, setSelected] = useState<RowSelectionState>({});
+export function Lines(props: {
+  batch: BatchDetail;
+  moving: boolean;
+  selected: RowSelectionState;
+  onSelect: (selected: RowSelectionState) => void;
+  onTakeOut: () => void;
+}) {
+  const { batch, moving, selected } = props;
   const [show, setShow] = useState<Show>('all');
   const columns = useMemo(() => columnsOf(batch, moving), [batch, moving]);
   const slot = widestFraction([
@@ -264,6 +309,7 @@ export function Lines(props: { batch: BatchDetail; moving: boolean }) {
     <>
       <div className="flex min-h-10 flex-wrap items-center gap-2 border-b border-line2 px-4 py-1.5">
         <span className="font-medium">{t('Plan order')}</span>
+        <TakeOut batch={batch} onTakeOut={props.onTakeOut} />
         <span className="ml-auto" />
         <ShowPill
           show="check"
@@ -299,7 +345,7 @@ export function Lines(props: { batch: BatchDetail; moving: boolean }) {
         }}
         selection={{
           selected,
-          onChange: setSelected,
+          onChange: props.onSelect,
           labelOf: (line) => t('Select line {line}', { line: line.line }),
         }}
         totals={totals}

@@ -101,4 +101,73 @@ describe('batch review', () => {
     expect(alert.textContent).toContain('The row is not what it should be.');
     expect(alert.textContent).toContain('a-7');
   });
+
+  it('returns with the lines marked that the chain stops, and takes them out by one button', async () => {
+    const { user, calls } = open(OPEN_BATCH, { as: 'adaeze', stopped: [3, 12] });
+    expect(
+      await screen.findByText('Line 3: On the blacklist of COW', {}, { timeout: 10_000 }),
+    ).toBeTruthy();
+    expect(
+      screen.getAllByText('Take the line out and tell whoever is responsible for compliance'),
+    ).not.toHaveLength(0);
+    expect(screen.queryByRole('button', { name: /Take out/ })).toBeNull();
+    await user.click(screen.getByLabelText('Select line 20'));
+    await user.click(await button('Return…'));
+    const dialog = await screen.findByRole('dialog');
+    expect(within(dialog).getByText(/^3 lines go back marked/)).toBeTruthy();
+    await user.type(screen.getByLabelText(/^Reason/), 'These cannot be paid');
+    await user.click(await button('Return to the preparer'));
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    const returned = calls.find((call) => call.name === 'batch_return');
+    expect(returned?.request).toMatchObject({
+      marks: [
+        { line: 3, reason: expect.stringContaining('On the blacklist of COW: isBlacklisted') },
+        { line: 12, reason: expect.stringContaining('Looks like another address') },
+        { line: 20, reason: 'These cannot be paid' },
+      ],
+    });
+  });
+
+  it('takes marked lines out of a draft, all of them and nothing else', async () => {
+    const { user, calls } = open('/batches', { as: 'adaeze', stopped: [3, 12] });
+    await user.click(await screen.findByRole('link', { name: 'Solver rewards, week 46' }));
+    await screen.findByText('Line 3: On the blacklist of COW', {}, { timeout: 10_000 });
+    await user.click(await button('Return…'));
+    await user.type(screen.getByLabelText(/^Reason/), 'These cannot be paid');
+    await user.click(await button('Return to the preparer'));
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    const off = await button('Take out 2 marked lines…');
+    expect(reasonOf(off)).toBe('Needs the permission "edit_batch"');
+    await user.click(screen.getByRole('link', { name: /Switch person/ }));
+    await user.click(await screen.findByRole('button', { name: /Ines/ }));
+    await user.click(await screen.findByRole('link', { name: /^Batches/ }));
+    await user.click(await screen.findByRole('link', { name: 'Solver rewards, week 46' }));
+    await user.click(await button('Take out 2 marked lines…'));
+    await user.click(await button('Take out 2 lines'));
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    const taken = calls.find((call) => call.name === 'batch_take_out');
+    expect(taken?.request).toMatchObject({ lines: [3, 12] });
+    await waitFor(() => expect(screen.queryByRole('button', { name: /Take out/ })).toBeNull());
+  });
+
+  it('says so where the chain does not answer, and what the rows say stays', async () => {
+    open(OPEN_BATCH, {
+      as: 'adaeze',
+      fails: {
+        batch_preflight: {
+          code: 'UNAVAILABLE',
+          message: 'The RPC endpoint node.example did not answer.',
+          reference: null,
+        },
+      },
+    });
+    expect(
+      await screen.findByText(
+        'The RPC endpoint node.example did not answer.',
+        {},
+        { timeout: 15_000 },
+      ),
+    ).toBeTruthy();
+    expect(screen.getAllByText('First payment to this payee')).not.toHaveLength(0);
+  });
 });

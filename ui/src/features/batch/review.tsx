@@ -1,5 +1,6 @@
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import type { RowSelectionState } from '@tanstack/react-table';
+import { useMemo, useState } from 'react';
 import { useRead } from '../../backend/use';
 import type { Action, ActionName, BatchDetail } from '../../contract/types';
 import { Button, type Look } from '../../kit/button';
@@ -11,9 +12,10 @@ import { State, StatusIcon } from '../../kit/status';
 import { dateTime, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
 import { useSession } from '../session/session';
-import { actionLabel, legToSign, shownActions } from './actions';
+import { actionLabel, blockedLines, legToSign, shownActions } from './actions';
 import { ActionDialog } from './dialogs';
 import { Lines } from './lines';
+import { withPreflight } from './preflight';
 import { Progress } from './progress';
 import { BatchSide } from './side';
 
@@ -25,10 +27,31 @@ const LOOK: Record<ActionName, Look> = {
   REJECT: 'danger',
   CANCEL: 'danger',
   RETURN: 'default',
+  TAKE_OUT: 'default',
 };
+
+/** States in which nothing is on its way yet: the chain is asked about every line. */
+const CAN_BE_STOPPED = ['DRAFT', 'PENDING_APPROVAL', 'APPROVED'];
 
 /** States in which lines move or have moved. */
 const MOVING = ['EXECUTING', 'EXECUTED', 'PARTIALLY_EXECUTED', 'FAILED'];
+
+/** Why an action is off: the core says so, or what was found stops it. */
+function whyOff(action: Action, batch: BatchDetail): string | null {
+  if (!action.enabled) return action.reason ?? t('Not possible now');
+  const lines = blockedLines(batch.lines).length;
+  if (lines > 0 && action.name === 'APPROVE')
+    return t(
+      '{lines, plural, one {# line is stopped} other {# lines are stopped}}: return the batch with them marked',
+      { lines },
+    );
+  if (lines > 0 && action.name === 'SUBMIT')
+    return t(
+      '{lines, plural, one {# line is stopped} other {# lines are stopped}}: take them out first',
+      { lines },
+    );
+  return null;
+}
 
 /** The buttons of a batch, from what the core allows; each that is off says why. */
 export function ActionButtons(props: {
@@ -39,7 +62,7 @@ export function ActionButtons(props: {
   const leg = legToSign(props.batch, props.owner);
   const shown = shownActions(props.batch);
   const primary = shown.findLast(
-    (action) => action.enabled && LOOK[action.name] === 'primary',
+    (action) => whyOff(action, props.batch) === null && LOOK[action.name] === 'primary',
   )?.name;
   return shown.map((action: Action) => (
     <Button
@@ -47,7 +70,7 @@ export function ActionButtons(props: {
       look={
         LOOK[action.name] === 'primary' && action.name !== primary ? 'default' : LOOK[action.name]
       }
-      off={action.enabled ? null : (action.reason ?? t('Not possible now'))}
+      off={whyOff(action, props.batch)}
       onPress={() => props.onAct(action.name, action.name === 'SIGN' ? leg : null)}
     >
       {actionLabel(action.name, props.batch, leg)}
@@ -105,8 +128,14 @@ export function BatchReviewScreen(props: { id: string }) {
   const navigate = useNavigate();
   const [action, setAction] = useState<ActionName | null>(null);
   const [poll, setPoll] = useState(5_000);
+  const [selected, setSelected] = useState<RowSelectionState>({});
   const query = useRead('batch_get', { id: props.id }, { every: poll });
-  const batch = query.data;
+  const open = CAN_BE_STOPPED.includes(query.data?.summary.state ?? '');
+  const chain = useRead('batch_preflight', { id: props.id }, { fresh: 60_000, enabled: open });
+  const batch = useMemo(
+    () => query.data && withPreflight(query.data, open ? chain : null),
+    [query.data, open, chain],
+  );
   const wanted = batch?.summary.state === 'EXECUTING' ? 1_000 : 5_000;
   if (batch && poll !== wanted) setPoll(wanted);
   const number = batch?.summary.number;
@@ -195,9 +224,20 @@ export function BatchReviewScreen(props: { id: string }) {
           />
         }
       >
-        <Lines batch={batch} moving={moving} />
+        <Lines
+          batch={batch}
+          moving={moving}
+          selected={selected}
+          onSelect={setSelected}
+          onTakeOut={() => setAction('TAKE_OUT')}
+        />
       </WithSide>
-      <ActionDialog batch={batch} action={action} onClose={() => setAction(null)} />
+      <ActionDialog
+        batch={batch}
+        action={action}
+        selected={batch.lines.filter((line) => selected[line.id])}
+        onClose={() => setAction(null)}
+      />
     </>
   );
 }

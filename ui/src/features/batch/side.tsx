@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useRead } from '../../backend/use';
 import type { BatchDetail, Check, LegView, PersonStep } from '../../contract/types';
 import { Address } from '../../kit/address';
 import { MoneyText } from '../../kit/amount';
@@ -10,6 +11,7 @@ import { LinkButton } from '../../kit/link';
 import { t } from '../../kit/say';
 import { levelShape, levelWord, type Shape, State, Status, StatusIcon } from '../../kit/status';
 import { countText, dateTime } from '../../kit/time';
+import { stoppedLines } from './actions';
 
 const STEP: Record<string, { shape: Shape; word: () => string }> = {
   PREPARED: { shape: 'note', word: () => t('Prepared') },
@@ -255,6 +257,95 @@ function Fields(props: { batch: BatchDetail; zone: string; open: boolean; onClos
   );
 }
 
+/** Lines shown in full before the rest is counted. */
+const STOPPED_SHOWN = 4;
+
+/** What stops lines, what it means, and what to do. */
+function Stopped(props: { batch: BatchDetail }) {
+  const stopped = stoppedLines(props.batch.lines);
+  if (stopped.length === 0) return null;
+  const more = stopped.length - STOPPED_SHOWN;
+  return (
+    <section>
+      <SectionHead title={t('Stopped lines')}>{stopped.length}</SectionHead>
+      <ul>
+        {stopped.slice(0, STOPPED_SHOWN).map((line) => {
+          const block = line.warnings.find((one) => one.level === 'BLOCK');
+          return (
+            <li key={line.id} className="border-b border-line py-1.5 last:border-b-0">
+              <span className="flex gap-2">
+                <span className="pt-0.5">
+                  <StatusIcon shape={levelShape('BLOCK')} />
+                </span>
+                <span className="min-w-0">
+                  <span className="block font-medium text-danger">
+                    {t('Line {line}', { line: line.line })}
+                    {block ? `: ${block.title}` : null}
+                  </span>
+                  {line.mark && !(block && line.mark.includes(block.title)) ? (
+                    <span className="block">{line.mark}</span>
+                  ) : null}
+                  {block ? (
+                    <>
+                      <span className="block">{block.detail}</span>
+                      <span className="block text-small text-ink3">{block.advice}</span>
+                    </>
+                  ) : null}
+                </span>
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+      {more > 0 ? <p className="text-small text-ink3">{t('and {more} more', { more })}</p> : null}
+    </section>
+  );
+}
+
+/** Signatures of the Safe that the chain may still take: bearer cheques until their nonces are used. */
+function LiveSignatures(props: { safeId: string; zone: string }) {
+  const query = useRead('safe_signatures', null, { fresh: 10_000 });
+  const live = query.data?.filter((one) => one.safeId === props.safeId) ?? [];
+  return (
+    <section>
+      <SectionHead title={t('Signatures that are out')} />
+      {query.isError ? <p className="text-warn">{query.error.message}</p> : null}
+      {query.data && live.length === 0 ? (
+        <p className="text-ink3">{t('Nothing of this Safe is signed and not executed.')}</p>
+      ) : null}
+      <ul>
+        {live.map((one) => (
+          <li key={one.safeTxHash} className="border-b border-line py-1.5 last:border-b-0">
+            <span className="flex items-center justify-between gap-2">
+              <span className="font-medium">
+                {t('Nonce {nonce}', { nonce: one.nonce })}{' '}
+                <span className="font-normal text-ink3">
+                  {t('batch {batch}, leg {leg}', { batch: one.batch, leg: one.leg })}
+                </span>
+              </span>
+              <State state={one.state} />
+            </span>
+            {one.signers.map((signer) => (
+              <span key={signer.owner} className="block text-small">
+                <span className={signer.leftAt ? 'text-warn' : 'text-ink2'}>
+                  {signer.leftAt
+                    ? t('{person}, who left on {at}', {
+                        person: signer.person,
+                        at: dateTime(signer.leftAt, props.zone),
+                      })
+                    : signer.person}
+                </span>{' '}
+                <span className="text-ink3">{dateTime(signer.at, props.zone)}</span>
+              </span>
+            ))}
+            <PlainHash hash={one.safeTxHash} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 /** The column beside the lines: people, legs, checks. */
 export function BatchSide(props: {
   batch: BatchDetail;
@@ -268,6 +359,7 @@ export function BatchSide(props: {
   const cancel = batch.allowed.find((one) => one.name === 'CANCEL');
   return (
     <div className="flex flex-col gap-2 px-4 py-2">
+      <Stopped batch={batch} />
       <section>
         <SectionHead title={t('Approvals')}>
           {t('{given} of {needed}', { given, needed })}
@@ -309,6 +401,7 @@ export function BatchSide(props: {
           <Checks checks={batch.checks} />
         )}
       </section>
+      <LiveSignatures safeId={batch.safe.id} zone={props.zone} />
       <Fields batch={batch} zone={props.zone} open={fields} onClose={() => setFields(false)} />
     </div>
   );

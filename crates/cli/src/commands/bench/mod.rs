@@ -2,6 +2,7 @@
 
 mod batch;
 mod intents;
+mod review;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ pub struct Args {
 enum Bench {
     Intents(intents::Args),
     Batch(batch::Args),
+    Review(review::Args),
 }
 
 /// Runs the command. Exit code 3 says that a figure was missed.
@@ -30,5 +32,6 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     match args.bench {
         Bench::Intents(args) => intents::run(args, output).await,
         Bench::Batch(args) => batch::run(args, output).await,
+        Bench::Review(args) => review::run(args, output).await,
     }
 }

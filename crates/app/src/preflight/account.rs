@@ -1,0 +1,185 @@
+//! The Safe as the chain has it, compared with the copy that two people pinned: any difference stops, with what changed and
+//! since when.
+
+use std::collections::HashMap;
+
+use alloy_primitives::{Address, U256};
+use chain::changes::AccountHistory;
+use chain::observe::Observation;
+use chain::{BlockRef, ChainError, Rpc};
+use chrono::DateTime;
+use contract::{Check, Level};
+use safe::account::{Fact, Finding, PinnedSafe, scan as compare};
+use safe::deployments;
+
+use crate::batch::get::Loaded;
+use crate::known::Agreed;
+use crate::rebuild::{RebuiltLeg, version};
+use crate::view::{check, time};
+use crate::{AppError, Session};
+
+/// What the scan says, and what was read; nothing was read of an account that is no Safe any more.
+pub(crate) struct Scanned {
+    /// One for each fact that differs, or one that all is as pinned; and the nonces.
+    pub checks: Vec<Check>,
+    /// The account.
+    pub observation: Option<Observation>,
+}
+
+/// Reads and compares the Safe of a batch. Two round trips; four more at most where something changed.
+pub(crate) async fn scan(
+    session: &Session,
+    rpc: &Rpc,
+    loaded: &Loaded,
+    open: &[&RebuiltLeg],
+) -> Result<Scanned, AppError> {
+    let safe = &loaded.safe;
+    let pinned = pinned(loaded)?;
+    let place = (safe.chain_id, safe.address);
+    let agreed = session.known.agreed(place).await;
+    let observation = match rpc.observe_safe(safe.address).await {
+        Ok(observation) => observation,
+        Err(ChainError::NotASafe { reason, .. }) => {
+            let checks = not_a_safe(rpc, &pinned, safe.address, &reason, agreed.as_ref()).await?;
+            return Ok(Scanned { checks, observation: None });
+        }
+        Err(other) => return Err(other.into()),
+    };
+    let findings: Vec<Finding> = compare(&pinned, &observation.safe).into_iter().filter(|f| f.blocking).collect();
+    let mut checks = Vec::new();
+    if findings.is_empty() {
+        let block = observation.block;
+        session.known.agree(place, Agreed { block: block.number, at_secs: block.timestamp_secs }).await?;
+        checks.push(check(
+            Level::Ok,
+            "Safe as pinned",
+            format!("{} of {}, no module, no guard, block {}", safe.threshold, safe.owners.len(), block.number),
+        ));
+    } else {
+        let facts: Vec<Fact> = findings.iter().map(|f| f.what).collect();
+        let since = Since::ask(rpc, safe.address, observation.block.number, &facts, agreed).await;
+        checks.extend(findings.iter().map(|finding| {
+            let sentence = finding.sentence();
+            let sentence = sentence.trim_end_matches('.');
+            check(Level::Block, label(finding.what), format!("{sentence}; {}", since.words(finding.what)))
+        }));
+    }
+    checks.extend(nonces(loaded, open, observation.safe.nonce));
+    Ok(Scanned { checks, observation: Some(observation) })
+}
+
+/// An account that does not answer as a Safe: what slot 0 holds is all that can be said.
+async fn not_a_safe(
+    rpc: &Rpc,
+    pinned: &PinnedSafe,
+    address: Address,
+    reason: &str,
+    agreed: Option<&Agreed>,
+) -> Result<Vec<Check>, AppError> {
+    let (singleton, code_hash) = rpc.singleton(address).await?;
+    let newest = rpc.block_number().await?;
+    let since = Since::ask(rpc, address, newest, &[Fact::Singleton], agreed.copied()).await;
+    let what = if singleton != pinned.singleton {
+        format!("The account runs {singleton}, where {} was pinned", pinned.singleton)
+    } else if code_hash != Some(pinned.singleton_code_hash) {
+        format!("The code at {singleton} is not the one that was pinned")
+    } else {
+        format!("The account does not answer as a Safe: {reason}")
+    };
+    let detail = format!("{what}; {}. Sign nothing and freeze the Safe", since.words(Fact::Singleton));
+    Ok(vec![check(Level::Block, label(Fact::Singleton), detail)])
+}
+
+/// One or two words for each fact.
+const fn label(fact: Fact) -> &'static str {
+    match fact {
+        Fact::Version => "Version",
+        Fact::Singleton => "Singleton",
+        Fact::SingletonCode => "Singleton's code",
+        Fact::Owners => "Owners",
+        Fact::Threshold => "Threshold",
+        Fact::Nonce => "Nonce on chain",
+        Fact::Modules => "Modules",
+        Fact::Guard => "Guard",
+        Fact::ModuleGuard => "Module guard",
+        Fact::FallbackHandler => "Fallback handler",
+    }
+}
+
+fn nonces(loaded: &Loaded, open: &[&RebuiltLeg], next: U256) -> Option<Check> {
+    let allocated = |leg: &&RebuiltLeg| loaded.progress.legs.iter().find(|l| l.index == leg.index)?.nonce;
+    let first = open.iter().filter_map(allocated).map(U256::from).min()?;
+    if next > first {
+        return Some(check(Level::Block, "Nonce", format!("{first} is used already; the Safe is at {next}")));
+    }
+    (next < first).then(|| check(Level::Note, "Nonce", format!("{first} comes after {next} on chain")))
+}
+
+/// The pinned copy as the scanner compares it. The nonce is the newest one observed at pinning or since, never ahead of what
+/// would be signed.
+pub(crate) fn pinned(loaded: &Loaded) -> Result<PinnedSafe, AppError> {
+    let safe = &loaded.safe;
+    let version = version(safe)?;
+    let singleton = deployments::singleton(safe.singleton, version).ok_or_else(|| {
+        AppError::Conflict(format!("{} is not a published singleton of Safe {version}", safe.singleton))
+    })?;
+    let first = loaded.progress.legs.iter().filter_map(|l| l.nonce).min().unwrap_or(u64::MAX);
+    Ok(PinnedSafe {
+        version,
+        singleton: safe.singleton,
+        singleton_code_hash: singleton.code_hash,
+        owners: safe.owners.iter().map(|(owner, _)| *owner).collect(),
+        threshold: safe.threshold,
+        nonce: U256::from(safe.observed_nonce.unwrap_or(0).min(first)),
+        modules: Vec::new(),
+        guard: Address::ZERO,
+        module_guard: Address::ZERO,
+        fallback_handler: safe.fallback_handler,
+    })
+}
+
+/// When facts changed, as far as it can be told.
+struct Since {
+    history: Option<AccountHistory>,
+    blocks: HashMap<u64, BlockRef>,
+    agreed: Option<Agreed>,
+}
+
+impl Since {
+    /// Four round trips at most. An endpoint that does not tell leaves the day unknown; the difference stands.
+    async fn ask(rpc: &Rpc, safe: Address, newest: u64, facts: &[Fact], agreed: Option<Agreed>) -> Self {
+        let history = rpc.account_history(safe, newest).await.ok();
+        let changed: Vec<u64> =
+            facts.iter().filter_map(|fact| Some(history.as_ref()?.newest(*fact)?.block_number)).collect();
+        let blocks = rpc.block_times(&changed).await.unwrap_or_default();
+        Self { history, blocks, agreed }
+    }
+
+    fn words(&self, fact: Fact) -> String {
+        let seen =
+            self.agreed.map(|a| format!("this machine last found it as pinned at {}", at(a.block, Some(a.at_secs))));
+        // A log from before it was last found right is not of this change.
+        let after = self.agreed.map_or(0, |a| a.block);
+        let change = self.history.as_ref().and_then(|h| h.newest(fact)).filter(|c| c.block_number > after);
+        if let Some(change) = change {
+            let secs = self.blocks.get(&change.block_number).map(|b| b.timestamp_secs);
+            return format!(
+                "since {} ({}, transaction {})",
+                at(change.block_number, secs),
+                change.event,
+                change.tx_hash
+            );
+        }
+        let unlogged = match &self.history {
+            Some(history) if history.from_block == 0 => "no log of the Safe announces it".to_owned(),
+            Some(history) => format!("no log of the Safe since block {} announces it", history.from_block),
+            None => "the endpoint does not tell since when".to_owned(),
+        };
+        seen.map_or_else(|| unlogged.clone(), |seen| format!("{seen}, and {unlogged}"))
+    }
+}
+
+fn at(block: u64, secs: Option<u64>) -> String {
+    let day = secs.and_then(|s| i64::try_from(s).ok()).and_then(|s| DateTime::from_timestamp(s, 0));
+    day.map_or_else(|| format!("block {block}"), |day| format!("block {block} of {}", time(day)))
+}

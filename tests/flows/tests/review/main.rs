@@ -1,0 +1,9 @@
+//! What stands between a line and a signature: the account, every line by the chain, marks, the plan.
+
+mod account;
+mod hacks;
+mod large;
+mod live;
+mod marks;
+mod support;
+mod warned;

@@ -1,0 +1,191 @@
+//! A house whose Safe is on a local chain and pinned as it is, with a token that can be made awkward, and people at consoles.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, U256, keccak256};
+use app::use_cases::leg_review;
+use app::worker::watch;
+use app::{Chains, Confirmation, Host, Known, Session};
+use chain::Rpc;
+use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
+use contract::{Check, LegReview, Level};
+use domain::id::{BatchId, ChangeId, ProgramId, SafeId};
+use domain::statement;
+use flows::{CHAIN, House, OWNERS, TOKEN, owner_key};
+use local::anvil::{Anvil, Options};
+use local::tools::Tools;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use signing::trust::Root;
+use signing::{IdentityKey, IdentityPublicKey, KdfCost, Keystore};
+use store::Change;
+use uuid::Uuid;
+
+/// Base units of the token that the Safe holds and the ledger opens with.
+pub const FUNDS: u64 = 1_000_000_000;
+/// Opens every keystore here.
+pub const PASSPHRASE: &str = "of a test";
+
+pub struct World {
+    pub house: House,
+    pub rpc: Rpc,
+    pub safe: Address,
+    pub token: Address,
+    pub deployer: Deployer,
+    pub chains: Chains,
+    folder: tempfile::TempDir,
+    // The chain stops with this value.
+    _anvil: Anvil,
+}
+
+pub fn ether(amount: u64) -> U256 {
+    U256::from(amount) * U256::from(10).pow(U256::from(18))
+}
+
+pub fn key(name: &str) -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&keccak256(name)).expect("a hash is a key")
+}
+
+/// Presses every button.
+pub struct Agrees;
+
+impl Host for Agrees {
+    fn choose_file(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn save_file(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+
+    fn confirm(&self, _: &Confirmation) -> bool {
+        true
+    }
+}
+
+impl World {
+    /// A 2-of-3 Safe of the house's owners with tokens and native coin, pinned as it is and watched once.
+    pub async fn new() -> Self {
+        let tools = Tools::find().expect("a folder for tools");
+        let anvil = Anvil::start(&Options::new(tools.anvil().expect("anvil is installed; run ./dev setup")))
+            .expect("the local chain starts");
+        let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
+        let deployer = Deployer::new(rpc.clone(), key("deployer")).expect("a local chain");
+        for account in [deployer.address(), key("executor").address()] {
+            deployer.set_balance(account, ether(1_000)).await.expect("funds");
+        }
+        deployer.deploy_safe_contracts(&Artifacts::in_folder(tools.folder())).await.expect("contracts");
+        let owners = OWNERS.map(|login| owner_key(login).address()).to_vec();
+        let new = NewSafe { owners: owners.clone(), threshold: 2, salt_nonce: U256::from(1), is_l2: false };
+        let safe = deployer.create_safe(&new).await.expect("a Safe");
+        let token = TOKEN.parse().expect("an address");
+        let usdc = NewToken { name: "USD Coin".into(), symbol: "USDC".into(), decimals: 6 };
+        deployer.place_awkward_token(token, &usdc).await.expect("a token");
+        deployer.mint(token, safe, U256::from(FUNDS)).await.expect("minted");
+        deployer.send_native(safe, ether(100)).await.expect("funds");
+
+        let mut house = House::new().await;
+        let acme = house.acme();
+        let add = async |kind: &str, body: Value| house.change("ada", "abe", Some(acme.id), kind, body).await;
+        let observed = rpc.observe_safe(safe).await.expect("a Safe").safe;
+        let owners: Vec<String> = owners.iter().map(Address::to_string).collect();
+        let body = json!({
+            "name": "On chain", "chain_id": CHAIN, "address": safe.to_string(), "version": "1.4.1", "threshold": 2, "owners": owners,
+            "singleton": observed.singleton.to_string(), "fallback_handler": observed.fallback_handler.to_string() });
+        let id = add("safe.add", body).await.expect("an id");
+        let block = rpc.latest_block().await.expect("a block");
+        for (asset, amount) in [(acme.usdc, FUNDS.to_string()), (acme.eth, ether(100).to_string())] {
+            let body = json!({ "safe_id": id, "asset_id": asset, "amount": amount, "block": block.number.to_string() });
+            add("opening_balance.add", body).await;
+        }
+        house.pay_from(SafeId::new(id), safe);
+        let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = Self { house, rpc, safe, token, deployer, chains, folder, _anvil: anvil };
+        world.watch().await;
+        world
+    }
+
+    /// One round of the watcher.
+    pub async fn watch(&self) {
+        watch::run_once(&self.house.db("watcher").await, &self.chains, CHAIN).await.expect("a round");
+    }
+
+    /// Any JSON-RPC method, for what only a test does to a chain.
+    pub async fn tell(&self, method: &'static str, params: Value) -> Value {
+        self.deployer.tell(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The Safe calls itself, as if its owners had signed.
+    pub async fn by_itself(&self, calldata: &str) {
+        self.tell("anvil_impersonateAccount", json!([self.safe])).await;
+        let call = json!({ "from": self.safe, "to": self.safe, "data": calldata, "gas": "0x100000" });
+        self.tell("eth_sendTransaction", json!([call])).await;
+    }
+
+    fn root(&self) -> Root {
+        Root(["sue", "sam"].map(|login| {
+            let key = self.house.person(login).key.verifying_key().to_bytes();
+            IdentityPublicKey::from_bytes(&key).expect("a key").fingerprint()
+        }))
+    }
+
+    /// A person at their console, with their owner key if they have one.
+    pub async fn session(&self, login: &str) -> Session {
+        self.session_over(login, self.chains.clone()).await
+    }
+
+    /// The same over other endpoints.
+    pub async fn session_over(&self, login: &str, chains: Chains) -> Session {
+        let known = Arc::new(Known::with_root(self.root()));
+        Session::open(&self.house.settings(login), None, self.keystore(login), chains, known).await.expect("a session")
+    }
+
+    /// A person whose console signs statements, with a key of its own that two people registered.
+    pub async fn with_identity(&self, login: &str) -> Session {
+        let key = IdentityKey::generate().expect("a key");
+        let body = json!({ "staff_id": self.house.staff(login), "public_key": hex::encode(key.public().to_bytes()) });
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a proposer names a change at the edge, and this is the edge of a test"
+        )]
+        let id = ChangeId::new(Uuid::now_v7());
+        let change = Change { id, program: None, kind: "identity_key.add".to_owned(), payload: body.to_string() };
+        // A key proves itself: its own signature proposes it.
+        let nobody = ProgramId::new(Uuid::nil());
+        let signature = key.sign(&statement::propose_change(nobody, id, &change.content_hash()));
+        self.house.db(login).await.propose_change(&change, Some(&signature)).await.expect("proposed");
+        self.house.confirm_change("sue", &change).await.expect("confirmed");
+        let password = SecretString::from(self.house.person(login).password.as_str());
+        let path = self.folder.path().join(format!("{login}.identity.json"));
+        key.save_new(&path, &password, KdfCost::TestChain).expect("kept");
+        let known = Arc::new(Known::with_root(self.root()));
+        let (settings, chains) = (self.house.settings(login), self.chains.clone());
+        Session::open(&settings, Some((&path, &password)), None, chains, known).await.expect("a session")
+    }
+
+    fn keystore(&self, login: &str) -> Option<PathBuf> {
+        if !OWNERS.contains(&login) {
+            return None;
+        }
+        let path = self.folder.path().join(format!("{login}.keystore.json"));
+        if !path.exists() {
+            let passphrase = SecretString::from(PASSPHRASE);
+            let sealed = Keystore::seal(&owner_key(login), &passphrase, KdfCost::TestChain).expect("sealed");
+            sealed.write_new(&path).expect("kept");
+        }
+        Some(path)
+    }
+
+    /// What mia sees of a leg.
+    pub async fn review(&self, batch: BatchId, leg: u32) -> LegReview {
+        leg_review(&self.session("mia").await, batch, leg).await.expect("a review")
+    }
+}
+
+/// What stops, as `label: detail`.
+pub fn blocks(checks: &[Check]) -> Vec<String> {
+    checks.iter().filter(|c| c.level == Level::Block).map(|c| format!("{}: {}", c.label, c.detail)).collect()
+}
