@@ -48,6 +48,7 @@ pub mod use_cases {
     pub use crate::batch::execute::execute;
     pub use crate::batch::get::get as batch_get;
     pub use crate::batch::list::list as batch_list;
+    pub use crate::batch::plan::{PlannedTransaction, plan as batch_plan};
     pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
     pub use crate::batch::submit::submit;
     pub use crate::commission::{payable, reverse as settlements_reverse};

@@ -1,12 +1,18 @@
 //! Any Safe transaction explained in words, with everything that a payout must never contain called out.
 
+mod arguments;
+mod calldata;
 mod selectors;
 mod words;
 
 use alloy_primitives::{Address, Bytes, U256};
 use serde::Serialize;
 
-pub use self::selectors::{KnownSelector, Risk, known_selector};
+pub use self::{
+    arguments::{Argument, LIST_MAX, arguments},
+    calldata::{Calldata, CalledFunction, SignatureFacts, Signatures, explain_calldata, signatures},
+    selectors::{KnownSelector, Risk, known_selector},
+};
 use crate::{
     call::{Call, PayoutCall},
     deployments::{self, Contract, Deployment},
@@ -31,6 +37,8 @@ pub enum Action {
     Known {
         /// Which.
         function: KnownSelector,
+        /// With what; `None` when the calldata does not read as the function's types.
+        arguments: Option<Vec<Argument>>,
     },
     /// Calls a function nobody here knows.
     Unknown {
@@ -175,17 +183,26 @@ pub fn explain(domain: &SafeDomain, tx: &SafeTx) -> Explanation {
     if domain.version.replays_across_chains() {
         alarms.push(Alarm::ReplaysAcrossChains);
     }
-    if tx.has_refund() {
-        let gas = tx.safe_tx_gas.saturating_add(tx.base_gas);
-        let worst_case = gas.saturating_mul(tx.gas_price);
-        alarms.push(Alarm::Refund { receiver: tx.refund_receiver, token: tx.gas_token, worst_case });
-    }
-    let shape = shape(domain.safe, tx, &mut alarms);
+    alarms.extend(refund(tx));
+    let shape = shape(Some(domain.safe), tx, &mut alarms);
     Explanation { operation: tx.operation, to: tx.to, shape, alarms }
 }
 
-fn shape(safe: Address, tx: &SafeTx, alarms: &mut Vec<Alarm>) -> Shape {
-    if tx.to == safe && tx.value.is_zero() && tx.data.is_empty() && tx.operation == Operation::Call {
+/// Explains `tx` where the Safe is unknown: a call to the Safe itself, a rejection and an old version cannot be seen.
+pub fn explain_unbound(tx: &SafeTx) -> Explanation {
+    let mut alarms: Vec<Alarm> = refund(tx).into_iter().collect();
+    let shape = shape(None, tx, &mut alarms);
+    Explanation { operation: tx.operation, to: tx.to, shape, alarms }
+}
+
+fn refund(tx: &SafeTx) -> Option<Alarm> {
+    let gas = tx.safe_tx_gas.saturating_add(tx.base_gas);
+    let worst_case = gas.saturating_mul(tx.gas_price);
+    tx.has_refund().then_some(Alarm::Refund { receiver: tx.refund_receiver, token: tx.gas_token, worst_case })
+}
+
+fn shape(safe: Option<Address>, tx: &SafeTx, alarms: &mut Vec<Alarm>) -> Shape {
+    if Some(tx.to) == safe && tx.value.is_zero() && tx.data.is_empty() && tx.operation == Operation::Call {
         return Shape::Rejection;
     }
     if let Some(target) = multi_send_target(tx) {
@@ -217,13 +234,18 @@ fn multi_send_target(tx: &SafeTx) -> Option<Contract> {
     (batches && tx.operation == Operation::DelegateCall).then_some(target)
 }
 
-fn explain_call(safe: Address, position: Option<usize>, packed: &PackedCall, alarms: &mut Vec<Alarm>) -> ExplainedCall {
+fn explain_call(
+    safe: Option<Address>,
+    position: Option<usize>,
+    packed: &PackedCall,
+    alarms: &mut Vec<Alarm>,
+) -> ExplainedCall {
     let explained = describe(packed);
     let to = packed.call.to;
     if packed.operation == Operation::DelegateCall {
         alarms.push(Alarm::DelegateCall { position, to });
     }
-    if to == safe {
+    if Some(to) == safe {
         alarms.push(Alarm::CallsItself { position });
     }
     if to == Address::ZERO {
@@ -235,7 +257,7 @@ fn explain_call(safe: Address, position: Option<usize>, packed: &PackedCall, ala
     {
         alarms.push(Alarm::ZeroAddress { position });
     }
-    if let Action::Known { function } = explained.action
+    if let Action::Known { function, .. } = explained.action
         && function.risk != Risk::None
     {
         alarms.push(Alarm::Function { position, function });
@@ -268,7 +290,7 @@ fn action(operation: Operation, call: &Call) -> Action {
     }
     let selector = call.data.first_chunk::<4>();
     match selector.and_then(|selector| known_selector(*selector)) {
-        Some(function) => Action::Known { function },
+        Some(function) => Action::Known { function, arguments: arguments(&function, &call.data) },
         None => Action::Unknown { selector: selector.map(|selector| Bytes::copy_from_slice(selector)) },
     }
 }

@@ -8,6 +8,7 @@
 //! - [`deployments`]: the published contracts, their addresses and code hashes
 //! - [`account`]: what a Safe is made of, compared with what was pinned
 //! - [`evidence`]: what a receipt proves, line by line
+//! - [`request`]: Safe transactions as JSON that programs pass to each other
 //!
 //! Protocol facts were read in the contracts (safe-smart-account 1.0.0 to 1.5.0) and checked against protocol-kit,
 //! safe-eth-py, ethers and the deployed contracts by the vectors in `tests/vectors`.
@@ -22,7 +23,9 @@ pub mod execution;
 pub mod hash;
 pub mod multisend;
 pub mod plan;
+pub mod request;
 pub mod signature;
+mod strict_json;
 pub mod transaction;
 pub mod version;
 

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod execute;
 pub mod get;
 pub mod list;
+pub mod plan;
 pub mod propose;
 pub mod submit;
 mod warnings;

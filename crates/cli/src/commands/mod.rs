@@ -8,6 +8,7 @@ pub mod export;
 pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
+pub mod safe;
 pub mod sanctions;
 pub mod staff;
 pub mod what_if;

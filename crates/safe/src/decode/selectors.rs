@@ -47,7 +47,7 @@ const fn harmless(selector: u32, signature: &'static str, words: &'static str) -
 }
 
 /// All of them; a test recomputes each selector from its signature.
-pub(super) const KNOWN: [KnownSelector; 23] = [
+pub(super) const KNOWN: [KnownSelector; 24] = [
     account(0x610b_5925, "enableModule(address)", "let a module move money without signatures"),
     account(0xe009_cfde, "disableModule(address,address)", "switch a module off"),
     account(0xe19a_9dd9, "setGuard(address)", "change the transaction guard"),
@@ -82,6 +82,11 @@ pub(super) const KNOWN: [KnownSelector; 23] = [
     allowance(0x23b8_72dd, "transferFrom(address,address,uint256)", "take tokens from an account that allowed it"),
     harmless(0xa457_c2d7, "decreaseAllowance(address,uint256)", "let a spender take fewer tokens"),
     harmless(0xa905_9cbb, "transfer(address,uint256)", "transfer tokens, in a form that is not the standard one"),
+    harmless(
+        0x6a76_1202,
+        "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)",
+        "carry out a transaction of another Safe",
+    ),
     harmless(0x8d80_ff0a, "multiSend(bytes)", "run a batch of calls"),
 ];
 

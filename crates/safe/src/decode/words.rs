@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use alloy_primitives::{Address, Bytes, U256};
 
-use super::{Action, Alarm, ExplainedCall, Explanation, Risk, Shape, Transfer};
-use crate::transaction::Operation;
+use super::{Action, Alarm, Argument, ExplainedCall, Explanation, Risk, Shape, Transfer, calldata::numbered};
+use crate::{deployments, signature::SignatureKind, transaction::Operation};
 
 impl Transfer {
     /// "pays 100 base units of token 0x... to 0x...".
@@ -29,7 +29,10 @@ impl ExplainedCall {
         let mut text = match &self.action {
             Action::Transfer { transfer } => return transfer.sentence(),
             Action::Nothing => return format!("calls {target} with no value and no data"),
-            Action::Known { function } => format!("asks {target} to {} ({})", function.words, function.signature),
+            Action::Known { function, arguments } => {
+                let with = with_arguments(arguments.as_deref());
+                format!("asks {target} to {} ({}{with})", function.words, function.signature)
+            }
             Action::Unknown { selector } => {
                 format!("calls {} on {target}", function(selector.as_ref()))
             }
@@ -67,6 +70,45 @@ fn refund(receiver: Address, token: Address, worst_case: U256) -> String {
     }
 }
 
+/// " with address 0x..., uint256 5", or that the arguments do not read.
+pub(super) fn with_arguments(arguments: Option<&[Argument]>) -> String {
+    match arguments {
+        None => ", with arguments that do not read as these types".to_owned(),
+        Some([]) => String::new(),
+        Some(list) => {
+            let list: Vec<_> = list.iter().map(|argument| format!("{} {}", argument.kind, argument.value)).collect();
+            format!(", with {}", list.join(", "))
+        }
+    }
+}
+
+impl Risk {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::ChangesAccount => "changes who controls an account",
+            Self::GivesAllowance => "moves or allows money other than by a transfer",
+            Self::None => "is known",
+        }
+    }
+
+    /// The risk in one sentence; `None` where there is none.
+    pub fn sentence(self) -> Option<String> {
+        (self != Self::None).then(|| format!("The function {}.", self.words()))
+    }
+}
+
+impl SignatureKind {
+    /// The kind, as a sentence goes on with "by".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ecdsa => "ECDSA over the hash",
+            Self::EthSign => "eth_sign over the hash",
+            Self::Prevalidated => "pre-validated (good only if the owner approved the hash on chain or executes)",
+            Self::Contract => "a contract's (EIP-1271, good only if the contract says so)",
+        }
+    }
+}
+
 impl Alarm {
     /// What is wrong, in one sentence.
     pub fn sentence(&self) -> String {
@@ -75,16 +117,17 @@ impl Alarm {
                 "Signatures for this Safe version are good on every chain where the Safe has the same address and nonce.".to_owned()
             }
             Self::DelegateCall { position, to } => {
-                format!("{} delegate-calls {to}, which is not a published MultiSendCallOnly.", at(*position))
+                let published = deployments::at(*to);
+                let what = published.map_or_else(
+                    || "which Safe never published".to_owned(),
+                    |row| format!("the published {} {}, and not MultiSendCallOnly", row.contract, row.version),
+                );
+                format!("{} delegate-calls {to}, {what}.", at(*position))
             }
             Self::UnreadableBatch { reason } => format!("The batch cannot be read: {reason}."),
             Self::CallsItself { position } => format!("{} calls the Safe itself.", at(*position)),
             Self::Function { position, function } => {
-                let why = match function.risk {
-                    Risk::ChangesAccount => "changes who controls an account",
-                    Risk::GivesAllowance => "moves or allows money other than by a transfer",
-                    Risk::None => "is known",
-                };
+                let why = function.risk.words();
                 format!("{} asks to {} ({}), which {why}.", at(*position), function.words, function.signature)
             }
             Self::ZeroAddress { position } => format!("{} pays or calls the zero address.", at(*position)),
@@ -113,5 +156,15 @@ impl Explanation {
             Shape::Single { call } => call.sentence(),
         };
         format!("{operation}: {what}.")
+    }
+
+    /// The transaction, each call of its batch, and each alarm, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut out = vec![self.sentence()];
+        if let Shape::Batch { calls, .. } = &self.shape {
+            out.extend(numbered(calls));
+        }
+        out.extend(self.alarms.iter().map(|alarm| format!("ALARM: {}", alarm.sentence())));
+        out
     }
 }
