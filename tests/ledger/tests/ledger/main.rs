@@ -1,0 +1,7 @@
+//! The device simulator and the client against the recorded exchanges, and against everything that goes wrong.
+
+mod client;
+mod pages;
+mod replay;
+mod trouble;
+mod vectors;
