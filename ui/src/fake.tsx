@@ -9,7 +9,7 @@ const options: FakeOptions = {
   empty: asked.has('empty'),
   times: Number(asked.get('times') ?? '1'),
 };
-for (const name of ['as', 'file', 'signing'] as const) {
+for (const name of ['as', 'file', 'signing', 'device', 'model'] as const) {
   const value = asked.get(name);
   if (value !== null) Object.assign(options, { [name]: value });
 }

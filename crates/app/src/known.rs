@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::AppError;
 use crate::files::write_whole;
 use crate::session::blocking;
+use crate::settings::LedgerSettings;
 
 /// What is kept.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -29,6 +30,9 @@ struct Memory {
     /// Newest seals seen, by program; the house's under the nil id.
     #[serde(default)]
     heads: BTreeMap<Uuid, Head>,
+    /// Ledgers whose address was compared on the device, by login.
+    #[serde(default)]
+    ledgers: BTreeMap<String, LedgerSettings>,
 }
 
 /// What this machine knows, and where it keeps it.
@@ -56,6 +60,11 @@ impl Known {
         let known = Self { path, memory: Mutex::new(memory.clone()) };
         root_of(&memory)?;
         Ok(known)
+    }
+
+    /// Where it is kept, if anywhere.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Knows a root and keeps nothing.
@@ -101,6 +110,22 @@ impl Known {
         }
         self.change(|memory| {
             memory.heads.insert(chain_id(program), head);
+        })
+        .await
+    }
+
+    /// The Ledger that a login chose on this machine.
+    pub async fn ledger(&self, login: &str) -> Option<LedgerSettings> {
+        self.memory.lock().await.ledgers.get(login).cloned()
+    }
+
+    /// Keeps the Ledger that a login chose.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be kept.
+    pub async fn choose_ledger(&self, login: &str, ledger: LedgerSettings) -> Result<(), AppError> {
+        self.change(|memory| {
+            memory.ledgers.insert(login.to_owned(), ledger);
         })
         .await
     }

@@ -6,6 +6,8 @@
 //! observed it does not invent: it answers 6a80.
 
 mod app;
+pub mod emulator;
+pub mod recorded;
 mod review;
 mod rlp;
 mod seed;

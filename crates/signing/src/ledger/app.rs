@@ -20,7 +20,7 @@ const INS_APP: u8 = 0x01;
 const INS_ADDRESS: u8 = 0x02;
 const INS_CONFIG: u8 = 0x06;
 const NAME: &str = "Ethereum";
-/// The full flow is not in anything older.
+/// The first that takes fields and not only hashes, by the change log of the app.
 const OLDEST: &str = "1.10.0";
 const BLIND_SIGNING: u8 = 0x01;
 /// How often a connection that answers something else is dropped and made again.
@@ -38,8 +38,8 @@ pub struct AppInfo {
 }
 
 impl AppInfo {
-    /// Format 1: length and name, length and version, length and flags.
-    fn read(answer: &Answer) -> Option<Self> {
+    /// Reads format 1: length and name, length and version, length and flags. Nothing for anything else.
+    pub fn read(answer: &Answer) -> Option<Self> {
         let rest = answer.data.strip_prefix(&[1])?;
         let (name, rest) = field(rest)?;
         let (version, rest) = field(rest)?;
@@ -78,8 +78,8 @@ pub struct AppConfig {
 }
 
 impl AppConfig {
-    /// One byte of flags, three of version.
-    fn read(answer: &Answer) -> Option<Self> {
+    /// Reads one byte of flags and three of version. Nothing for anything else.
+    pub fn read(answer: &Answer) -> Option<Self> {
         let [flags, _, _, _] = answer.data[..] else { return None };
         Some(Self { blind_signing: flags & BLIND_SIGNING != 0 })
     }
@@ -177,12 +177,13 @@ impl EthereumApp {
                 return Err(SignError::BadAnswer { what: "data where none was asked for" });
             }
         }
-        let answer = self.ask(last, Patience::Person, asked)?;
+        let answer = checked(self.connection.exchange(last, Patience::Person)?, asked)?;
         read_signature(&answer).ok_or(SignError::BadAnswer { what: "not the 65 bytes of a signature" })
     }
 
+    /// Asks for anything but a signature: one that comes all the same answers an earlier question.
     fn ask(&mut self, command: Command, patience: Patience, asked: Asked) -> Result<Answer, SignError> {
-        checked(self.connection.exchange(command, patience)?, asked)
+        checked(not_stray(self.connection.exchange(command, patience)?)?, asked)
     }
 }
 
@@ -199,7 +200,7 @@ fn greet(connection: &mut Connection) -> Result<(AppInfo, AppConfig), SignError>
     Ok((info, config))
 }
 
-/// Facts never have 65 bytes: these are an answer to an earlier question.
+/// Nothing but a signature has 65 bytes: where none was asked for, it answers an earlier question.
 fn not_stray(answer: Answer) -> Result<Answer, SignError> {
     match read_signature(&answer) {
         Some(bytes) => Err(SignError::StrayAnswer { signature: ForeignSignature(Box::new(bytes)) }),
@@ -216,7 +217,7 @@ fn command(cla: u8, ins: u8, p1: u8, data: Vec<u8>) -> Result<Command, SignError
 }
 
 /// v, r, s as the app answers them, as r, s, v. 9000 with anything else is not "signed".
-fn read_signature(answer: &Answer) -> Option<[u8; SIGNATURE_LEN]> {
+pub fn read_signature(answer: &Answer) -> Option<[u8; SIGNATURE_LEN]> {
     let [v, rest @ ..] = &answer.data[..] else { return None };
     if answer.status != Status::OK || rest.len() != SIGNATURE_LEN - 1 {
         return None;
@@ -228,7 +229,7 @@ fn read_signature(answer: &Answer) -> Option<[u8; SIGNATURE_LEN]> {
 }
 
 /// Length and public key, length and address in hex. The address must be that of the key.
-fn read_address(answer: &Answer) -> Option<Address> {
+pub fn read_address(answer: &Answer) -> Option<Address> {
     let (key, rest) = field(&answer.data)?;
     let (said, rest) = field(rest)?;
     let point: &[u8; 64] = key.strip_prefix(&[4])?.try_into().ok()?;

@@ -167,10 +167,10 @@ fn note(model: Option<Model>, settings: Settings, flow: Flow, observed: bool) ->
         (Flow::Full, _) if !settings.blind_signing && !settings.raw_messages => {
             "Blind signing and raw messages are off: the device will refuse before it shows anything to sign"
         }
-        (Flow::Hashed, _) if observed => "The device shows both hashes and not the Safe transaction hash",
-        (Flow::Full, _) if observed && settings.raw_messages => "The device shows the fields and no hash",
+        (Flow::Hashed, _) if observed => "As observed with app 1.22.0: both hashes, and not the Safe transaction hash",
+        (Flow::Full, _) if observed && settings.raw_messages => "As observed with app 1.22.0: the fields and no hash",
         (Flow::Full, _) if observed => {
-            "The device shows neither recipient nor calldata: the message hash stands for them"
+            "As observed with app 1.22.0: neither recipient nor calldata; the message hash stands for them"
         }
         (Flow::Hashed, _) => {
             "How this device breaks the hashes into pages was not observed: compare both hashes from first to last character"

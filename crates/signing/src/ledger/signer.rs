@@ -1,6 +1,7 @@
 //! A Ledger behind the [`Signer`] port.
 
 use alloy::primitives::Address;
+use safe::signature::SIGNATURE_LEN;
 use safe::{OwnerSignature, SafeDomain, SafeTx};
 
 use super::app::{EthereumApp, Show};
@@ -23,6 +24,16 @@ impl LedgerSigner {
     pub fn new(device: DeviceAddress, path: DerivationPath, flow: Flow, address: Address) -> Self {
         Self { device, path, flow, address }
     }
+
+    fn ask(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<[u8; SIGNATURE_LEN], SignError> {
+        let mut app = EthereumApp::open(&self.device)?;
+        let found = app.address(&self.path, Show::Silent)?;
+        if found != self.address {
+            let (path, expected) = (self.path.to_string(), self.address);
+            return Err(SignError::OtherKey { path, expected, found });
+        }
+        app.sign(&self.path, self.flow, domain, tx)
+    }
 }
 
 impl Signer for LedgerSigner {
@@ -38,18 +49,10 @@ impl Signer for LedgerSigner {
     /// as the answer, and the device is not asked: if it is over this very hash the person has just given it, and if not
     /// it is the caller's incident.
     fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
-        let mut app = match EthereumApp::open(&self.device) {
-            Err(SignError::StrayAnswer { signature }) => {
-                return Ok(OwnerSignature { owner: self.address, bytes: *signature.0 });
-            }
-            opened => opened?,
+        let bytes = match self.ask(domain, tx) {
+            Err(SignError::StrayAnswer { signature }) => *signature.0,
+            answered => answered?,
         };
-        let found = app.address(&self.path, Show::Silent)?;
-        if found != self.address {
-            let (path, expected) = (self.path.to_string(), self.address);
-            return Err(SignError::OtherKey { path, expected, found });
-        }
-        let bytes = app.sign(&self.path, self.flow, domain, tx)?;
         Ok(OwnerSignature { owner: self.address, bytes })
     }
 }

@@ -7,7 +7,7 @@ use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Flow, LedgerSi
 use signing::{SignError, Signer as _, sign_and_verify};
 use simulator::{Device, Settings, approve, refuse_at, refuse_last};
 
-use crate::vectors::{PAIRS, flow, flows};
+use crate::vectors::{PAIRS, flow, flows, hash as hash_of, transaction};
 
 pub const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 pub const BLIND: Settings = Settings { blind_signing: true, raw_messages: false, transaction_hash: false };
@@ -21,7 +21,7 @@ fn sent(name: &str) -> Vec<String> {
 }
 
 fn made(flow: Flow, name: &str) -> Vec<String> {
-    let (domain, tx) = crate::vectors::flow(name).transaction();
+    let (domain, tx) = transaction(crate::vectors::flow(name));
     let commands = commands(&DerivationPath::default(), flow, &domain, &tx).expect("fits");
     commands.iter().map(|command| hex::encode(command.encode())).collect()
 }
@@ -31,12 +31,12 @@ fn the_commands_of_both_flows_are_the_recorded_bytes() {
     for (full, hashed) in PAIRS {
         assert_eq!(made(Flow::Full, full), sent(full), "{full}");
         assert_eq!(made(Flow::Hashed, full), sent(hashed), "{hashed}");
-        let (domain, tx) = flow(full).transaction();
+        let (domain, tx) = transaction(flow(full));
         let own = hashes(&domain, &tx);
         for (name, hash) in
             [("domainHash", own.domain_separator), ("messageHash", own.message_hash), ("safeTxHash", own.safe_tx_hash)]
         {
-            assert_eq!(hex::encode(hash), flow(full).hash(name), "{full} {name}");
+            assert_eq!(hex::encode(hash), hash_of(flow(full), name), "{full} {name}");
         }
     }
     for other in
@@ -49,7 +49,7 @@ fn the_commands_of_both_flows_are_the_recorded_bytes() {
 #[test]
 fn both_flows_give_the_recorded_signature() {
     for (full, hashed) in PAIRS {
-        let (domain, tx) = flow(full).transaction();
+        let (domain, tx) = transaction(flow(full));
         for (ask, name) in [(Flow::Hashed, hashed), (Flow::Full, full)] {
             let device = Device::start(BLIND, approve());
             let signature = sign_and_verify(&signer(&device.address(), ask), &domain, &tx).expect("signs");
@@ -68,7 +68,7 @@ fn both_flows_give_the_recorded_signature() {
 
 #[test]
 fn a_domain_without_a_chain_is_signed_in_both_flows_where_a_policy_allows_it() {
-    let (mut domain, tx) = flow("V2 full").transaction();
+    let (mut domain, tx) = transaction(flow("V2 full"));
     domain.version = SafeVersion::V1_1_1;
     let device = Device::start(BLIND, approve());
     let mut signatures = Vec::new();
@@ -87,7 +87,7 @@ fn a_domain_without_a_chain_is_signed_in_both_flows_where_a_policy_allows_it() {
 #[test]
 fn the_domain_without_a_chain_that_was_recorded_has_the_recorded_signature() {
     let recorded = flow("V6 v0 hashes (Safe <=1.2 domain without chainId)");
-    let hash: B256 = recorded.hash("safeTxHash").parse().expect("a hash");
+    let hash: B256 = hash_of(recorded, "safeTxHash").parse().expect("a hash");
     let data = recorded.exchanges().pop().expect("the last").data;
     let mut bytes = [0; 65];
     bytes[..64].copy_from_slice(&data[1..]);
@@ -116,7 +116,7 @@ fn addresses_come_from_the_path_and_only_verified_ones_from_the_screen() {
 
 #[test]
 fn refusals_are_refusals_wherever_they_happen() {
-    let (domain, tx) = flow("V2 full").transaction();
+    let (domain, tx) = transaction(flow("V2 full"));
     let device = Device::start(BLIND, refuse_last());
     let hashed = signer(&device.address(), Flow::Hashed);
     let full = signer(&device.address(), Flow::Full);
@@ -135,7 +135,7 @@ fn refusals_are_refusals_wherever_they_happen() {
 
 #[test]
 fn blind_signing_off_is_told_and_never_answered_with_the_other_flow() {
-    let (domain, tx) = flow("V2 full").transaction();
+    let (domain, tx) = transaction(flow("V2 full"));
     let device = Device::start(Settings::default(), approve());
     for ask in [Flow::Hashed, Flow::Full] {
         let refused = sign_and_verify(&signer(&device.address(), ask), &domain, &tx).expect_err("off");

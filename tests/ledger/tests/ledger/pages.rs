@@ -11,7 +11,7 @@ fn seen(name: &str) -> Vec<(Vec<String>, simulator::Press)> {
 }
 
 fn told(settings: Settings, ask: Flow, transaction: &str, model: Model) -> Vec<(Vec<String>, simulator::Press)> {
-    let (domain, tx) = flow(transaction).transaction();
+    let (domain, tx) = crate::vectors::transaction(flow(transaction));
     let pages = expected(Some(model), settings, ask, &domain, &tx).pages.expect("observed");
     pages.into_iter().map(|page| (page.lines, page.press)).collect()
 }

@@ -1,8 +1,7 @@
 //! Every recorded command gets the recorded answer and shows the recorded pages.
 
+use simulator::recorded::{Flow, flows};
 use simulator::{App, Reply, Screen};
-
-use crate::vectors::{Flow, flows};
 
 /// Feeds a flow to a fresh app, pressing what was pressed.
 fn replay(flow: &Flow) {

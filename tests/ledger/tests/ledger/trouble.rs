@@ -11,10 +11,10 @@ use signing::{SignError, sign_and_verify};
 use simulator::{Device, Person, Settings, approve, refuse_last};
 
 use crate::client::{BLIND, OWNER, signer};
-use crate::vectors::flow;
+use crate::vectors::{flow, transaction};
 
 fn payment() -> (SafeDomain, SafeTx) {
-    flow("V2 full").transaction()
+    transaction(flow("V2 full"))
 }
 
 fn ask(device: &Device) -> Result<safe::OwnerSignature, SignError> {
@@ -184,6 +184,9 @@ fn garbage_is_never_taken_for_an_answer() {
     bad("a huge length", ask(&device));
     device.garbage(0x02, &frame(&[0x41; 107], 0x9000));
     bad("an address that is not its key's", ask(&device));
+    // A signature where an address was asked for is one from before, and as much of an incident.
+    device.garbage(0x02, &frame(&[0x1b; 65], 0x9000));
+    assert!(matches!(ask(&device).expect_err("unasked"), SignError::Mismatch { .. }));
     // 65 bytes that are no signature are an incident, for something answered as if it had signed.
     device.garbage(0x0c, &frame(&[0x1b; 65], 0x9000));
     assert!(matches!(ask(&device).expect_err("nonsense"), SignError::Mismatch { .. }));
