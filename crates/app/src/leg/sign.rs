@@ -54,6 +54,7 @@ pub async fn sign(
     if let Some(failed) = pre_flight(session, &loaded, &own).await.into_iter().find(|c| c.level == Level::Block) {
         return Err(AppError::Conflict(format!("{}: {}. Nothing was signed", failed.label, failed.detail)));
     }
+    may_sign(session, &loaded, leg)?;
     let owner =
         session.me.safe_owner.ok_or_else(|| AppError::Key("You are not registered with an owner key".into()))?;
     let key = own_key(session, &loaded, key).await?;
@@ -103,7 +104,10 @@ pub async fn sign(
 }
 
 /// What the database would refuse to store is not signed: the signature would exist all the same.
-fn may_sign(session: &Session, loaded: &Loaded) -> Result<(), AppError> {
+fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError> {
+    if loaded.progress.signatures.iter().any(|s| s.leg == leg && Some(s.owner) == session.me.safe_owner) {
+        return Err(AppError::Conflict("You signed this leg already. Nothing was signed".into()));
+    }
     let states: Vec<_> = loaded.progress.legs.iter().map(|leg| leg.state).collect();
     let actions = loaded.progress.facts(session, &loaded.row, &loaded.safe, &states).actions();
     match actions.into_iter().find(|action| action.name == ActionName::Sign) {

@@ -187,9 +187,11 @@ async fn a_payload_swapped_between_screen_and_device_freezes_the_safe_and_is_kep
 async fn what_the_database_would_not_store_is_not_signed() {
     let desk = Desk::new("once.csv").await;
     assert_eq!(desk.sign(DeviceFlow::Hashed).await.expect("signed"), 1);
+    assert_eq!(desk.asked(), 1);
+    let again = desk.sign(DeviceFlow::Hashed).await.expect_err("once is enough");
+    assert!(again.to_string().contains("You signed this leg already"), "{again}");
     desk.world.sign("mia", desk.batch).await;
     desk.world.house.send("pia", desk.batch).await.expect("handed over");
-    desk.asked();
     let late = desk.sign(DeviceFlow::Hashed).await.expect_err("it is with the executor");
     assert!(late.to_string().contains("Nothing was signed"), "{late}");
     assert_eq!(desk.asked(), 0);
