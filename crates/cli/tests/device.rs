@@ -110,6 +110,13 @@ fn signs_what_was_read_in_both_flows_after_saying_what_will_be_shown() {
             rest = &rest[at + page.len()..];
         }
     }
+    // The device may be named before the command too.
+    let before = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(["device", "--device", &device.address().to_string(), "address"])
+        .env_clear()
+        .output()
+        .expect("runs");
+    assert_eq!(String::from_utf8_lossy(&before.stdout).trim(), OWNER);
     // A model that was not observed: what to compare, and no pages.
     let output = countersign(&device, &["sign", "--model", "flex"], &input);
     assert_eq!(answered(&output)[0]["signature"], RECORDED);

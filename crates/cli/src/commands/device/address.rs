@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use app::AppError;
 use serde::Serialize;
-use signing::ledger::{DerivationPath, EthereumApp, Show};
+use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Show};
 
-use super::Device;
 use crate::output::Output;
 
 /// Show the address at a derivation path, or have it compared on the device.
@@ -16,8 +15,6 @@ use crate::output::Output;
 /// program, m/44'/60'/0'/0/1 in most other wallets, and m/44'/60'/0'/1 in old ones.
 #[derive(clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    device: Device,
     /// Where on the seed the key is.
     #[arg(long, value_name = "PATH", default_value_t)]
     path: DerivationPath,
@@ -35,8 +32,8 @@ struct Answer {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, output: Output) -> Result<ExitCode> {
-    let mut app = EthereumApp::open(&args.device.device).map_err(AppError::from)?;
+pub fn run(device: &DeviceAddress, args: &Args, output: Output) -> Result<ExitCode> {
+    let mut app = EthereumApp::open(device).map_err(AppError::from)?;
     let address = app.address(&args.path, Show::Silent).map_err(AppError::from)?.to_checksum(None);
     if args.show {
         eprintln!("Compare on the device and confirm it there: {address}");

@@ -7,15 +7,11 @@ use app::AppError;
 use serde::Serialize;
 use signing::ledger::{DeviceAddress, EthereumApp, usb_devices};
 
-use super::Device;
 use crate::output::Output;
 
 /// Show which Ledgers are there, which app is open on them, and what keeps them from signing.
 #[derive(clap::Args)]
-pub struct Args {
-    #[command(flatten)]
-    device: Device,
-}
+pub struct Args {}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,8 +54,7 @@ impl Found {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, output: Output) -> Result<ExitCode> {
-    let address = &args.device.device;
+pub fn run(address: &DeviceAddress, output: Output) -> Result<ExitCode> {
     let found: Vec<Found> = match address {
         DeviceAddress::Hid => usb_devices()
             .map_err(AppError::from)?

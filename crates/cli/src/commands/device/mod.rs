@@ -15,6 +15,9 @@ use crate::output::Output;
 /// A Ledger with the Ethereum app: find it, verify its address, sign Safe transactions. No database, no network.
 #[derive(clap::Args)]
 pub struct Args {
+    /// hid, or tcp:HOST:PORT for the Speculos emulator.
+    #[arg(long, global = true, value_name = "DEVICE", default_value_t)]
+    device: DeviceAddress,
     #[command(subcommand)]
     command: Command,
 }
@@ -26,21 +29,13 @@ enum Command {
     Sign(sign::Args),
 }
 
-/// Which device.
-#[derive(clap::Args)]
-struct Device {
-    /// hid, or tcp:HOST:PORT for the Speculos emulator.
-    #[arg(long, value_name = "DEVICE", default_value_t)]
-    device: DeviceAddress,
-}
-
 /// Runs the command.
-pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
+pub async fn run(Args { device, command }: Args, output: Output) -> Result<ExitCode> {
     // A device may keep a person for minutes: not on a thread that others need.
-    tokio::task::spawn_blocking(move || match args.command {
-        Command::List(args) => list::run(&args, output),
-        Command::Address(args) => address::run(&args, output),
-        Command::Sign(args) => sign::run(&args),
+    tokio::task::spawn_blocking(move || match command {
+        Command::List(list::Args {}) => list::run(&device, output),
+        Command::Address(args) => address::run(&device, &args, output),
+        Command::Sign(args) => sign::run(&device, &args),
     })
     .await?
 }

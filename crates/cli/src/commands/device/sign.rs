@@ -12,11 +12,10 @@ use safe::request::{self, Request};
 use safe::{OwnerSignature, hashes};
 use serde::Serialize;
 use signing::ledger::pages::{Expected, Model, Press, Settings, expected};
-use signing::ledger::{DerivationPath, EthereumApp, Flow, LedgerSigner, Show};
+use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Flow, LedgerSigner, Show};
 use signing::port::ForeignSignature;
 use signing::{OldVersions, SignError, sign_and_verify_with};
 
-use super::Device;
 use crate::commands::standard_input::{invalid, standard_input};
 
 /// Countersign Safe transactions on the device, one after the other.
@@ -27,8 +26,6 @@ use crate::commands::standard_input::{invalid, standard_input};
 /// Every signature is recovered over the hash that this program computed before it is printed.
 #[derive(clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    device: Device,
     /// Where on the seed the key is.
     #[arg(long, value_name = "PATH", default_value_t)]
     path: DerivationPath,
@@ -65,7 +62,7 @@ struct Signed {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
     let requests = request::read(&standard_input()?).map_err(invalid)?;
     let flow = match args.flow {
         FlowName::Hashed => Flow::Hashed,
@@ -79,12 +76,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Err(AppError::from(SignError::ReplaysAcrossChains { version }).into());
     }
     let (address, settings) = {
-        let mut app = EthereumApp::open(&args.device.device).map_err(|error| stray(error, &requests))?;
+        let mut app = EthereumApp::open(device).map_err(|error| stray(error, &requests))?;
         let address = app.address(&args.path, Show::Silent).map_err(AppError::from)?;
         let Args { raw_messages, transaction_hash, .. } = *args;
         (address, Settings { blind_signing: app.config().blind_signing, raw_messages, transaction_hash })
     };
-    let signer = LedgerSigner::new(args.device.device.clone(), args.path.clone(), flow, address);
+    let signer = LedgerSigner::new(device.clone(), args.path.clone(), flow, address);
     let mut signed = Vec::with_capacity(requests.len());
     for (number, Request { domain, safe_tx }) in (1..).zip(&requests) {
         let heading = format!("{number} of {}: nonce {} of {}", requests.len(), safe_tx.nonce, domain.safe);
