@@ -53,6 +53,8 @@ pub fn with_commands<R: Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R
         ipc::batch::batch_reject,
         ipc::batch::batch_cancel,
         ipc::batch::batch_execute,
+        ipc::device::device_get,
+        ipc::device::device_choose,
         ipc::leg::leg_review,
         ipc::leg::leg_sign,
         ipc::ledger::ledger_trial_balance,

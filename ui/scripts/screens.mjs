@@ -145,6 +145,34 @@ const SCREENS = [
       await p.getByLabel('Passphrase of your key').fill('correct horse');
     },
   },
+  ...['READY', 'LOCKED'].map((state) => ({
+    name: `sign-ledger-${state.toLowerCase()}`,
+    path: `${BATCH}?as=adaeze&device=${state}`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByText('What your Ledger will show').waitFor();
+    },
+  })),
+  {
+    name: 'sign-ledger-flex',
+    path: `${BATCH}?as=adaeze&device=READY&model=FLEX`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByText('What your Ledger will show').waitFor();
+    },
+  },
+  {
+    name: 'choose-ledger',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await button(p, 'Choose a Ledger…').click();
+      await p.getByRole('dialog').waitFor();
+    },
+  },
   {
     name: 'sign-wrong',
     path: `${BATCH}?as=adaeze`,

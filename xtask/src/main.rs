@@ -40,6 +40,15 @@ enum Task {
     Dependencies,
     /// Feeds the parsers with bytes that coverage leads, and keeps what was found for the next time
     Fuzz(fuzz::Arguments),
+    /// Compares the Ethereum app in the Speculos emulator, with the test seed, with the recorded exchanges
+    Ledger {
+        /// Its port for commands, as tcp:HOST:PORT
+        #[arg(long)]
+        device: String,
+        /// Its HTTP interface, as HOST:PORT, to press the buttons; without it you press what is printed
+        #[arg(long)]
+        buttons: Option<String>,
+    },
     /// Everything above that only looks: tidy, dependencies, gen --check
     Check,
 }
@@ -57,6 +66,12 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<ExitCode> {
     let repository = Repository::find()?;
     let findings = match task {
+        Task::Ledger { device, buttons } => {
+            let device = device.strip_prefix("tcp:").unwrap_or(device);
+            let run = ["run", "--quiet", "--package", "countersign-simulator", "--example", "emulator", "--"];
+            repository.run(repository.cargo().args(run).arg(device).args(buttons))?;
+            Vec::new()
+        }
         Task::Gen { check: false } => generated::write(&repository)?,
         Task::Gen { check: true } => generated::findings(&repository)?,
         Task::Tidy => tidy::findings(&repository)?,

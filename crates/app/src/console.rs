@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use contract::{
     ApiError, BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchPreflight, BatchReason, BatchReturn,
-    BatchSummary, BatchTakeOut, ById, Created, ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest,
-    FreezeScope, Health, Home, JournalPreview, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow,
-    Period, Profile, Profiles, RunDetail, RunSummary, SafeView, SessionOpen, TrialBalance,
+    BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView, ErrorCode, ExportView, ExportWritten,
+    FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview, LegRef, LegReview, LegSign, LegSigned,
+    LiveTransaction, PayableRow, Period, Profile, Profiles, RunDetail, RunSummary, SafeView, SessionOpen, SignWith,
+    TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -17,6 +18,7 @@ use store::Settings;
 use tokio::sync::{Mutex, MutexGuard, RwLock};
 
 use crate::batch::create::ChosenFile;
+use crate::leg::sign::SigningKey;
 use crate::session::{blocking, new_id};
 use crate::settings::ProfileSettings;
 use crate::trust::founders;
@@ -117,6 +119,8 @@ impl Console {
             batch_reject,
             batch_cancel,
             batch_execute,
+            device_get,
+            device_choose,
             leg_review,
             leg_sign,
             ledger_trial_balance,
@@ -163,7 +167,8 @@ impl Console {
         let settings = self.settings.as_login(&profile.login, &password);
         let identity = profile.identity_key.as_deref().map(|path| (path, &password));
         let (keystore, chains, known) = (profile.keystore.clone(), self.chains.clone(), Arc::clone(&self.known));
-        let session = Arc::new(Session::open(&settings, identity, keystore, chains, known).await?);
+        let session = Session::open(&settings, identity, keystore, chains, known).await?;
+        let session = Arc::new(session.or_ledger(profile.ledger.clone()));
         self.compare_root(&session).await?;
         *self.session.write().await = Some(Arc::clone(&session));
         Ok(self.session_view(&session))
@@ -349,6 +354,18 @@ impl Console {
         cases::execute(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
     }
 
+    /// The person's device now.
+    pub async fn device_get(&self, (): ()) -> Result<DeviceView, AppError> {
+        cases::device_get(&*self.session().await?).await
+    }
+
+    /// Has the owner's address compared on the device, and signs with it from then on.
+    pub async fn device_choose(&self, request: DeviceChoose) -> Result<DeviceView, AppError> {
+        let session = self.session().await?;
+        let _one = self.one_dialog()?;
+        cases::device_choose(&session, request).await
+    }
+
     /// What is shown before the key is asked.
     pub async fn leg_review(&self, request: LegRef) -> Result<LegReview, AppError> {
         cases::leg_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
@@ -358,9 +375,12 @@ impl Console {
     pub async fn leg_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
         let session = self.session().await?;
         let _one = self.one_dialog()?;
-        let passphrase = SecretString::from(request.passphrase);
+        let key = match request.with {
+            SignWith::Software { passphrase } => SigningKey::Software(SecretString::from(passphrase)),
+            SignWith::Ledger { flow } => SigningKey::Ledger(flow),
+        };
         let batch = parse_id(&request.batch_id)?;
-        cases::leg_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, passphrase).await
+        cases::leg_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, key).await
     }
 
     /// Trial balance.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::AppError;
 use crate::files::write_whole;
 use crate::session::blocking;
+use crate::settings::LedgerSettings;
 
 /// What is kept.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -33,6 +34,9 @@ struct Memory {
     /// When each Safe, by `chain:address`, was last found as it is pinned.
     #[serde(default)]
     safes: BTreeMap<String, Agreed>,
+    /// Ledgers whose address was compared on the device, by login.
+    #[serde(default)]
+    ledgers: BTreeMap<String, LedgerSettings>,
 }
 
 /// A block at which a Safe was as two people pinned it.
@@ -69,6 +73,11 @@ impl Known {
         let known = Self { path, memory: Mutex::new(memory.clone()) };
         root_of(&memory)?;
         Ok(known)
+    }
+
+    /// Where it is kept, if anywhere.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Knows a root and keeps nothing.
@@ -133,6 +142,22 @@ impl Known {
         }
         self.change(|memory| {
             memory.safes.insert(format!("{chain}:{safe:#x}"), agreed);
+        })
+        .await
+    }
+
+    /// The Ledger that a login chose on this machine.
+    pub async fn ledger(&self, login: &str) -> Option<LedgerSettings> {
+        self.memory.lock().await.ledgers.get(login).cloned()
+    }
+
+    /// Keeps the Ledger that a login chose.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be kept.
+    pub async fn choose_ledger(&self, login: &str, ledger: LedgerSettings) -> Result<(), AppError> {
+        self.change(|memory| {
+            memory.ledgers.insert(login.to_owned(), ledger);
         })
         .await
     }

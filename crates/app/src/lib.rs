@@ -10,9 +10,11 @@ mod chains;
 mod commission;
 mod confirm;
 mod console;
+mod device;
 mod error;
 mod export;
 mod files;
+mod foreign;
 mod health;
 mod home;
 mod host;
@@ -37,9 +39,10 @@ pub use console::Console;
 pub use error::AppError;
 pub use host::{Confirmation, Host};
 pub use known::Known;
+pub use leg::sign::SigningKey;
 pub use sanctions::SanctionsFile;
 pub use session::Session;
-pub use settings::{MachineSettings, ProfileSettings};
+pub use settings::{LedgerSettings, MachineSettings, ProfileSettings};
 
 /// The use cases, for callers that hold a session of their own.
 pub mod use_cases {
@@ -49,11 +52,11 @@ pub mod use_cases {
     pub use crate::batch::execute::execute;
     pub use crate::batch::get::get as batch_get;
     pub use crate::batch::list::list as batch_list;
-    
     pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
     pub use crate::batch::submit::submit;
     pub use crate::batch::transactions::{PlannedTransaction, plan as batch_plan};
     pub use crate::commission::payable;
+    pub use crate::device::{choose as device_choose, get as device_get};
     pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
     pub use crate::health::health;
     pub use crate::home::home;

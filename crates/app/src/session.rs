@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use alloy_primitives::Address;
-use contract::{ProgramView, SafeOwner, SafeView};
+use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
 use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
 use signing::{IdentityFile, IdentityKey};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::known::Known;
+use crate::settings::LedgerSettings;
 use crate::{AppError, Chains};
 
 /// What a use case works with.
@@ -29,6 +31,10 @@ pub struct Session {
     identity: Option<IdentityKey>,
     /// Owner key file of this person.
     pub keystore: Option<PathBuf>,
+    /// The person's Ledger, once one was chosen.
+    ledger: RwLock<Option<LedgerSettings>>,
+    /// Held while the device is asked: over USB two questions at once would read each other's answers.
+    device_turn: Mutex<()>,
     /// What this machine knows about the database.
     pub known: Arc<Known>,
     open: AtomicBool,
@@ -79,7 +85,48 @@ impl Session {
                 Some(key)
             }
         };
-        Ok(Self { db, program, me, chains, identity, keystore, known, open: AtomicBool::new(true) })
+        let ledger = RwLock::new(known.ledger(&me.login).await);
+        let (device_turn, open) = (Mutex::default(), AtomicBool::new(true));
+        Ok(Self { db, program, me, chains, identity, keystore, ledger, device_turn, known, open })
+    }
+
+    /// Uses a Ledger that the settings name, unless the person chose one.
+    #[must_use]
+    pub fn or_ledger(self, settings: Option<LedgerSettings>) -> Self {
+        let Self { ledger, .. } = &self;
+        let mut own = ledger.write().unwrap_or_else(PoisonError::into_inner);
+        *own = own.take().or(settings);
+        drop(own);
+        self
+    }
+
+    /// The person's Ledger, if one was chosen.
+    pub fn ledger(&self) -> Option<LedgerSettings> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until nobody else asks the device.
+    pub(crate) async fn device_turn(&self) -> MutexGuard<'_, ()> {
+        self.device_turn.lock().await
+    }
+
+    /// Signs with this Ledger from here on, on this machine.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be kept.
+    pub async fn choose_ledger(&self, settings: LedgerSettings) -> Result<(), AppError> {
+        self.known.choose_ledger(&self.me.login, settings.clone()).await?;
+        *self.ledger.write().unwrap_or_else(PoisonError::into_inner) = Some(settings);
+        Ok(())
+    }
+
+    /// Where the person's owner key is on this machine, the one to sign with first.
+    pub fn keys(&self) -> Vec<KeyKind> {
+        if self.me.safe_owner.is_none() {
+            return Vec::new();
+        }
+        let ledger = self.ledger().map(|_| KeyKind::Ledger);
+        ledger.into_iter().chain(self.keystore.as_ref().map(|_| KeyKind::Software)).collect()
     }
 
     /// Id of the program.

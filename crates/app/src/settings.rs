@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use signing::ledger::pages::Model;
+use signing::ledger::{DerivationPath, DeviceAddress};
 
 use crate::{AppError, Known};
 
@@ -54,6 +56,30 @@ pub struct ProfileSettings {
     /// Safe owner key, a keystore v3 file under a passphrase of its own.
     #[serde(default)]
     pub keystore: Option<PathBuf>,
+    /// Safe owner key in a Ledger. What the person chooses in the window comes before this.
+    #[serde(default)]
+    pub ledger: Option<LedgerSettings>,
+}
+
+/// A person's Ledger on this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerSettings {
+    /// `hid`, or `tcp:HOST:PORT` for the emulator.
+    #[serde(default)]
+    pub device: DeviceAddress,
+    /// Where on the seed the owner key is.
+    #[serde(default)]
+    pub path: DerivationPath,
+    /// Which model it is, so that its pages can be shown beforehand.
+    #[serde(default)]
+    pub model: Option<Model>,
+    /// Whether "Raw messages" is on in its Ethereum app. The device does not tell.
+    #[serde(default)]
+    pub raw_messages: bool,
+    /// Whether "Transaction hash" is on in its Ethereum app. The device does not tell.
+    #[serde(default)]
+    pub transaction_hash: bool,
 }
 
 impl MachineSettings {
@@ -103,6 +129,18 @@ mod tests {
         assert!(refused.to_string().contains("chmod 600"), "{refused}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its user's alone");
         assert!(MachineSettings::read(&path).is_ok());
+    }
+
+    #[test]
+    fn a_profile_may_hold_a_ledger() {
+        let text = "database_url = \"postgres://localhost/x\"\n[[profiles]]\nid = \"ines\"\nperson = \"Ines\"\n\
+                    login = \"ines\"\nduty = \"Manager\"\nledger = { path = \"m/44'/60'/1'/0/0\", model = \"NANO_X\" }\n";
+        let settings: MachineSettings = toml::from_str(text).expect("reads");
+        let ledger = settings.profiles[0].ledger.as_ref().expect("a ledger");
+        assert_eq!((ledger.device.to_string().as_str(), ledger.path.to_string().as_str()), ("hid", "m/44'/60'/1'/0/0"));
+        assert_eq!(ledger.model, Some(Model::NanoX));
+        let bad = text.replace("m/44'/60'", "m/44'/0'");
+        assert!(toml::from_str::<MachineSettings>(&bad).is_err(), "a path that the app does not derive");
     }
 
     #[test]

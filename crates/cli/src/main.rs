@@ -53,6 +53,7 @@ enum Command {
     Ledger(commands::ledger::Args),
     Sanctions(commands::sanctions::Args),
     Safe(commands::safe::Args),
+    Device(commands::device::Args),
     WhatIf(commands::what_if::Args),
     Audit(commands::audit::Args),
     Staff(commands::staff::Args),
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
             Command::Ledger(args) => commands::ledger::run(args, output).await,
             Command::Sanctions(args) => commands::sanctions::run(args, output).await,
             Command::Safe(args) => commands::safe::run(args, output).await,
+            Command::Device(args) => commands::device::run(args, output).await,
             Command::WhatIf(args) => commands::what_if::run(args, output).await,
             Command::Audit(args) => commands::audit::run(args, output).await,
             Command::Batch(args) => commands::batch::run(args, output).await,
@@ -106,10 +108,14 @@ fn main() -> ExitCode {
 /// What others log below info are bodies of requests and statements, and in those are signatures, each a bearer cheque.
 const FOREIGN: [&str; 4] = ["alloy", "hyper", "reqwest", "sqlx"];
 
+/// Writes every packet to and from a Ledger at info, signatures among them: it says nothing at any level.
+const MUTE: &str = "ledger_transport_hid";
+
 fn log(format: LogFormat) {
     let chosen = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn,sqlx=error".into());
     let discreet = filter_fn(|event| {
-        *event.level() <= tracing::Level::INFO || !FOREIGN.iter().any(|name| event.target().starts_with(name))
+        let loud = *event.level() > tracing::Level::INFO && FOREIGN.iter().any(|name| event.target().starts_with(name));
+        !loud && !event.target().starts_with(MUTE)
     });
     let layer =
         tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);

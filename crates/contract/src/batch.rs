@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Action, Check, Level, Money};
+use crate::{Action, Check, DeviceReview, KeyKind, Level, Money, SignWith};
 
 /// Where the lines of a batch come from.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
@@ -483,8 +483,10 @@ pub struct LegReview {
     pub checks: Vec<Check>,
     /// EIP-55 address of the key that would sign.
     pub signer: Option<String>,
-    /// `SOFTWARE` or `LEDGER`.
-    pub key_kind: String,
+    /// Where this person's owner key is, the one to sign with first; empty without one.
+    pub keys: Vec<KeyKind>,
+    /// What the Ledger will show, where one was chosen and the nonce is known.
+    pub device: Option<DeviceReview>,
     /// Whether it can be signed now.
     pub sign: Action,
 }
@@ -499,8 +501,8 @@ pub struct LegSign {
     pub leg: u32,
     /// The hash on screen; signing stops if the rows changed meanwhile.
     pub safe_tx_hash: String,
-    /// Opens the keystore; never stored, never logged.
-    pub passphrase: String,
+    /// Which key is asked.
+    pub with: SignWith,
 }
 
 /// What signing did.

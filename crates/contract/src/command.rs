@@ -74,6 +74,10 @@ commands! {
     batch_cancel(BatchReason) -> ();
     /// Hands the signed legs to the executor.
     batch_execute(ById) -> ();
+    /// The person's device now.
+    device_get(()) -> DeviceView;
+    /// Has the owner's address compared on the device, and signs with it from then on.
+    device_choose(DeviceChoose) -> DeviceView;
     /// What is shown before the key is asked.
     leg_review(LegRef) -> LegReview;
     /// Countersigns one leg.

@@ -7,6 +7,7 @@
 mod batch;
 mod books;
 mod command;
+mod device;
 mod error;
 mod export;
 mod home;
@@ -18,6 +19,7 @@ mod value;
 pub use batch::*;
 pub use books::*;
 pub use command::{COMMANDS, Command};
+pub use device::*;
 pub use error::{ApiError, ErrorCode};
 pub use export::*;
 pub use home::*;

@@ -56,7 +56,9 @@ enum Answer {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    // The USB library writes every packet to and from a Ledger, signatures among them.
+    let chosen = format!("{},ledger_transport_hid=off", std::env::var("RUST_LOG").unwrap_or_default());
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse_lossy(chosen);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // Every connection of this process uses the same TLS provider; a second call would only repeat it.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,6 +1,7 @@
 //! Keys and what signs with them: the [`Signer`] port, keystore v3 files, and staff's identity keys.
 //!
-//! - [`port`]: what a local key and, later, a Ledger have in common, and the check that follows every signature
+//! - [`port`]: what a local key and a Ledger have in common, and the check that follows every signature
+//! - [`ledger`]: the Ethereum app on a Ledger, over USB or TCP
 //! - [`keystore`]: Ethereum keys in encrypted files that geth and others read too
 //! - [`identity`]: Ed25519 keys that sign batch revisions and approvals
 //! - [`trust`]: what verifies from the pinned keys of the first two super_admins
@@ -12,6 +13,7 @@ pub mod envelope;
 mod files;
 pub mod identity;
 pub mod keystore;
+pub mod ledger;
 mod local;
 pub mod port;
 pub mod trust;

@@ -9,6 +9,8 @@ use safe::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::{Flow, Status};
+
 /// Where a key lives. Policies ask for it: software keys complete a threshold only where one says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -50,23 +52,109 @@ impl fmt::Debug for ForeignSignature {
     }
 }
 
-/// Why there is no signature.
+/// Why there is no signature, or no answer of a device. Each asks something else of the person, and says what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     /// The person pressed reject.
-    #[error("the signature was refused on the device: nothing was signed")]
+    #[error("it was refused on the device: nothing was signed")]
     UserRefused,
     /// The device waits for its PIN.
-    #[error("the device is locked: unlock it with its PIN, then sign again")]
+    #[error("the device is locked: unlock it with its PIN, then ask again")]
     Locked,
     /// Another app, or none, is open.
-    #[error("the device does not have the Ethereum app open: open it, then sign again")]
+    #[error("the device does not have the Ethereum app open: open it on the device, then ask again")]
     WrongApp,
-    /// No answer.
+    /// The app is older than what this program was tested with.
+    #[error("the device's Ethereum app is {found}; {oldest} or newer is needed: update it with Ledger's own program")]
+    AppTooOld {
+        /// On the device.
+        found: String,
+        /// What is needed.
+        oldest: &'static str,
+    },
+    /// Nothing to ask.
+    #[error("no Ledger is connected: plug it in with a cable that carries data, unlock it and open the Ethereum app")]
+    NotConnected,
+    /// Two to choose from.
+    #[error("{0} Ledgers are connected: unplug all but the one that you sign with")]
+    SeveralDevices(usize),
+    /// The system keeps it from this program.
     #[error(
-        "the device is not connected or stopped answering: plug it in, then look up whether it had signed before signing again"
+        "this system does not let you use the Ledger ({device}): install Ledger's udev rules, then plug the device in again"
+    )]
+    NoPermission {
+        /// Where it was found.
+        device: String,
+    },
+    /// Somebody else speaks with it.
+    #[error("another program holds the Ledger ({holder}): close it, then ask again")]
+    HeldByOther {
+        /// Its name, where the system tells.
+        holder: String,
+    },
+    /// A network address that does not answer.
+    #[error("no device answers at {address}: {reason}")]
+    Unreachable {
+        /// As it was given.
+        address: String,
+        /// In the system's words.
+        reason: String,
+    },
+    /// No answer any more.
+    #[error(
+        "the device is gone or stopped answering: plug it in, then look on it whether it had signed before you ask again"
     )]
     Disconnected,
+    /// A question from before is still on its screen.
+    #[error(
+        "the device still shows an earlier question, or nobody answered it: refuse it on the device, then ask again"
+    )]
+    StillAsking,
+    /// The answer to an earlier question, which nobody waited for. May be a signature over anything.
+    #[error(
+        "the device answered a question from before with a signature: it was not used. Find out what was signed before you ask again"
+    )]
+    StrayAnswer {
+        /// The bytes, to be verified or kept.
+        signature: ForeignSignature,
+    },
+    /// Neither the hashed flow nor, without "Raw messages", the full one works so.
+    #[error("{}", blind_signing_advice(*.flow))]
+    BlindSigningOff {
+        /// Which was asked for.
+        flow: Flow,
+    },
+    /// Another device, another seed, another passphrase or another path.
+    #[error(
+        "the key at {path} on this device is {found}, not {expected}: use the device, passphrase and path of your owner key. Nothing was signed"
+    )]
+    OtherKey {
+        /// Asked for.
+        path: String,
+        /// Whose signature is wanted.
+        expected: Address,
+        /// Whose key is there.
+        found: Address,
+    },
+    /// More calldata than the full flow carries.
+    #[error("{0} bytes of calldata are more than the full flow carries (65,535): sign this one by its hashes")]
+    TooLongForFullFlow(usize),
+    /// A status word with advice of its own.
+    #[error("the device answered {status}: {advice}. Nothing was signed")]
+    Device {
+        /// As it came.
+        status: Status,
+        /// What it means and what to do.
+        advice: &'static str,
+    },
+    /// Bytes that are no answer to what was asked.
+    #[error(
+        "the device's answer cannot be understood ({what}): unplug it, plug it in again, and look whether it signed before you ask again"
+    )]
+    BadAnswer {
+        /// What was wrong with it.
+        what: &'static str,
+    },
     /// What came back is not this key's signature over our own hash: an incident, never a retry.
     #[error(
         "the signature that came back is not by {expected} over {safe_tx_hash}: something between this screen and the key showed it another transaction. \
@@ -96,6 +184,17 @@ pub enum SignError {
         /// In its own words, without secrets.
         reason: String,
     },
+}
+
+fn blind_signing_advice(flow: Flow) -> &'static str {
+    match flow {
+        Flow::Hashed => {
+            "blind signing is off on the device: switch it on in the settings of its Ethereum app, then ask again. Nothing was signed"
+        }
+        Flow::Full => {
+            "the device signs the fields only with blind signing or raw messages switched on: switch one on in the settings of its Ethereum app, then ask again. Nothing was signed"
+        }
+    }
 }
 
 /// What to do about Safes up to 1.2.0, whose signatures replay on other chains.

@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod commission;
+pub mod device;
 pub mod export;
 pub mod freeze;
 pub mod health;

@@ -12,4 +12,4 @@ mod world;
 pub use flow::HashAndPlan;
 pub use house::House;
 pub use server::Server;
-pub use world::{CHAIN, OWNERS, Person, Program, TOKEN, World, owner_key};
+pub use world::{CHAIN, LEDGER_OWNER, OWNERS, Person, Program, TOKEN, World, owner_key};

@@ -9,6 +9,8 @@ use secrecy::SecretBox;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use signing::LocalSigner;
+use signing::ledger::DerivationPath;
+use simulator::Seed;
 use store::{Administrator, Founders};
 use uuid::Uuid;
 
@@ -92,8 +94,14 @@ const MACHINES: &[(&str, &str, Option<&str>)] = &[
 /// Who holds an owner key of the Safe of `acme`.
 pub const OWNERS: [&str; 3] = ["mia", "max", "ada"];
 
+/// Who holds their owner key in a Ledger: the first key of the simulated one.
+pub const LEDGER_OWNER: &str = "max";
+
 /// The owner key of a person.
 pub fn owner_key(login: &str) -> LocalSigner {
+    if login == LEDGER_OWNER {
+        return Seed::test().key(DerivationPath::default().levels()).into();
+    }
     LocalSigner::from_secret(&SecretBox::new(Box::new(digest(&format!("owner key of {login}"))))).expect("a key")
 }
 

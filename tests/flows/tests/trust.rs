@@ -261,6 +261,7 @@ async fn the_first_start_pins_what_the_person_compared() {
             demo_password: Some(house.person("max").password.as_str().into()),
             identity_key: None,
             keystore: None,
+            ledger: None,
         };
         let machine = MachineSettings {
             database_url: house.url().into(),

@@ -26,6 +26,8 @@ export interface Commands {
   batch_reject: { request: t.BatchReason; answer: null };
   batch_cancel: { request: t.BatchReason; answer: null };
   batch_execute: { request: t.ById; answer: null };
+  device_get: { request: null; answer: t.DeviceView };
+  device_choose: { request: t.DeviceChoose; answer: t.DeviceView };
   leg_review: { request: t.LegRef; answer: t.LegReview };
   leg_sign: { request: t.LegSign; answer: t.LegSigned };
   ledger_trial_balance: { request: null; answer: t.TrialBalance };
@@ -61,6 +63,8 @@ export const COMMANDS = [
   'batch_reject',
   'batch_cancel',
   'batch_execute',
+  'device_get',
+  'device_choose',
   'leg_review',
   'leg_sign',
   'ledger_trial_balance',

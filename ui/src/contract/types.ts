@@ -1034,6 +1034,124 @@ batchId: string,
  */
 leg: number, };
 
+export type KeyKind = "SOFTWARE" | "LEDGER";
+
+export type DeviceFlow = "HASHED" | "FULL";
+
+export type DeviceModel = "NANO_S" | "NANO_S_PLUS" | "NANO_X" | "STAX" | "FLEX";
+
+export type DeviceState = "READY" | "NOT_CHOSEN" | "NOT_CONNECTED" | "LOCKED" | "WRONG_APP" | "OLD_APP" | "BLIND_SIGNING_OFF" | "OTHER_KEY" | "HELD" | "NO_PERMISSION" | "ASKING" | "FAILED" | "FOREIGN";
+
+export type DeviceView = { 
+/**
+ * What it is doing.
+ */
+state: DeviceState, 
+/**
+ * What to do, in a sentence.
+ */
+advice: string, 
+/**
+ * Where on the seed the owner key is.
+ */
+path: string, 
+/**
+ * Which model it was said to be.
+ */
+model: DeviceModel | null, 
+/**
+ * "Raw messages" was said to be on; the device does not tell.
+ */
+rawMessages: boolean, 
+/**
+ * "Transaction hash" was said to be on; the device does not tell.
+ */
+transactionHash: boolean, 
+/**
+ * Version of its Ethereum app, where it answered.
+ */
+appVersion: string | null, 
+/**
+ * EIP-55 address at the path, where it answered.
+ */
+address: string | null, };
+
+export type DeviceChoose = { 
+/**
+ * Where on the seed the owner key is, like `m/44'/60'/0'/0/0`.
+ */
+path: string, 
+/**
+ * Which model it is.
+ */
+model: DeviceModel | null, 
+/**
+ * Whether "Raw messages" is on in its Ethereum app.
+ */
+rawMessages: boolean, 
+/**
+ * Whether "Transaction hash" is on in its Ethereum app.
+ */
+transactionHash: boolean, };
+
+export type DevicePage = { 
+/**
+ * From top to bottom, as they stand there.
+ */
+lines: Array<string>, 
+/**
+ * Both buttons go on; otherwise the right one.
+ */
+both: boolean, };
+
+export type DeviceValue = { 
+/**
+ * As the device calls it.
+ */
+label: string, 
+/**
+ * As the device writes it, whole.
+ */
+value: string, };
+
+export type DeviceShows = { 
+/**
+ * Page by page, where this was observed; none otherwise.
+ */
+pages: Array<DevicePage> | null, 
+/**
+ * What to compare in any case.
+ */
+compare: Array<DeviceValue>, 
+/**
+ * What is not known or not shown, in a sentence.
+ */
+note: string, };
+
+export type DeviceReview = { 
+/**
+ * Which model it was said to be.
+ */
+model: DeviceModel | null, 
+/**
+ * With the two hashes.
+ */
+hashed: DeviceShows, 
+/**
+ * With every field.
+ */
+full: DeviceShows, };
+
+export type SignWith = { "kind": "SOFTWARE", 
+/**
+ * Opens the file; never stored, never logged.
+ */
+passphrase: string, } | { "kind": "LEDGER", 
+/**
+ * What is sent to it. Nothing else ever is.
+ */
+flow: DeviceFlow, };
+
 export type LegReview = { 
 /**
  * The batch.
@@ -1060,9 +1178,13 @@ checks: Array<Check>,
  */
 signer: string | null, 
 /**
- * `SOFTWARE` or `LEDGER`.
+ * Where this person's owner key is, the one to sign with first; empty without one.
  */
-keyKind: string, 
+keys: Array<KeyKind>, 
+/**
+ * What the Ledger will show, where one was chosen and the nonce is known.
+ */
+device: DeviceReview | null, 
 /**
  * Whether it can be signed now.
  */
@@ -1082,9 +1204,9 @@ leg: number,
  */
 safeTxHash: string, 
 /**
- * Opens the keystore; never stored, never logged.
+ * Which key is asked.
  */
-passphrase: string, };
+with: SignWith, };
 
 export type LegSigned = { 
 /**

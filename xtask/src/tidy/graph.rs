@@ -6,7 +6,7 @@ use crate::repository::Files;
 use crate::tidy::manifests::{Manifest, manifests};
 
 /// A room and the rooms that it may name in its manifest.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("money", &[]),
     ("contract", &[]),
     ("local", &[]),
@@ -21,7 +21,8 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("cli", HOST_WITH_BENCHES),
     ("devserver", HOST),
     ("console", HOST),
-    ("flows", HOST),
+    ("flows", HOST_WITH_DEVICE),
+    ("simulator", &["safe", "signing"]),
     ("desktop", &["local"]),
     ("fuzz", &["domain", "money", "safe", "signing"]),
     ("xtask", &["local"]),
@@ -34,8 +35,12 @@ const HOST: &[&str] = &["app", "chain", "contract", "domain", "local", "money", 
 const HOST_WITH_BENCHES: &[&str] =
     &["app", "bench", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "store"];
 
-/// Any room may start a database or a chain in its tests.
-const FOR_TESTS: &[&str] = &["local"];
+/// The flows give a person a device, whose keys are in their world.
+const HOST_WITH_DEVICE: &[&str] =
+    &["app", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "simulator", "store"];
+
+/// Any room may start a database, a chain or a device in its tests.
+const FOR_TESTS: &[&str] = &["local", "simulator"];
 
 /// Packages of others that only these rooms may name: what they do has one place.
 const ONLY_IN: [(&str, &[&str]); 7] = [

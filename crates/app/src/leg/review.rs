@@ -8,6 +8,7 @@ use domain::id::BatchId;
 
 use crate::batch::get::{Loaded, leg_view, line_views, signed_by_people};
 use crate::batch::list::summary;
+use crate::device;
 use crate::preflight::{self, Preflight};
 use crate::rebuild::SignableLeg;
 use crate::session::safe_view;
@@ -58,8 +59,9 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
         leg: view,
         lines,
         checks,
-        signer: session.me.safe_owner.filter(|_| session.keystore.is_some()).map(|a| a.to_checksum(None)),
-        key_kind: "SOFTWARE".into(),
+        signer: session.me.safe_owner.filter(|_| !session.keys().is_empty()).map(|a| a.to_checksum(None)),
+        keys: session.keys(),
+        device: signable(&loaded, leg).ok().and_then(|own| device::shows(session, &own)),
         sign,
     })
 }
@@ -143,10 +145,14 @@ fn lines(loaded: &Loaded, found: &Preflight, own: &SignableLeg) -> Check {
 /// Software keys complete a threshold only on test chains, which are a compiled list, or where every policy in play says
 /// so. Asked before the key signs: a signature that exists cannot be taken back.
 async fn software_key(session: &Session, loaded: &Loaded) -> Result<Option<Check>, AppError> {
-    if chain::is_test_chain(loaded.safe.chain_id)
-        || session.db.software_keys_allowed(session.program_id(), loaded.row.id).await?
-    {
+    if session.ledger().is_some() || software_key_allowed(session, loaded).await? {
         return Ok(None);
     }
     Ok(Some(check(Level::Block, "Key", "On this chain the policy asks for a hardware key")))
+}
+
+/// Whether a software key may sign this batch.
+pub(crate) async fn software_key_allowed(session: &Session, loaded: &Loaded) -> Result<bool, AppError> {
+    Ok(chain::is_test_chain(loaded.safe.chain_id)
+        || session.db.software_keys_allowed(session.program_id(), loaded.row.id).await?)
 }

@@ -1,25 +1,33 @@
-//! Countersigns one leg with a local key.
+//! Countersigns one leg with a local key or a Ledger.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
-use contract::{LegSigned, Level};
+use contract::{ActionName, DeviceFlow, LegSigned, Level};
 use domain::id::BatchId;
 use domain::states::BatchState;
 use secrecy::SecretString;
+use signing::ledger::{Flow, LedgerSigner};
 use signing::trust::Stage;
 use signing::{EnvelopeError, KeyKind, Keystore, KeystoreError, SignError, Signer, sign_and_verify};
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
+use crate::foreign::{Foreign, keep, place};
 use crate::host::Host;
-use crate::leg::review::{pre_flight, signable};
+use crate::leg::review::{pre_flight, signable, software_key_allowed};
 use crate::session::blocking;
-use crate::{AppError, Session, trust};
+use crate::settings::LedgerSettings;
+use crate::{AppError, Session, device, trust};
+
+/// The key that a person signs with.
+pub enum SigningKey {
+    /// The key file on this machine, under a passphrase.
+    Software(SecretString),
+    /// The Ledger that the person chose on this machine, in one of its flows and no other.
+    Ledger(DeviceFlow),
+}
 
 /// Rebuilds the leg, repeats every check, asks the person in the system's own dialog, then the key, and verifies what
 /// came back over our own hash before it is stored.
@@ -33,7 +41,7 @@ pub async fn sign(
     id: BatchId,
     leg: u32,
     shown_hash: &str,
-    passphrase: SecretString,
+    key: SigningKey,
 ) -> Result<LegSigned, AppError> {
     let loaded = Loaded::load_identical(session, id).await?;
     trust::check(session, &loaded, Stage::Sign).await?;
@@ -46,9 +54,10 @@ pub async fn sign(
     if let Some(failed) = pre_flight(session, &loaded, &own).await.into_iter().find(|c| c.level == Level::Block) {
         return Err(AppError::Conflict(format!("{}: {}. Nothing was signed", failed.label, failed.detail)));
     }
-    let (Some(owner), Some(path)) = (session.me.safe_owner, session.keystore.clone()) else {
-        return Err(AppError::Key("This machine has no owner key of yours".into()));
-    };
+    may_sign(session, &loaded, leg)?;
+    let owner =
+        session.me.safe_owner.ok_or_else(|| AppError::Key("You are not registered with an owner key".into()))?;
+    let key = own_key(session, &loaded, key).await?;
     let act = Act::Sign {
         leg,
         nonce: own.tx.nonce.to_string(),
@@ -68,13 +77,20 @@ pub async fn sign(
         ));
     }
     let (domain, tx, safe_tx_hash) = (own.domain, own.tx, own.hashes.safe_tx_hash);
+    let turn = session.device_turn().await;
     let signed = blocking(move || -> Result<_, Failure> {
-        let signer = Keystore::read(&path).and_then(|k| k.open(&passphrase)).map_err(Failure::Key)?;
-        check_owner(&signer, owner)?;
-        let signature = sign_and_verify(&signer, &domain, &tx).map_err(Failure::Sign)?;
+        let signer: Box<dyn Signer> = match key {
+            OwnKey::File(path, passphrase) => {
+                Box::new(Keystore::read(&path).and_then(|k| k.open(&passphrase)).map_err(Failure::Key)?)
+            }
+            OwnKey::Ledger(ledger, flow) => Box::new(LedgerSigner::new(ledger.device, ledger.path, flow, owner)),
+        };
+        check_owner(signer.as_ref(), owner)?;
+        let signature = sign_and_verify(signer.as_ref(), &domain, &tx).map_err(Failure::Sign)?;
         Ok((signature, signer.kind()))
     })
     .await?;
+    drop(turn);
     let (signature, kind) = match signed {
         Ok(signed) => signed,
         Err(failure) => return Err(report(session, &loaded, failure).await),
@@ -85,6 +101,53 @@ pub async fn sign(
     };
     let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, kind, &signature.bytes).await?;
     Ok(LegSigned { signatures, threshold: loaded.safe.threshold })
+}
+
+/// What the database would refuse to store is not signed: the signature would exist all the same.
+fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError> {
+    if loaded.progress.signatures.iter().any(|s| s.leg == leg && Some(s.owner) == session.me.safe_owner) {
+        return Err(AppError::Conflict("You signed this leg already. Nothing was signed".into()));
+    }
+    let states: Vec<_> = loaded.progress.legs.iter().map(|leg| leg.state).collect();
+    let actions = loaded.progress.facts(session, &loaded.row, &loaded.safe, &states).actions();
+    match actions.into_iter().find(|action| action.name == ActionName::Sign) {
+        Some(sign) if !sign.enabled => {
+            let reason = sign.reason.unwrap_or_else(|| "This leg cannot be signed now".into());
+            Err(AppError::Conflict(format!("{reason}. Nothing was signed")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The key with what it takes to ask it.
+enum OwnKey {
+    File(PathBuf, SecretString),
+    Ledger(LedgerSettings, Flow),
+}
+
+async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<OwnKey, AppError> {
+    match key {
+        SigningKey::Ledger(flow) => {
+            let ledger = session.ledger().ok_or_else(|| {
+                AppError::Key("No Ledger is chosen on this machine: choose yours first. Nothing was signed".into())
+            })?;
+            Ok(OwnKey::Ledger(ledger, device::flow(flow)))
+        }
+        SigningKey::Software(passphrase) => {
+            let path = session
+                .keystore
+                .clone()
+                .ok_or_else(|| AppError::Key("This machine has no owner key of yours. Nothing was signed".into()))?;
+            // Who has a Ledger too may still not sign with the file where the policy asks for hardware.
+            if !software_key_allowed(session, loaded).await? {
+                return Err(AppError::Conflict(
+                    "On this chain the policy asks for a hardware key: sign with your Ledger. Nothing was signed"
+                        .into(),
+                ));
+            }
+            Ok(OwnKey::File(path, passphrase))
+        }
+    }
 }
 
 enum Failure {
@@ -111,51 +174,23 @@ async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppErro
             "The key file holds {found}, and your registered owner key is {expected}. Nothing was signed"
         )),
         Failure::Sign(SignError::Mismatch { expected, safe_tx_hash, signed_by, signature }) => {
-            let foreign = Foreign { expected, safe_tx_hash, signed_by, bytes: *signature.0 };
-            incident(session, loaded, &foreign).await
+            let foreign = Foreign { expected: Some(expected), safe_tx_hash: Some(safe_tx_hash), signed_by, signature };
+            incident(session, loaded, &foreign, expected, safe_tx_hash).await
         }
-        Failure::Sign(error @ SignError::UserRefused) => AppError::Cancelled(error.to_string()),
-        Failure::Sign(error) => AppError::Key(error.to_string()),
+        Failure::Sign(error) => error.into(),
     }
 }
 
-/// Something that a key signed though nobody asked for it. It may be worth money on another nonce, Safe or chain.
-struct Foreign {
-    expected: Address,
-    safe_tx_hash: B256,
-    signed_by: Option<Address>,
-    bytes: [u8; 65],
-}
-
 /// Keeps the foreign signature beside the key, freezes the Safe, and says which of the two worked.
-async fn incident(session: &Session, loaded: &Loaded, foreign: &Foreign) -> AppError {
-    let kept = keep(session, foreign);
-    let reason = format!("Signature mismatch on batch {}, asked {}", loaded.row.number, foreign.safe_tx_hash);
+async fn incident(session: &Session, loaded: &Loaded, foreign: &Foreign, expected: Address, asked: B256) -> AppError {
+    let kept = place(keep(session, foreign));
+    let reason = format!("Signature mismatch on batch {}, asked {asked}", loaded.row.number);
     let frozen = session.db.freeze(session.program_id(), "SAFE", loaded.safe.id.as_uuid(), &reason).await;
     AppError::Incident(format!(
-        "The signature that came back is not by {} over {}. Do not sign anything else with this key. {} {}",
-        foreign.expected,
-        foreign.safe_tx_hash,
-        match kept {
-            Ok(path) => format!("It is kept in {}.", path.display()),
-            Err(error) => format!("It could not be kept: {error}."),
-        },
+        "The signature that came back is not by {expected} over {asked}. Do not sign anything else with this key. {kept} {}",
         match frozen {
             Ok(_) => "The Safe is frozen; call the other owners.".to_owned(),
             Err(error) => format!("The Safe is NOT frozen ({error}): call the other owners now."),
         }
     ))
-}
-
-fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, String> {
-    let folder = session.keystore.as_ref().and_then(|k| k.parent()).ok_or("there is no folder of keys")?;
-    let path = folder.join(format!("foreign-signature-{}.json", foreign.safe_tx_hash));
-    let text = serde_json::json!({
-        "expected": foreign.expected, "asked_safe_tx_hash": foreign.safe_tx_hash, "recovers_to": foreign.signed_by,
-        "signature": hex::encode(foreign.bytes),
-    });
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| e.to_string())?;
-    file.write_all(text.to_string().as_bytes()).and_then(|()| file.sync_all()).map_err(|e| e.to_string())?;
-    Ok(path)
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod batch;
 pub mod bench;
 pub mod change;
+pub mod device;
 pub mod export;
 pub mod ledger;
 pub mod migrate;
@@ -11,6 +12,7 @@ pub mod reconcile;
 pub mod safe;
 pub mod sanctions;
 pub mod staff;
+mod standard_input;
 pub mod what_if;
 pub mod worker;
 

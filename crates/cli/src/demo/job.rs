@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use app::use_cases as cases;
-use app::{Confirmation, Host, Session};
+use app::{Confirmation, Host, Session, SigningKey};
 use contract::{BatchDetail, ErrorCode, Money, Period};
 use domain::commission::{Shares, share};
 use domain::id::{BatchId, PayoutId, ProgramId};
@@ -281,9 +281,9 @@ async fn approve_and_sign(team: &Team, batch: BatchId, record: &mut Record) -> R
                     record.fact(&check.label, &check.detail);
                 }
             }
-            let passphrase = SecretString::from(PASSPHRASE);
+            let key = SigningKey::Software(SecretString::from(PASSPHRASE));
             let signed =
-                cases::leg_sign(person, Arc::new(Terminal), batch, leg.index, &hashes.safe_tx_hash, passphrase).await?;
+                cases::leg_sign(person, Arc::new(Terminal), batch, leg.index, &hashes.safe_tx_hash, key).await?;
             record.fact(
                 "signed",
                 format!(

@@ -106,7 +106,7 @@ async fn a_session_holds_others_up_for_fifteen_seconds_at_most() {
     assert_eq!(house.read(ended).await, "mia pia");
     assert_eq!(house.read(&format!("SELECT state FROM core.batches WHERE id = '{batch}'")).await, "PENDING_APPROVAL");
     // In a transaction that ends, the same person does the same.
-    house.db("mia").await.return_batch(acme.id, batch, "the amount looks wrong").await.expect("returned");
+    house.db("mia").await.return_batch(acme.id, batch, "the amount looks wrong", &[]).await.expect("returned");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod apart;
 mod booked;
+mod device;
 mod killed;
 mod reorganised;
 mod replaced;

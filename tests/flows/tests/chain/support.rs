@@ -31,7 +31,7 @@ pub struct World {
     pub rpc: Rpc,
     pub safe: Address,
     pub deployer: Deployer,
-    chains: Chains,
+    pub chains: Chains,
     executor: LocalSigner,
     stranger: PrivateKeySigner,
 }

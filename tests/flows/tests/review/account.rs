@@ -1,5 +1,5 @@
-use app::AppError;
 use app::use_cases::{leg_review, leg_sign};
+use app::{AppError, SigningKey};
 use secrecy::SecretString;
 use serde_json::json;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ async fn any_difference_of_the_account_stops_the_signature_and_says_since_when()
             found.iter().find(|b| b.starts_with(&format!("{label}: "))).unwrap_or_else(|| panic!("{label}: {found:?}"));
         assert!(own.contains(&format!("since block {block} of 2")) && own.contains(event), "{own}");
         assert!(!review.sign.enabled);
-        let passphrase = SecretString::from(PASSPHRASE);
+        let passphrase = SigningKey::Software(SecretString::from(PASSPHRASE));
         let refused = leg_sign(&mia, Arc::new(Agrees), batch, 1, &hash, passphrase).await.expect_err("refused");
         assert!(
             refused.to_string().starts_with(label) && refused.to_string().ends_with("Nothing was signed"),
@@ -89,10 +89,12 @@ async fn what_is_as_pinned_is_signed() {
     world.house.approve_by_two(batch).await;
     let mia = world.session("mia").await;
     let hash = world.review(batch, 1).await.leg.hashes.expect("an open nonce").safe_tx_hash;
-    let wrong = SecretString::from("another");
+    let wrong = SigningKey::Software(SecretString::from("another"));
     let refused = leg_sign(&mia, Arc::new(Agrees), batch, 1, &hash, wrong).await.expect_err("another passphrase");
     assert!(matches!(refused, AppError::Passphrase(_)), "{refused}");
     let signed =
-        leg_sign(&mia, Arc::new(Agrees), batch, 1, &hash, SecretString::from(PASSPHRASE)).await.expect("signed");
+        leg_sign(&mia, Arc::new(Agrees), batch, 1, &hash, SigningKey::Software(SecretString::from(PASSPHRASE)))
+            .await
+            .expect("signed");
     assert_eq!((signed.signatures, signed.threshold), (1, 2));
 }

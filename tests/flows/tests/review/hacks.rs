@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use app::AppError;
 use app::use_cases::{leg_review, leg_sign};
 use app::worker::execute::{self, Limits};
+use app::{AppError, SigningKey};
 use flows::{CHAIN, House, owner_key};
 use safe::{Operation, SafeDomain, SafeTx, SafeVersion, hashes};
 use secrecy::SecretString;
@@ -50,7 +50,7 @@ async fn a_delegate_call_dressed_as_a_transfer_is_refused_at_review_and_at_execu
         !review.sign.enabled && found.iter().any(|b| b.contains("Differs from the stored plan: sign nothing")),
         "{found:?}"
     );
-    let passphrase = || SecretString::from(PASSPHRASE);
+    let passphrase = || SigningKey::Software(SecretString::from(PASSPHRASE));
     let refused = leg_sign(&mia, Arc::new(Agrees), batch, 1, &honest, passphrase()).await.expect_err("refused");
     assert!(matches!(refused, AppError::Incident(_)), "{refused}");
 
@@ -113,7 +113,7 @@ async fn a_row_changed_after_approval_is_refused_by_the_signers_own_machine() {
     let review = leg_review(&mia, batch, 1).await.expect("a review");
     assert!(!review.sign.enabled, "{:?}", review.sign);
     assert!(blocks(&review.checks).iter().any(|b| b.contains("sign nothing")), "{:?}", review.checks);
-    let passphrase = || SecretString::from(PASSPHRASE);
+    let passphrase = || SigningKey::Software(SecretString::from(PASSPHRASE));
     let refused = leg_sign(&mia, Arc::new(Agrees), batch, 1, &shown, passphrase()).await.expect_err("refused");
     assert!(
         matches!(&refused, AppError::Incident(text) if text.contains("not what this machine makes of its lines")),

@@ -1,5 +1,6 @@
 use alloy::sol_types::SolValue as _;
 use alloy_primitives::{Address, U256, keccak256};
+use app::SigningKey;
 use app::use_cases::{batch_preflight, leg_sign, submit};
 use app::worker::execute::{self, Limits};
 use flows::CHAIN;
@@ -80,9 +81,16 @@ async fn a_thousand_lines_are_split_and_paid_under_the_cap() {
         let shown = review.leg.hashes.expect("a nonce").safe_tx_hash;
         for login in ["mia", "ada"] {
             let session = world.session(login).await;
-            leg_sign(&session, Arc::new(Agrees), batch, leg, &shown, SecretString::from(PASSPHRASE))
-                .await
-                .expect("signed");
+            leg_sign(
+                &session,
+                Arc::new(Agrees),
+                batch,
+                leg,
+                &shown,
+                SigningKey::Software(SecretString::from(PASSPHRASE)),
+            )
+            .await
+            .expect("signed");
         }
     }
     house.send("pia", batch).await.expect("handed over");

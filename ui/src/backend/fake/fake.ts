@@ -5,6 +5,10 @@
 import type { Commands } from '../../contract/commands';
 import type {
   ApiError,
+  DeviceChoose,
+  DeviceModel,
+  DeviceState,
+  DeviceView,
   ErrorCode,
   ExportView,
   FilePreview,
@@ -27,6 +31,7 @@ import {
   sumOf,
 } from './batch';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
+import { ADVICE, deviceReview } from './device';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 
 export interface FakeOptions {
@@ -40,6 +45,10 @@ export interface FakeOptions {
   file?: 'good' | 'bad' | 'again' | 'none';
   /** How signing ends. */
   signing?: 'stored' | 'cancelled' | 'incident';
+  /** A Ledger is chosen, and this is what it is doing. */
+  device?: DeviceState;
+  /** Which Ledger; a Nano X unless said otherwise. */
+  model?: DeviceModel | null;
   /** Repeats the payout so often, to look at long batches. */
   times?: number;
   /** Lines that the chain stops. */
@@ -62,11 +71,17 @@ class Fake {
   private readonly runs: RunDetail[] = [];
   private readonly exports: ExportView[] = [];
   private frozen: string | null = null;
+  private ledger: DeviceChoose | null = null;
   private imported: FakeBatch | null = null;
 
   constructor(private readonly options: FakeOptions) {
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     if (!options.empty) this.history();
+    if (options.device) {
+      const path = "m/44'/60'/0'/0/0";
+      const model = options.model === undefined ? 'NANO_X' : options.model;
+      this.ledger = { path, model, rawMessages: false, transactionHash: false };
+    }
   }
 
   /** One batch that is paid, one that waits for approval, two runs. */
@@ -217,14 +232,37 @@ class Fake {
     };
   }
 
-  private sign({ batchId, leg, passphrase, safeTxHash }: Commands['leg_sign']['request']) {
+  private device(): DeviceView {
+    const chosen = this.ledger;
+    const state = chosen ? (this.options.device ?? 'READY') : 'NOT_CHOSEN';
+    const owner = this.me().ownerAddress;
+    return {
+      state,
+      advice: ADVICE[state] ?? 'Follow what the Ledger says.',
+      path: chosen?.path ?? "m/44'/60'/0'/0/0",
+      model: chosen?.model ?? null,
+      rawMessages: chosen?.rawMessages ?? false,
+      transactionHash: chosen?.transactionHash ?? false,
+      appVersion: state === 'READY' ? '1.22.0' : null,
+      address: state === 'READY' ? owner : null,
+    };
+  }
+
+  private chooseDevice(request: Commands['device_choose']['request']): DeviceView {
+    if (!request.path.startsWith("m/44'/60'"))
+      throw refusal('INVALID_INPUT', "The Ethereum app derives only below m/44'/60' and m/45'.");
+    this.ledger = request;
+    return this.device();
+  }
+
+  private sign({ batchId, leg, with: key, safeTxHash }: Commands['leg_sign']['request']) {
     const me = this.me();
     const batch = this.allowed(batchId, 'SIGN');
     const view = batch.detail.legs.find((one) => one.index === leg);
     if (!view?.hashes) throw refusal('CONFLICT', 'This leg has no nonce yet.');
     if (view.hashes.safeTxHash !== safeTxHash)
       throw refusal('CONFLICT', 'The rows changed meanwhile. Read the leg again.');
-    if (passphrase !== PASSPHRASE)
+    if (key.kind === 'SOFTWARE' && key.passphrase !== PASSPHRASE)
       throw refusal('INVALID_INPUT', 'The passphrase does not open the key. Nothing was signed.');
     if (this.options.signing === 'cancelled') throw refusal('CANCELLED', 'You cancelled.');
     if (this.options.signing === 'incident') {
@@ -236,7 +274,7 @@ class Fake {
     view.signatures.push({
       person: me.person,
       owner: me.ownerAddress ?? '',
-      keyKind: 'SOFTWARE',
+      keyKind: key.kind,
       at: new Date().toISOString(),
     });
     view.state = 'SIGNED';
@@ -261,7 +299,10 @@ class Fake {
       lines: detail.lines.filter((line) => line.leg === leg),
       checks: detail.checks.filter((check) => check.label !== 'Line 37'),
       signer: me.ownerAddress,
-      keyKind: 'SOFTWARE',
+      keys: me.ownerAddress
+        ? [...(this.ledger ? (['LEDGER'] as const) : []), 'SOFTWARE' as const]
+        : [],
+      device: this.ledger && view.hashes ? deviceReview(this.ledger.model, view.hashes) : null,
       sign: mine
         ? { name: 'SIGN' as const, enabled: false, reason: 'You have signed this leg' }
         : action,
@@ -391,6 +432,8 @@ class Fake {
       batch.sentAt = Date.now();
       return null;
     },
+    device_get: () => this.device(),
+    device_choose: (request) => this.chooseDevice(request),
     leg_review: (request) => this.review(request),
     leg_sign: (request) => this.sign(request),
     ledger_trial_balance: () =>

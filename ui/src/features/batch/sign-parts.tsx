@@ -1,4 +1,4 @@
-import type { Check, LegReview, PayoutLine } from '../../contract/types';
+import type { Check, KeyKind, LegReview, PayoutLine } from '../../contract/types';
 import { Address } from '../../kit/address';
 import { Amount, Asset, MoneyText } from '../../kit/amount';
 import { widestFraction } from '../../kit/decimal';
@@ -78,8 +78,15 @@ function Step(props: {
 }
 
 /** The way of a signature, and where it is. */
-export function Steps(props: { review: LegReview; phase: Phase; waited: string; stored: number }) {
+export function Steps(props: {
+  review: LegReview;
+  phase: Phase;
+  kind: KeyKind;
+  waited: string;
+  stored: number;
+}) {
   const { review, phase } = props;
+  const ledger = props.kind === 'LEDGER';
   const [rebuilt, ...others] = review.checks;
   const done = phase === 'stored';
   const asked: { shape: Shape; title: string; detail: string } =
@@ -87,7 +94,9 @@ export function Steps(props: { review: LegReview; phase: Phase; waited: string; 
       ? {
           shape: 'executing',
           title: t('Waiting for your confirmation'),
-          detail: t('In the system dialog, for {time}', { time: props.waited }),
+          detail: ledger
+            ? t('In the system dialog, then on your Ledger, for {time}', { time: props.waited })
+            : t('In the system dialog, for {time}', { time: props.waited }),
         }
       : phase === 'cancelled'
         ? { shape: 'rejected', title: t('You cancelled'), detail: t('Nothing was signed') }
@@ -97,11 +106,15 @@ export function Steps(props: { review: LegReview; phase: Phase; waited: string; 
             ? {
                 shape: 'executed',
                 title: t('You confirmed'),
-                detail: t('With your passphrase, in the system dialog'),
+                detail: ledger
+                  ? t('In the system dialog and on your Ledger')
+                  : t('With your passphrase, in the system dialog'),
               }
             : {
                 shape: 'pending',
-                title: t('Your passphrase and confirmation'),
+                title: ledger
+                  ? t('Your confirmation, here and on your Ledger')
+                  : t('Your passphrase and confirmation'),
                 detail: t('The system asks once more before anything is signed'),
               };
   return (
@@ -148,8 +161,8 @@ export function Steps(props: { review: LegReview; phase: Phase; waited: string; 
 }
 
 /** The transaction in words. */
-export function WhatItDoes(props: { review: LegReview }) {
-  const { leg, safe, signer, keyKind } = props.review;
+export function WhatItDoes(props: { review: LegReview; kind: KeyKind }) {
+  const { leg, safe, signer } = props.review;
   return (
     <section>
       <SectionHead title={t('What it does')} />
@@ -187,7 +200,7 @@ export function WhatItDoes(props: { review: LegReview }) {
             value: signer ? (
               <>
                 <span className="block">
-                  {keyKind === 'LEDGER' ? t('Ledger') : t('Software key on this machine')}
+                  {props.kind === 'LEDGER' ? t('Ledger') : t('Software key on this machine')}
                 </span>
                 <Address address={signer} two />
               </>
@@ -231,7 +244,7 @@ export function Hashes(props: { review: LegReview }) {
         <PlainHash hash={hashes.safeTxHash} />
         <p className="mt-1.5 text-small text-ink3">
           {t(
-            'This is what is signed. All three are computed on this machine from the lines below; lines break as on a Ledger.',
+            'This is what is signed. All three are computed on this machine from the lines below; lines break as on a Ledger Nano.',
           )}
         </p>
       </section>

@@ -88,3 +88,90 @@ describe('signing', () => {
     expect(reasonOf(sign)).toContain('Opens after 1 more approval');
   });
 });
+
+describe('signing with a Ledger', () => {
+  it('shows its pages beforehand, asks it with the two hashes, and goes on to the next leg', async () => {
+    const { user, calls } = await openLeg({ device: 'READY' });
+    const pages = await screen.findByRole('list', { name: 'Pages of the device' });
+    expect(pages.textContent).toContain('Domain hash (1/2)');
+    expect(pages.textContent).toContain('B38B0FFF4B1EE8');
+    expect(screen.queryByLabelText('Passphrase of your key')).toBeNull();
+    await screen.findByText('Your Ledger is ready');
+    await user.click(await button('Countersign leg 1'));
+    await screen.findByText('Your signature is stored, 1 of 2');
+    expect(calls.find((call) => call.name === 'leg_sign')?.request).toMatchObject({
+      leg: 1,
+      with: { kind: 'LEDGER', flow: 'HASHED' },
+    });
+    await user.click(screen.getByRole('link', { name: 'Sign leg 2…' }));
+    await screen.findByRole('heading', { level: 1, name: 'Countersign leg 2 of 2' });
+    await screen.findByText('Your Ledger is ready');
+    expect(reasonOf(await button('Countersign leg 2'))).toBe('');
+  });
+
+  it('sends all fields only when the person chose that', async () => {
+    const { user, calls } = await openLeg({ device: 'READY' });
+    await screen.findByText('Your Ledger is ready');
+    await user.click(screen.getByRole('radio', { name: 'All fields' }));
+    expect(screen.getByText(/neither recipient nor calldata/)).toBeTruthy();
+    await user.click(await button('Countersign leg 1'));
+    await screen.findByText('Your signature is stored, 1 of 2');
+    expect(calls.find((call) => call.name === 'leg_sign')?.request).toMatchObject({
+      with: { kind: 'LEDGER', flow: 'FULL' },
+    });
+  });
+
+  it('names the hashes to compare where the pages were not observed', async () => {
+    await openLeg({ device: 'READY', model: 'FLEX' });
+    await screen.findByText(/was not observed: compare both hashes/);
+    expect(screen.queryByRole('list', { name: 'Pages of the device' })).toBeNull();
+    expect(
+      screen.getByText('0xC03D57206AEB95BB2816E44CEC2AEAFF23AB39C410E548F01CE7FE7B6AA697EC'),
+    ).toBeTruthy();
+  });
+
+  it.each([
+    ['NOT_CONNECTED', 'Connect your Ledger'],
+    ['LOCKED', 'Unlock your Ledger'],
+    ['WRONG_APP', 'Open the Ethereum app'],
+    ['BLIND_SIGNING_OFF', 'Switch blind signing on'],
+  ] as const)('says what to do when it is %s and asks nothing', async (device, title) => {
+    const { user, calls } = await openLeg({ device });
+    await screen.findByText(title);
+    const sign = await button('Countersign leg 1');
+    expect(reasonOf(sign)).toContain('Needs your Ledger');
+    await user.click(sign);
+    expect(calls.some((call) => call.name === 'leg_sign')).toBe(false);
+    expect(await button('Look again')).toBeTruthy();
+  });
+
+  it('never offers a retry after the Ledger signed something else', async () => {
+    const { user } = await openLeg({ device: 'READY', signing: 'incident' });
+    await screen.findByText('Your Ledger is ready');
+    await user.click(await button('Countersign leg 1'));
+    const alert = await screen.findByRole('alert');
+    expect(alert.textContent).toContain('The signature is for something else');
+    expect(screen.queryByText('What your Ledger will show')).toBeNull();
+    expect(screen.queryByRole('button', { name: /again|Countersign/i })).toBeNull();
+  });
+
+  it('is chosen after its address was compared, and used from then on', async () => {
+    const { user, calls } = await openLeg();
+    await user.click(await button('Choose a Ledger…'));
+    const path = await screen.findByLabelText<HTMLInputElement>('Derivation path');
+    await user.clear(path);
+    await user.type(path, "m/44'/0'/0'/0/0");
+    await user.click(await button('Compare on the Ledger'));
+    await screen.findByText(/derives only below/);
+    await user.clear(path);
+    await user.type(path, "m/44'/60'/1'/0/0");
+    await user.click(await button('Compare on the Ledger'));
+    await screen.findByText('Your Ledger is ready');
+    expect(calls.filter((call) => call.name === 'device_choose').at(-1)?.request).toMatchObject({
+      path: "m/44'/60'/1'/0/0",
+      model: null,
+    });
+    await user.click(await button('Use the key file'));
+    expect(screen.getByLabelText('Passphrase of your key')).toBeTruthy();
+  });
+});

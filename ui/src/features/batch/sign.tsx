@@ -3,7 +3,15 @@ import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { asApiError } from '../../backend/backend';
 import { useBackend, useRead } from '../../backend/use';
-import type { ApiError, LegReview, LegSigned } from '../../contract/types';
+import type {
+  ApiError,
+  DeviceFlow,
+  DeviceView,
+  KeyKind,
+  LegReview,
+  LegSigned,
+  SignWith,
+} from '../../contract/types';
 import { Button } from '../../kit/button';
 import { TextField } from '../../kit/field';
 import { SectionHead } from '../../kit/layout';
@@ -17,6 +25,7 @@ import { useScreen } from '../../routes/screen';
 import { FreezeDialog } from '../freeze/dialog';
 import { useSession } from '../session/session';
 import { Checks } from './side';
+import { DeviceDialog, DeviceLine, DevicePages, useDevice } from './sign-device';
 import { Hashes, LegLines, type Phase, Stake, Steps, WhatItDoes } from './sign-parts';
 
 interface Outcome {
@@ -157,16 +166,23 @@ function OutcomeView(props: {
   return null;
 }
 
-/** The passphrase and the one button that signs. Nothing keeps the passphrase after the call. */
+/** The key and the one button that signs. Nothing keeps a passphrase after the call. */
 function SignBar(props: {
   review: LegReview;
   leg: number;
   batchId: string;
   outcome: Outcome;
   elapsed: number;
-  onSign: (passphrase: string) => void;
+  kind: KeyKind;
+  onKind: (kind: KeyKind) => void;
+  owner: string | null;
+  flow: DeviceFlow;
+  device: DeviceView | undefined;
+  onChoose: () => void;
+  onLook: () => void;
+  onSign: (with_: SignWith) => void;
 }) {
-  const { review, outcome } = props;
+  const { review, outcome, kind, device } = props;
   const [passphrase, setPassphrase] = useState('');
   const asking = outcome.phase === 'asking';
   const wrong =
@@ -176,35 +192,63 @@ function SignBar(props: {
   const off = review.sign.enabled
     ? null
     : (review.sign.reason ?? t('This leg cannot be signed now'));
+  const missing =
+    kind === 'LEDGER'
+      ? device?.state === 'READY'
+        ? null
+        : t('Needs your Ledger')
+      : passphrase === ''
+        ? t('Needs the passphrase')
+        : null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (off || asking || passphrase === '') return;
-    props.onSign(passphrase);
+    if (off || asking || missing) return;
+    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : { kind, passphrase });
     setPassphrase('');
   };
+  const other = review.keys.find((one) => one !== kind);
   return (
     <form
       onSubmit={submit}
       className="flex shrink-0 flex-wrap items-start justify-between gap-x-6 gap-y-2 border-t border-line2 bg-canvas px-6 py-3"
     >
-      <p className="min-w-60 flex-1 text-ink2 @4xl:max-w-lg @4xl:pt-5">
-        <strong className="font-semibold text-ink">{t('Signing sends nothing.')}</strong>{' '}
-        {t(
-          'Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.',
-        )}
-      </p>
+      <div className="min-w-60 flex-1 text-ink2 @4xl:max-w-lg">
+        <p>
+          <strong className="font-semibold text-ink">{t('Signing sends nothing.')}</strong>{' '}
+          {kind === 'LEDGER'
+            ? t(
+                'The system asks once more in a dialog of its own, then your Ledger does. Refuse there unless it shows what this screen says.',
+              )
+            : t(
+                'Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.',
+              )}
+        </p>
+        {asking ? null : other ? (
+          <Button look="quiet" onPress={() => props.onKind(other)} className="-ml-1.5">
+            {other === 'LEDGER' ? t('Use the Ledger') : t('Use the key file')}
+          </Button>
+        ) : kind === 'SOFTWARE' && props.owner ? (
+          <Button look="quiet" onPress={props.onChoose} className="-ml-1.5">
+            {t('Choose a Ledger…')}
+          </Button>
+        ) : null}
+      </div>
       <div className="flex flex-wrap items-start gap-3">
         <div className="w-72">
-          <TextField
-            label={t('Passphrase of your key')}
-            type="password"
-            autoComplete="off"
-            value={passphrase}
-            onChange={setPassphrase}
-            isReadOnly={asking}
-            isDisabled={Boolean(off)}
-            error={wrong}
-          />
+          {kind === 'LEDGER' ? (
+            <DeviceLine device={device} onLook={props.onLook} onChoose={props.onChoose} />
+          ) : (
+            <TextField
+              label={t('Passphrase of your key')}
+              type="password"
+              autoComplete="off"
+              value={passphrase}
+              onChange={setPassphrase}
+              isReadOnly={asking}
+              isDisabled={Boolean(off)}
+              error={wrong}
+            />
+          )}
         </div>
         <LinkButton to="/batches/$id" params={{ id: props.batchId }} className="mt-6.5">
           {t('Close')}
@@ -213,7 +257,7 @@ function SignBar(props: {
           <Button
             look="hazard"
             type="submit"
-            off={off ?? (passphrase === '' && !asking ? t('Needs the passphrase') : null)}
+            off={off ?? (asking ? null : missing)}
             busy={asking ? t('Waiting for you, {time}', { time: span(props.elapsed) }) : null}
           >
             {t('Countersign leg {leg}', { leg: props.leg })}
@@ -229,6 +273,7 @@ function Head(props: {
   leg: number;
   legs: number;
   phase: Phase;
+  kind: KeyKind;
   onFreeze: () => void;
   may: boolean;
 }) {
@@ -254,7 +299,7 @@ function Head(props: {
         <Status shape="incident">{t('Incident')}</Status>
       ) : (
         <Status shape="note">
-          {review.keyKind === 'LEDGER' ? t('Ledger') : t('Software key, this machine')}
+          {props.kind === 'LEDGER' ? t('Ledger') : t('Software key, this machine')}
         </Status>
       )}
       <Button
@@ -279,8 +324,14 @@ export function SignScreen(props: { batchId: string; leg: number }) {
   const [outcome, setOutcome] = useState<Outcome>(READY);
   const query = useRead('leg_review', { batchId: props.batchId, leg: props.leg });
   const batch = useRead('batch_get', { id: props.batchId });
+  const [chosen, setChosen] = useState<KeyKind | null>(null);
+  const [flow, setFlow] = useState<DeviceFlow>('HASHED');
+  const [choosing, setChoosing] = useState(false);
   const asking = outcome.phase === 'asking';
   const elapsed = useElapsed(asking);
+  const kind = chosen ?? query.data?.keys[0] ?? 'SOFTWARE';
+  const idle = outcome.phase === 'ready' || outcome.phase === 'stopped';
+  const device = useDevice(kind === 'LEDGER' && idle && !choosing);
   useScreen([{ label: t('Countersign leg {leg}', { leg: props.leg }) }]);
   useEffect(() => {
     const down = (event: KeyboardEvent) => {
@@ -311,7 +362,7 @@ export function SignScreen(props: { batchId: string; leg: number }) {
   if (!review) return <Waiting what={t('Rebuilding the transaction from its lines')} />;
 
   // Called here and not as a mutation: the query cache would keep the passphrase.
-  const sign = async (passphrase: string) => {
+  const sign = async (with_: SignWith) => {
     const safeTxHash = review.leg.hashes?.safeTxHash;
     if (!safeTxHash) return;
     setOutcome({ phase: 'asking', error: null, signed: null });
@@ -320,7 +371,7 @@ export function SignScreen(props: { batchId: string; leg: number }) {
         batchId: props.batchId,
         leg: props.leg,
         safeTxHash,
-        passphrase,
+        with: with_,
       });
       setOutcome({ phase: 'stored', error: null, signed });
       await client.invalidateQueries();
@@ -347,6 +398,7 @@ export function SignScreen(props: { batchId: string; leg: number }) {
         leg={props.leg}
         legs={legs}
         phase={phase}
+        kind={kind}
         may={session.permissions.includes('operate')}
         onFreeze={() => setFreeze(true)}
       />
@@ -361,11 +413,12 @@ export function SignScreen(props: { batchId: string; leg: number }) {
             <Steps
               review={review}
               phase={phase}
+              kind={kind}
               waited={span(elapsed)}
               stored={outcome.signed?.signatures ?? 0}
             />
           </section>
-          <WhatItDoes review={review} />
+          <WhatItDoes review={review} kind={kind} />
         </aside>
         <div className="@container flex min-w-0 flex-1 flex-col gap-4 px-6 py-4 @5xl:overflow-auto">
           <OutcomeView
@@ -383,6 +436,9 @@ export function SignScreen(props: { batchId: string; leg: number }) {
           {phase === 'incident' ? null : (
             <>
               <Hashes review={review} />
+              {kind === 'LEDGER' && review.device ? (
+                <DevicePages review={review.device} flow={flow} onFlow={setFlow} locked={!idle} />
+              ) : null}
               <section>
                 <SectionHead title={t('Checks')} />
                 <Checks checks={review.checks} columns />
@@ -399,9 +455,25 @@ export function SignScreen(props: { batchId: string; leg: number }) {
           batchId={props.batchId}
           outcome={outcome}
           elapsed={elapsed}
-          onSign={(passphrase) => void sign(passphrase)}
+          kind={kind}
+          onKind={setChosen}
+          owner={session.ownerAddress}
+          flow={flow}
+          device={device.data}
+          onChoose={() => setChoosing(true)}
+          onLook={() => void device.refetch()}
+          onSign={(with_) => void sign(with_)}
         />
       ) : null}
+      <DeviceDialog
+        open={choosing}
+        device={device.data}
+        owner={session.ownerAddress}
+        onClose={() => {
+          setChoosing(false);
+          setChosen(null);
+        }}
+      />
       <FreezeDialog
         open={freeze}
         onClose={() => setFreeze(false)}

@@ -1,0 +1,150 @@
+//! `countersign device sign`
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use app::AppError;
+use clap::ValueEnum;
+use safe::request::{self, Request};
+use safe::{OwnerSignature, hashes};
+use serde::Serialize;
+use signing::ledger::pages::{Expected, Model, Press, Settings, expected};
+use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Flow, LedgerSigner, Show};
+use signing::port::ForeignSignature;
+use signing::{OldVersions, SignError, sign_and_verify_with};
+
+use crate::commands::standard_input::{invalid, standard_input};
+
+/// Countersign Safe transactions on the device, one after the other.
+///
+/// Reads the JSON array that `safe hash` reads on standard input, and prints a JSON array of address and signature (65
+/// bytes: r, s, v of 27 or 28) in the same order, all of them or none. Before each, standard error says what the device
+/// will show: page by page where that was observed for --model and the settings named here, otherwise what to compare.
+/// Every signature is recovered over the hash that this program computed before it is printed.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where on the seed the key is.
+    #[arg(long, value_name = "PATH", default_value_t)]
+    path: DerivationPath,
+    /// What is sent to the device. Never changed by the program: if the device refuses one, nothing is signed.
+    #[arg(long, value_enum, default_value_t = FlowName::Hashed)]
+    flow: FlowName,
+    /// The model, for the pages: nano-s, nano-s-plus, nano-x, stax or flex.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<Model>,
+    /// "Raw messages" is on in the app's settings. The device does not tell.
+    #[arg(long)]
+    raw_messages: bool,
+    /// "Transaction hash" is on in the app's settings. The device does not tell.
+    #[arg(long)]
+    transaction_hash: bool,
+    /// Sign for Safes of 1.2.0 and older too, though such a signature is good on every chain where the Safe has this
+    /// address and nonce.
+    #[arg(long)]
+    allow_replay: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FlowName {
+    /// Both hashes, which can be compared on every model. Needs blind signing.
+    Hashed,
+    /// Every field. Works without blind signing where "Raw messages" is on.
+    Full,
+}
+
+#[derive(Serialize)]
+struct Signed {
+    address: String,
+    signature: String,
+}
+
+/// Runs the command.
+pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
+    let requests = request::read(&standard_input()?).map_err(invalid)?;
+    let flow = match args.flow {
+        FlowName::Hashed => Flow::Hashed,
+        FlowName::Full => Flow::Full,
+    };
+    let old_versions = if args.allow_replay { OldVersions::AllowedByPolicy } else { OldVersions::Refuse };
+    // Nothing is asked of the person that would be refused for a later one.
+    if let Some(version) = requests.iter().map(|r| r.domain.version).find(|v| v.replays_across_chains())
+        && old_versions == OldVersions::Refuse
+    {
+        return Err(AppError::from(SignError::ReplaysAcrossChains { version }).into());
+    }
+    let (address, settings) = {
+        let mut app = EthereumApp::open(device).map_err(|error| stray(error, &requests))?;
+        let address = app.address(&args.path, Show::Silent).map_err(AppError::from)?;
+        let Args { raw_messages, transaction_hash, .. } = *args;
+        (address, Settings { blind_signing: app.config().blind_signing, raw_messages, transaction_hash })
+    };
+    let signer = LedgerSigner::new(device.clone(), args.path.clone(), flow, address);
+    let mut signed = Vec::with_capacity(requests.len());
+    for (number, Request { domain, safe_tx }) in (1..).zip(&requests) {
+        let heading = format!("{number} of {}: nonce {} of {}", requests.len(), safe_tx.nonce, domain.safe);
+        eprintln!("{heading}\n{}", words(&expected(args.model, settings, flow, domain, safe_tx)));
+        let OwnerSignature { owner, bytes } = match sign_and_verify_with(&signer, domain, safe_tx, old_versions) {
+            Ok(signature) => signature,
+            Err(error @ SignError::Mismatch { .. }) => {
+                return Err(incident(error, &hashes(domain, safe_tx).safe_tx_hash));
+            }
+            Err(error) => return Err(AppError::from(error)).with_context(|| format!("{number} of {}", requests.len())),
+        };
+        signed.push(Signed { address: owner.to_checksum(None), signature: format!("0x{}", hex::encode(bytes)) });
+    }
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &signed)?;
+    writeln!(out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A signature that came before anything was asked is kept like one that is over something else.
+fn stray(error: SignError, requests: &[Request]) -> anyhow::Error {
+    let first = requests.first().map(|r| hashes(&r.domain, &r.safe_tx).safe_tx_hash).unwrap_or_default();
+    match &error {
+        SignError::StrayAnswer { .. } => incident(error, &first),
+        _ => AppError::from(error).into(),
+    }
+}
+
+/// Keeps the foreign signature in a file that only this person reads, and says where.
+fn incident(error: SignError, asked: &impl std::fmt::Display) -> anyhow::Error {
+    let kept = match &error {
+        SignError::Mismatch { signature, .. } | SignError::StrayAnswer { signature } => keep(signature, asked),
+        _ => Ok(String::new()),
+    };
+    let place = match kept {
+        Ok(path) => format!("It is kept in {path}"),
+        Err(reason) => format!("It could not be kept ({reason})"),
+    };
+    AppError::Incident(format!("{}. {place}", AppError::from(error))).into()
+}
+
+fn keep(ForeignSignature(bytes): &ForeignSignature, asked: &impl std::fmt::Display) -> Result<String> {
+    let path = format!("foreign-signature-{asked}.json");
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let text = serde_json::json!({ "asked_safe_tx_hash": asked.to_string(), "signature": hex::encode(**bytes) });
+    file.write_all(text.to_string().as_bytes())?;
+    file.sync_all()?;
+    Ok(path)
+}
+
+/// What the device will show, for a terminal.
+fn words(expected: &Expected) -> String {
+    let mut text = format!("{}.\n", expected.note);
+    for (number, page) in (1..).zip(expected.pages.iter().flatten()) {
+        let press = match page.press {
+            Press::Right => "right",
+            Press::Both => "both buttons",
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {number:>2}  {}  [{press}]", page.lines.join("\n      "));
+    }
+    for compare in expected.compare.iter().filter(|_| expected.pages.is_none()) {
+        let _ = writeln!(text, "  {}\n      {}", compare.label, compare.value);
+    }
+    text
+}

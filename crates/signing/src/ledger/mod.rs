@@ -1,0 +1,30 @@
+//! A Ledger with the Ethereum app, over USB or over TCP.
+//!
+//! - [`apdu`]: commands and answers, 255 bytes of data at most
+//! - [`path`]: where on the seed a key is
+//! - [`eip712`]: a Safe transaction as the app reads it, hashed or in full
+//! - [`app`]: what the app is asked, and how its answers are read
+//! - [`pages`]: what a person will see on the device
+//! - [`transport`]: USB and TCP
+//!
+//! The byte formats are those of Ledger's Ethereum app 1.22.0 as its emulator answers; `tests/vectors/ledger.json` holds the
+//! exchanges.
+
+pub mod apdu;
+pub mod app;
+pub mod eip712;
+mod hid;
+pub mod pages;
+pub mod path;
+mod signer;
+mod status;
+mod tcp;
+pub mod transport;
+
+pub use apdu::Status;
+pub use app::{AppConfig, AppInfo, EthereumApp, Show};
+pub use eip712::Flow;
+pub use hid::{UsbDevice, usb_devices};
+pub use path::{DerivationPath, PathError};
+pub use signer::LedgerSigner;
+pub use transport::{DeviceAddress, NoDeviceAddress, Patience};

@@ -1,0 +1,58 @@
+//! A Ledger behind the [`Signer`] port.
+
+use alloy::primitives::Address;
+use safe::signature::SIGNATURE_LEN;
+use safe::{OwnerSignature, SafeDomain, SafeTx};
+
+use super::app::{EthereumApp, Show};
+use super::eip712::Flow;
+use super::path::DerivationPath;
+use super::transport::DeviceAddress;
+use crate::port::{KeyKind, SignError, Signer};
+
+/// Signs with the key at one path of one device. Holds no connection: the device is opened for each signature.
+#[derive(Debug, Clone)]
+pub struct LedgerSigner {
+    device: DeviceAddress,
+    path: DerivationPath,
+    flow: Flow,
+    address: Address,
+}
+
+impl LedgerSigner {
+    /// A signer for an address that was verified on the device before.
+    pub fn new(device: DeviceAddress, path: DerivationPath, flow: Flow, address: Address) -> Self {
+        Self { device, path, flow, address }
+    }
+
+    fn ask(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<[u8; SIGNATURE_LEN], SignError> {
+        let mut app = EthereumApp::open(&self.device)?;
+        let found = app.address(&self.path, Show::Silent)?;
+        if found != self.address {
+            let (path, expected) = (self.path.to_string(), self.address);
+            return Err(SignError::OtherKey { path, expected, found });
+        }
+        app.sign(&self.path, self.flow, domain, tx)
+    }
+}
+
+impl Signer for LedgerSigner {
+    fn address(&self) -> Address {
+        self.address
+    }
+
+    fn kind(&self) -> KeyKind {
+        KeyKind::Ledger
+    }
+
+    /// Makes sure that the right key is there, then asks once. A signature that answers an earlier question is returned
+    /// as the answer, and the device is not asked: if it is over this very hash the person has just given it, and if not
+    /// it is the caller's incident.
+    fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
+        let bytes = match self.ask(domain, tx) {
+            Err(SignError::StrayAnswer { signature }) => *signature.0,
+            answered => answered?,
+        };
+        Ok(OwnerSignature { owner: self.address, bytes })
+    }
+}

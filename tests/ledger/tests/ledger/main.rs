@@ -1,0 +1,8 @@
+//! The device simulator and the client against the recorded exchanges, and against everything that goes wrong.
+
+mod client;
+mod emulator;
+mod pages;
+mod replay;
+mod trouble;
+mod vectors;
