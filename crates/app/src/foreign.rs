@@ -7,10 +7,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::{Address, B256};
+use signing::SignError;
 use signing::port::ForeignSignature;
 
-use crate::Session;
 use crate::session::new_id;
+use crate::{AppError, Session};
 
 /// What is known about it.
 pub(crate) struct Foreign {
@@ -30,7 +31,10 @@ pub(crate) struct Foreign {
 /// What the system says.
 pub(crate) fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, String> {
     let beside = session.keystore.as_deref().or(session.known.path());
-    let folder = beside.and_then(Path::parent).ok_or("there is no folder for it")?;
+    keep_in(beside.and_then(Path::parent).ok_or("there is no folder for it")?, foreign)
+}
+
+fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {
     let name = foreign.safe_tx_hash.map_or_else(|| format!("unasked-{}", new_id().simple()), |hash| hash.to_string());
     let path = folder.join(format!("foreign-signature-{name}.json"));
     let text = serde_json::json!({
@@ -43,10 +47,57 @@ pub(crate) fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, Stri
     Ok(path)
 }
 
+/// What a signer that works without a database answers: a signature that nobody asked for is kept in a folder first.
+pub fn keeping(error: SignError, folder: &Path) -> AppError {
+    let foreign = match &error {
+        SignError::Mismatch { expected, safe_tx_hash, signed_by, signature } => Foreign {
+            expected: Some(*expected),
+            safe_tx_hash: Some(*safe_tx_hash),
+            signed_by: *signed_by,
+            signature: signature.clone(),
+        },
+        SignError::StrayAnswer { signature } => {
+            Foreign { expected: None, safe_tx_hash: None, signed_by: None, signature: signature.clone() }
+        }
+        _ => return error.into(),
+    };
+    let kept = place(keep_in(folder, &foreign));
+    AppError::Incident(format!("{}. {kept}", AppError::from(error)))
+}
+
 /// Where it is, or why it is nowhere, in a sentence.
 pub(crate) fn place(kept: Result<PathBuf, String>) -> String {
     match kept {
         Ok(path) => format!("It is kept in {}.", path.display()),
         Err(error) => format!("It could not be kept: {error}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_was_signed_instead_is_kept_for_its_person_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let asked = B256::repeat_byte(7);
+        let signature = ForeignSignature(Box::new([9; 65]));
+        let (expected, signed_by) = (Address::repeat_byte(1), Some(Address::repeat_byte(2)));
+        let error = SignError::Mismatch { expected, safe_tx_hash: asked, signed_by, signature };
+        let incident = keeping(error, folder.path());
+        let path = folder.path().join(format!("foreign-signature-{asked}.json"));
+        assert!(
+            matches!(incident, AppError::Incident(_)) && incident.to_string().contains("It is kept in"),
+            "{incident}"
+        );
+        let kept = std::fs::read_to_string(&path).expect("the file");
+        assert!(kept.contains(&hex::encode([9; 65])) && !incident.to_string().contains(&hex::encode([9; 65])));
+        assert_eq!(std::fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+        let stray = keeping(SignError::StrayAnswer { signature: ForeignSignature(Box::new([8; 65])) }, folder.path());
+        assert!(matches!(stray, AppError::Incident(_)), "{stray}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 2);
+        assert!(matches!(keeping(SignError::UserRefused, folder.path()), AppError::Cancelled(_)));
     }
 }

@@ -14,7 +14,7 @@ mod device;
 mod error;
 mod export;
 mod files;
-mod foreign;
+pub mod foreign;
 mod health;
 mod home;
 mod host;

@@ -8,25 +8,30 @@ use domain::states::BatchState;
 use safe::signature::SIGNATURE_LEN;
 use safe::{OwnerSignature, signature::SignatureKind};
 use signing::trust::Stage;
-use signing::{KeyKind, SignError, Signer, sign_and_verify};
+use signing::{KeyKind, Signer, sign_and_verify};
 
 use crate::batch::get::Loaded;
 use crate::files::{read_at_most, write_whole};
 use crate::leg::review::{pre_flight, signable};
 use crate::offline::file::{SIGNATURE_FORMAT, SignatureFile};
 use crate::offline::verify::OfflineBatch;
-use crate::{AppError, Session, trust};
+use crate::{AppError, Session, foreign, trust};
 
 /// Far more than a signature file ever takes.
 const BYTES_MAX: usize = 16 * 1024;
 
 /// Asks a key for its signature over a leg that this machine rebuilt and verified, and checks what comes back over our own hash.
-/// Blocks for as long as a person looks at a device.
+/// Blocks for as long as a person looks at a device. What was signed instead is kept in `folder`.
 ///
 /// # Errors
 /// [`AppError::Key`] when the key is no owner or of a kind that the policy does not take; [`AppError::Incident`] when something
 /// else was signed.
-pub fn sign_offline(batch: &OfflineBatch, leg: u32, signer: &dyn Signer) -> Result<SignatureFile, AppError> {
+pub fn sign_offline(
+    batch: &OfflineBatch,
+    leg: u32,
+    signer: &dyn Signer,
+    folder: &Path,
+) -> Result<SignatureFile, AppError> {
     let own = batch.legs.iter().find(|l| l.index == leg);
     let own = own.ok_or_else(|| AppError::Invalid(format!("The batch has no leg {leg}")))?;
     if !batch.file.safe.owners.contains(&signer.address()) {
@@ -35,11 +40,7 @@ pub fn sign_offline(batch: &OfflineBatch, leg: u32, signer: &dyn Signer) -> Resu
     if signer.kind() == KeyKind::Software && !batch.takes_software_keys {
         return Err(AppError::Key("On this chain the policy asks for a hardware key. Nothing was signed".into()));
     }
-    let signature = sign_and_verify(signer, &own.domain, &own.tx).map_err(|error| match error {
-        SignError::Mismatch { .. } => AppError::Incident(error.to_string()),
-        SignError::UserRefused => AppError::Cancelled(error.to_string()),
-        other => AppError::Key(other.to_string()),
-    })?;
+    let signature = sign_and_verify(signer, &own.domain, &own.tx).map_err(|error| foreign::keeping(error, folder))?;
     Ok(SignatureFile {
         format: SIGNATURE_FORMAT.to_owned(),
         batch_id: batch.file.content.batch_id,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use app::foreign::keeping;
 use app::offline::{
     OfflineBatch, OfflineLeg, import_signature, read_batch, read_signature, sign_offline, verify, write_batch,
     write_signature,
@@ -13,10 +14,13 @@ use money::{Amount, Decimals};
 use qrcode::QrCode;
 use qrcode::render::unicode;
 use serde::Serialize;
+use signing::ledger::pages::{Settings, expected};
+use signing::ledger::{DerivationPath, DeviceAddress, Flow};
 use signing::trust::Root;
-use signing::{Keystore, LocalSigner};
+use signing::{Keystore, Signer};
 
 use crate::commands::Connection;
+use crate::commands::device::sign::{FlowName, open as open_device, words as shown};
 use crate::commands::staff::hidden_line;
 use crate::output::{Output, WrongUse};
 
@@ -85,8 +89,17 @@ struct Sign {
     #[arg(long, default_value_t = 1)]
     leg: u32,
     /// Keystore v3 file of the owner key; its passphrase is asked for.
-    #[arg(long, value_name = "FILE")]
-    keystore: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "device", conflicts_with = "device")]
+    keystore: Option<PathBuf>,
+    /// Sign with a Ledger: hid, or tcp:HOST:PORT for the Speculos emulator.
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<DeviceAddress>,
+    /// Where on the seed of the Ledger the key is.
+    #[arg(long, value_name = "PATH", default_value_t)]
+    path: DerivationPath,
+    /// What is sent to the Ledger; never changed by the program.
+    #[arg(long, value_enum, default_value_t = FlowName::Hashed)]
+    flow: FlowName,
     /// The Safe transaction hash as it was compared with colleagues: nothing else is signed.
     #[arg(long, value_name = "HASH")]
     safe_tx_hash: String,
@@ -165,8 +178,21 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
                 .into());
             }
             eprintln!("{}", words(&answer(&batch)?, false));
-            let signer = open_key(args.keystore).await?;
-            let signature = tokio::task::block_in_place(|| sign_offline(&batch, args.leg, &signer))?;
+            let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let signer = match (args.keystore, args.device) {
+                (Some(path), _) => open_key(path).await?,
+                (None, Some(device)) => {
+                    let flow = Flow::from(args.flow);
+                    let (signer, blind_signing) =
+                        tokio::task::block_in_place(|| open_device(&device, &args.path, flow))
+                            .map_err(|error| keeping(error, folder))?;
+                    let settings = Settings { blind_signing, ..Settings::default() };
+                    eprintln!("{}", shown(&expected(None, settings, flow, &leg.domain, &leg.tx)));
+                    Box::new(signer)
+                }
+                (None, None) => return Err(WrongUse("Name a --keystore or a --device".into()).into()),
+            };
+            let signature = tokio::task::block_in_place(|| sign_offline(&batch, args.leg, signer.as_ref(), folder))?;
             write_signature(&signature, &args.output)?;
             let answer = serde_json::json!({ "file": args.output, "leg": signature.leg, "owner": signature.owner, "safe_tx_hash": signature.safe_tx_hash });
             output.answer(&answer, |_| {
@@ -210,10 +236,10 @@ async fn root(pinned: Pinned) -> Result<Root> {
     })?)
 }
 
-async fn open_key(path: PathBuf) -> Result<LocalSigner> {
+async fn open_key(path: PathBuf) -> Result<Box<dyn Signer>> {
     let keystore = Keystore::read(&path)?;
     let passphrase = hidden_line("Passphrase of the key: ")?;
-    Ok(tokio::task::spawn_blocking(move || keystore.open(&passphrase)).await??)
+    Ok(Box::new(tokio::task::spawn_blocking(move || keystore.open(&passphrase)).await??))
 }
 
 fn answer(batch: &OfflineBatch) -> Result<Verified> {

@@ -8,6 +8,7 @@ use app::offline::{
     BatchFile, SignatureFile, import_signature, read_batch, read_signature, sign_offline, verify, write_batch,
     write_signature,
 };
+use app::use_cases::batch_plan;
 use domain::id::BatchId;
 use flows::owner_key;
 use money::Amount;
@@ -28,7 +29,7 @@ async fn carried(world: &World, file: &str, folder: &Path) -> (BatchId, std::pat
 /// Signed on a machine that has the file, the root and the key, and nothing else.
 async fn signed_apart(path: &Path, root: &Root, login: &str, folder: &Path) -> SignatureFile {
     let batch = verify(read_batch(path).await.expect("a batch file"), root).expect("vouched for");
-    let signature = sign_offline(&batch, 1, &owner_key(login)).expect("signed");
+    let signature = sign_offline(&batch, 1, &owner_key(login), folder).expect("signed");
     let out = folder.join(format!("{login}.json"));
     write_signature(&signature, &out).expect("written");
     read_signature(&out).await.expect("a signature file")
@@ -44,6 +45,12 @@ async fn a_batch_is_signed_without_a_network_and_paid() {
     assert_eq!((own.legs.len(), own.legs[0].line_nos.as_slice()), (1, [1, 2].as_slice()));
     let theirs = world.rpc.safe_tx_hash_on_chain(world.safe, &own.legs[0].tx, chain::BlockId::latest()).await;
     assert_eq!(theirs.expect("the Safe's own hash"), own.legs[0].hashes.safe_tx_hash);
+    // What `safe plan --batch` prints for other tools is the same transaction.
+    let mia = world.session("mia", world.root()).await;
+    let planned = batch_plan(&mia, batch, None).await.expect("a plan").remove(0);
+    assert_eq!(safe::hashes(&planned.domain, &planned.tx), own.legs[0].hashes);
+    let other = batch_plan(&mia, batch, Some(9)).await.err().expect("signing opened at another nonce");
+    assert!(other.to_string().contains("leave --nonce out"), "{other}");
     for (login, stored) in [("mia", 1), ("ada", 2)] {
         let signature = signed_apart(&path, &world.root(), login, folder.path()).await;
         assert!(!text.contains(&signature.signature.to_string()), "the batch file holds no owner's signature");
@@ -135,7 +142,7 @@ async fn a_file_that_somebody_changed_is_not_signed() {
     let mut later = read();
     later.nonces[0] += 1;
     let later = verify(later, &world.root()).expect("vouched for");
-    let signature = sign_offline(&later, 1, &owner_key("mia")).expect("signed");
+    let signature = sign_offline(&later, 1, &owner_key("mia"), folder.path()).expect("signed");
     let refused = import_signature(&world.session("mia", world.root()).await, &signature).await;
     assert!(refused.expect_err("refused").to_string().contains("another content or nonce"));
     for (what, text) in
@@ -175,7 +182,7 @@ async fn a_signature_is_brought_in_by_its_owner_for_what_it_signs() {
     refused(&mia, SignatureFile { signature: vec![0; 64].into(), ..copy() }, "65 bytes").await;
     refused(&mia, SignatureFile { leg: 2, ..copy() }, "no leg 2").await;
     let stranger = verify(read_batch(&path).await.expect("a batch file"), &world.root()).expect("vouched for");
-    let by_nobody = sign_offline(&stranger, 1, &signing::LocalSigner::generate().expect("a key"));
+    let by_nobody = sign_offline(&stranger, 1, &signing::LocalSigner::generate().expect("a key"), folder.path());
     assert!(by_nobody.err().expect("no owner").to_string().contains("is no owner of the Safe"));
     world
         .house

@@ -2,7 +2,7 @@
 
 mod address;
 mod list;
-mod sign;
+pub mod sign;
 
 use std::process::ExitCode;
 

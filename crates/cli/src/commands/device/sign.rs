@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use app::AppError;
+use app::foreign::keeping;
 use clap::ValueEnum;
+use safe::OwnerSignature;
 use safe::request::{self, Request};
-use safe::{OwnerSignature, hashes};
 use serde::Serialize;
 use signing::ledger::pages::{Expected, Model, Press, Settings, expected};
 use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Flow, LedgerSigner, Show};
-use signing::port::ForeignSignature;
 use signing::{OldVersions, SignError, sign_and_verify_with};
 
 use crate::commands::standard_input::{invalid, standard_input};
@@ -48,11 +48,20 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum FlowName {
+pub enum FlowName {
     /// Both hashes, which can be compared on every model. Needs blind signing.
     Hashed,
     /// Every field. Works without blind signing where "Raw messages" is on.
     Full,
+}
+
+impl From<FlowName> for Flow {
+    fn from(name: FlowName) -> Self {
+        match name {
+            FlowName::Hashed => Self::Hashed,
+            FlowName::Full => Self::Full,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -64,10 +73,7 @@ struct Signed {
 /// Runs the command.
 pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
     let requests = request::read(&standard_input()?).map_err(invalid)?;
-    let flow = match args.flow {
-        FlowName::Hashed => Flow::Hashed,
-        FlowName::Full => Flow::Full,
-    };
+    let flow = Flow::from(args.flow);
     let old_versions = if args.allow_replay { OldVersions::AllowedByPolicy } else { OldVersions::Refuse };
     // Nothing is asked of the person that would be refused for a later one.
     if let Some(version) = requests.iter().map(|r| r.domain.version).find(|v| v.replays_across_chains())
@@ -75,24 +81,17 @@ pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
     {
         return Err(AppError::from(SignError::ReplaysAcrossChains { version }).into());
     }
-    let (address, settings) = {
-        let mut app = EthereumApp::open(device).map_err(|error| stray(error, &requests))?;
-        let address = app.address(&args.path, Show::Silent).map_err(AppError::from)?;
-        let Args { raw_messages, transaction_hash, .. } = *args;
-        (address, Settings { blind_signing: app.config().blind_signing, raw_messages, transaction_hash })
-    };
-    let signer = LedgerSigner::new(device.clone(), args.path.clone(), flow, address);
+    let here = Path::new(".");
+    let (signer, blind_signing) = open(device, &args.path, flow).map_err(|error| keeping(error, here))?;
+    let Args { raw_messages, transaction_hash, .. } = *args;
+    let settings = Settings { blind_signing, raw_messages, transaction_hash };
     let mut signed = Vec::with_capacity(requests.len());
     for (number, Request { domain, safe_tx }) in (1..).zip(&requests) {
         let heading = format!("{number} of {}: nonce {} of {}", requests.len(), safe_tx.nonce, domain.safe);
         eprintln!("{heading}\n{}", words(&expected(args.model, settings, flow, domain, safe_tx)));
-        let OwnerSignature { owner, bytes } = match sign_and_verify_with(&signer, domain, safe_tx, old_versions) {
-            Ok(signature) => signature,
-            Err(error @ SignError::Mismatch { .. }) => {
-                return Err(incident(error, &hashes(domain, safe_tx).safe_tx_hash));
-            }
-            Err(error) => return Err(AppError::from(error)).with_context(|| format!("{number} of {}", requests.len())),
-        };
+        let OwnerSignature { owner, bytes } = sign_and_verify_with(&signer, domain, safe_tx, old_versions)
+            .map_err(|error| keeping(error, here))
+            .with_context(|| format!("{number} of {}", requests.len()))?;
         signed.push(Signed { address: owner.to_checksum(None), signature: format!("0x{}", hex::encode(bytes)) });
     }
     let mut out = std::io::stdout().lock();
@@ -101,39 +100,15 @@ pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A signature that came before anything was asked is kept like one that is over something else.
-fn stray(error: SignError, requests: &[Request]) -> anyhow::Error {
-    let first = requests.first().map(|r| hashes(&r.domain, &r.safe_tx).safe_tx_hash).unwrap_or_default();
-    match &error {
-        SignError::StrayAnswer { .. } => incident(error, &first),
-        _ => AppError::from(error).into(),
-    }
-}
-
-/// Keeps the foreign signature in a file that only this person reads, and says where.
-fn incident(error: SignError, asked: &impl std::fmt::Display) -> anyhow::Error {
-    let kept = match &error {
-        SignError::Mismatch { signature, .. } | SignError::StrayAnswer { signature } => keep(signature, asked),
-        _ => Ok(String::new()),
-    };
-    let place = match kept {
-        Ok(path) => format!("It is kept in {path}"),
-        Err(reason) => format!("It could not be kept ({reason})"),
-    };
-    AppError::Incident(format!("{}. {place}", AppError::from(error))).into()
-}
-
-fn keep(ForeignSignature(bytes): &ForeignSignature, asked: &impl std::fmt::Display) -> Result<String> {
-    let path = format!("foreign-signature-{asked}.json");
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    let text = serde_json::json!({ "asked_safe_tx_hash": asked.to_string(), "signature": hex::encode(**bytes) });
-    file.write_all(text.to_string().as_bytes())?;
-    file.sync_all()?;
-    Ok(path)
+/// A signer for the key at a path, and whether the device signs blindly. Nothing is asked of the person.
+pub fn open(device: &DeviceAddress, path: &DerivationPath, flow: Flow) -> Result<(LedgerSigner, bool), SignError> {
+    let mut app = EthereumApp::open(device)?;
+    let address = app.address(path, Show::Silent)?;
+    Ok((LedgerSigner::new(device.clone(), path.clone(), flow, address), app.config().blind_signing))
 }
 
 /// What the device will show, for a terminal.
-fn words(expected: &Expected) -> String {
+pub fn words(expected: &Expected) -> String {
     let mut text = format!("{}.\n", expected.note);
     for (number, page) in (1..).zip(expected.pages.iter().flatten()) {
         let press = match page.press {
