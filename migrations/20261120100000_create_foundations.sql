@@ -589,7 +589,7 @@ CALL core.make_fixed('machines', 'revoked_at');
 CALL core.make_fixed('identity_keys', 'revoked_at');
 CALL core.make_fixed('grants', 'revoked_at');
 CALL core.make_fixed('freezes', 'lifted_at');
-CALL core.make_fixed('chains', 'name', 'gas_max');
+CALL core.make_fixed('chains', 'name');
 CALL core.make_append_only('assets');
 CALL core.make_two_signed('assets', 'id', '', 'asset.add');
 CALL core.make_two_signed('chains', '', '', 'chain.add');

@@ -72,7 +72,7 @@ CREATE TABLE core.batches (
   title text NOT NULL CHECK (length(title) BETWEEN 1 AND 80),
   safe_id uuid NOT NULL,
   source text NOT NULL CHECK (source IN ('COMMISSIONS', 'FILE')),
-  file_name text,
+  file_name text CHECK (length(file_name) BETWEEN 1 AND 255),
   file_sha256 bytea CHECK (length(file_sha256) = 32),
   period text CHECK (length(period) BETWEEN 1 AND 40 AND period = btrim(period)),
   state text NOT NULL DEFAULT 'DRAFT',
@@ -461,11 +461,12 @@ BEGIN
   END IF;
 END $$;
 
--- Whether a signature is out that the chain may still accept: for one leg, or for any leg of a batch (law 6).
+-- Whether a signature may be out that the chain may still accept: for one leg, or for any leg of a batch (law 6). A leg has a hash from
+-- its first signature on, or from when it was carried away in a file to be signed where nobody sees it.
 CREATE FUNCTION core.is_signed(p_program uuid, p_batch uuid, p_leg integer) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (
-    SELECT FROM core.safe_transactions t JOIN core.signatures g ON g.program_id = t.program_id AND g.safe_transaction_id = t.id
-    WHERE t.program_id = p_program AND t.batch_id = p_batch AND (p_leg IS NULL OR t.leg_index = p_leg) AND t.state NOT IN ('FAILED', 'REPLACED', 'REJECTED'))
+    SELECT FROM core.safe_transactions t
+    WHERE t.program_id = p_program AND t.batch_id = p_batch AND (p_leg IS NULL OR t.leg_index = p_leg) AND t.safe_tx_hash IS NOT NULL AND t.state NOT IN ('FAILED', 'REPLACED', 'REJECTED'))
 $$;
 
 CREATE FUNCTION core.guard_batch() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -624,14 +625,15 @@ BEGIN
      OR (OLD.safe_tx_hash IS NOT NULL AND NEW.safe_tx_hash IS DISTINCT FROM OLD.safe_tx_hash) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A Safe transaction keeps its fields, its nonce and its hash';
   END IF;
-  IF NEW.state = 'SIGNED' AND OLD.state <> 'SIGNED' THEN
+  is_foreign := EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = NEW.id AND x.ethereum_tx_hash = NEW.ethereum_tx_hash);
+  -- What the chain executed was signed, wherever that was.
+  IF NEW.state = 'SIGNED' AND OLD.state <> 'SIGNED' AND NOT is_foreign THEN
     SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = NEW.program_id AND g.safe_transaction_id = NEW.id AND g.safe_tx_hash = NEW.safe_tx_hash;
     SELECT s.threshold INTO threshold FROM core.safes s WHERE s.program_id = NEW.program_id AND s.id = NEW.safe_id;
     IF signed < threshold THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This leg has %s of %s signatures', signed, threshold);
     END IF;
   END IF;
-  is_foreign := EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = NEW.id AND x.ethereum_tx_hash = NEW.ethereum_tx_hash);
   -- What somebody else executed has happened, frozen or not.
   IF NEW.state = 'SUBMITTED' AND OLD.state = 'SIGNED' AND NOT is_foreign THEN
     PERFORM core.refuse_frozen(NEW.program_id, NEW.safe_id, NEW.batch_id);

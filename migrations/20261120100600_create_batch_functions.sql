@@ -394,8 +394,8 @@ END $$;
 
 CREATE FUNCTION core.require_reason(p_reason text) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF length(coalesce(trim(p_reason), '')) < 10 THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in at least ten characters why; it stays in the audit trail';
+  IF length(coalesce(trim(p_reason), '')) < 10 OR length(p_reason) > 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in at least ten characters why, and at most 1,000; it stays in the audit trail';
   END IF;
 END $$;
 
@@ -424,7 +424,8 @@ BEGIN
   UPDATE core.batches SET state = 'DRAFT', content_hash = NULL, revision = revision + 1, last_reason = p_reason WHERE program_id = p_program AND id = p_batch;
   UPDATE core.payouts SET leg_index = NULL WHERE program_id = p_program AND batch_id = p_batch;
   DELETE FROM core.safe_transactions WHERE program_id = p_program AND batch_id = p_batch;
-  PERFORM core.audit(p_program, 'batch.returned', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'by', person, 'reason', p_reason, 'marks', p_marks));
+  PERFORM core.audit(p_program, 'batch.returned', p_batch, json_build_object('number', batch.number, 'revision', batch.revision, 'by', person, 'reason', p_reason,
+    'marks', (SELECT coalesce(json_agg(json_build_object('line_no', m.line_no, 'reason', m.reason) ORDER BY m.line_no), '[]') FROM jsonb_to_recordset(p_marks) AS m(line_no integer, reason text))));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Each line is marked once';
 END $$;
@@ -482,6 +483,25 @@ BEGIN
   PERFORM core.audit(p_program, 'batch.rejected', p_batch, json_build_object('number', batch.number, 'by', person, 'reason', p_reason));
 END $$;
 
+-- A batch that leaves in a file may be signed where nobody sees it: from here on each of its legs counts as signed. p_hashes: of the
+-- legs in their order.
+CREATE FUNCTION api.carry_batch(p_program uuid, p_batch uuid, p_hashes bytea[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'approve');
+  batch core.batches := core.lock_batch(p_program, p_batch);
+BEGIN
+  PERFORM core.require_state(batch, 'APPROVED');
+  PERFORM core.refuse_frozen(p_program, batch.safe_id, p_batch);
+  UPDATE core.safe_transactions SET safe_tx_hash = p_hashes[leg_index] WHERE program_id = p_program AND batch_id = p_batch AND safe_tx_hash IS NULL;
+  IF EXISTS (SELECT FROM core.safe_transactions t WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.safe_tx_hash IS DISTINCT FROM p_hashes[t.leg_index]) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'The legs of this batch have other hashes, or not so many: open the batch again';
+  END IF;
+  PERFORM core.audit(p_program, 'batch.carried', p_batch, json_build_object('number', batch.number, 'by', person, 'legs', cardinality(p_hashes)));
+EXCEPTION WHEN unique_violation OR check_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Signing of this batch is not open, or a hash is another leg''s: open the batch again';
+END $$;
+
 -- Before anything is signed a batch can be cancelled. Once a signature exists it is a bearer cheque (law 6).
 CREATE FUNCTION api.cancel_batch(p_program uuid, p_batch uuid, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -500,7 +520,7 @@ BEGIN
   -- Before anything is looked at: nonces are given out under this lock, and a later batch may be taking the next one.
   PERFORM 1 FROM core.safes WHERE program_id = p_program AND id = batch.safe_id FOR NO KEY UPDATE;
   IF core.is_signed(p_program, p_batch, NULL) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is signed, and a signature stays valid until its nonce is used: it is freed only when the nonce is consumed by another transaction. Freeze it to stop the executor';
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is signed, or was carried away in a file to be signed, and a signature stays valid until its nonce is used: it is freed only when the nonce is consumed by another transaction. Freeze it to stop the executor';
   END IF;
   IF EXISTS (SELECT FROM core.safe_transactions t JOIN core.safe_transactions later ON later.program_id = t.program_id AND later.safe_id = t.safe_id AND later.nonce > t.nonce AND later.batch_id <> t.batch_id
              WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state = 'PROPOSED' AND later.state NOT IN ('REPLACED', 'REJECTED')) THEN

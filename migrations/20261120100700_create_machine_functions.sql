@@ -163,13 +163,13 @@ BEGIN
   SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe;
   -- What a watcher says of the chain cannot be proved here, but it is held to what a chain can do, so that one lie neither shuts out
   -- the truth that comes after it nor makes us sign for a nonce that never comes. No chain makes 100 blocks a second (a test chain
-  -- makes them on demand), and nonces beyond those that we gave out ourselves are used at most a hundred a block.
+  -- makes them on demand), and nonces beyond those that we gave out ourselves are used at most a thousand between two readings.
   IF p_block > safe.observed_block + (100 * extract(epoch FROM clock_timestamp() - safe.observed_at))::bigint + (CASE WHEN core.is_test_chain(safe.chain_id) THEN 1000000 ELSE 0 END) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409',
       MESSAGE = format('The Safe %s was read at block %s a moment ago and no chain is at %s so soon: compare the endpoints', safe.name, safe.observed_block, p_block);
   END IF;
   SELECT greatest(safe.observed_nonce, max(t.nonce) + 1) INTO nonces_known FROM core.safe_transactions t WHERE t.program_id = p_program AND t.safe_id = p_safe;
-  IF p_nonce > nonces_known + 100 * greatest(p_block - safe.observed_block, 0) THEN
+  IF p_nonce > nonces_known + 100 * least(greatest(p_block - safe.observed_block, 0), 10) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409',
       MESSAGE = format('The Safe %s was at nonce %s as far as is known and cannot be at %s so soon: compare the endpoints', safe.name, nonces_known, p_nonce);
   END IF;
@@ -208,7 +208,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'An execution is recorded with its transaction and block hashes of 32 bytes and its block';
   END IF;
   leg := core.lock_leg(p_program, p_leg);
-  IF leg.state IN ('SIGNED', 'SUBMITTED', 'MINED') IS NOT TRUE OR leg.ethereum_tx_hash = p_tx_hash THEN
+  IF (leg.state IN ('SIGNED', 'SUBMITTED', 'MINED') OR (leg.state = 'PROPOSED' AND leg.safe_tx_hash IS NOT NULL)) IS NOT TRUE OR leg.ethereum_tx_hash = p_tx_hash
+     OR EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_program AND o.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for a transaction of somebody else';
   END IF;
   -- The reading of the nonce is the watcher's own, but it is another statement: one lie alone moves nothing.
@@ -216,6 +217,10 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s is not used as far as the watcher has read this Safe: read the Safe first', leg.nonce);
   END IF;
   INSERT INTO core.foreign_executions (program_id, safe_transaction_id, ethereum_tx_hash) VALUES (p_program, p_leg, p_tx_hash) ON CONFLICT DO NOTHING;
+  -- Its signatures were made where nobody saw them.
+  IF leg.state = 'PROPOSED' THEN
+    UPDATE core.safe_transactions SET state = 'SIGNED', ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg RETURNING * INTO leg;
+  END IF;
   IF leg.state = 'SIGNED' THEN
     UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
     UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'QUEUED';

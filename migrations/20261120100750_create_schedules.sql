@@ -185,8 +185,9 @@ END $$;
 -- Sessions that hold others up ----------------------------------------------------------------------------------------
 -- A person who begins a transaction, calls a function that locks rows and does not end it would stall machines and colleagues for as
 -- long as they like, and no setting of a session binds its own client. So a worker ends, about every second:
---   whatever session of a person or a platform is in a transaction for 10 seconds while another one waits for it, busy or idle;
---   a session of another machine in the same case when it is idle;
+--   whatever session of a person or a platform is in a transaction for 10 seconds while another one waits for it, busy or idle, and
+--   does not wait itself (one that waits is held up, not holding up, until it has done so for 30 seconds);
+--   a session of another machine in the same case when it is idle, or after a minute;
 --   a person's session that wrote approvals, signatures or batches in a transaction that began before a freeze in force: what it
 --   wrote is asked again when it ends (core.guard_frozen_meanwhile), but SET CONSTRAINTS lets a client have that asked early.
 -- Whoever administers the server is not ended. Needs pg_signal_backend and pg_read_all_stats (bootstrap.sql). Answers how many.
@@ -198,18 +199,20 @@ BEGIN
   PERFORM core.require_machine('worker');
   FOR stalling IN
     WITH sessions AS MATERIALIZED (
-      SELECT a.pid, a.usename, a.xact_start, a.state, a.wait_event_type, pg_has_role(a.usesysid, 'countersign_staff', 'MEMBER') AS is_person, pg_has_role(a.usesysid, 'countersign_platform', 'MEMBER') AS is_platform
-      FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid AND NOT r.rolsuper
+      SELECT a.pid, r.rolsuper, a.usename, a.xact_start, a.state, a.wait_event_type, pg_has_role(a.usesysid, 'countersign_staff', 'MEMBER') AS is_person, pg_has_role(a.usesysid, 'countersign_platform', 'MEMBER') AS is_platform
+      FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
       WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()),
     waited_for AS MATERIALIZED (SELECT DISTINCT b.pid FROM sessions w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid) WHERE w.wait_event_type = 'Lock')
     SELECT s.pid, s.usename, s.xact_start,
       CASE WHEN s.pid IN (SELECT pid FROM waited_for) THEN 'others waited for it' ELSE 'it began before a freeze' END AS why
     FROM sessions s
-    WHERE (s.xact_start < clock_timestamp() - interval '10 seconds' AND s.pid IN (SELECT pid FROM waited_for)
-        AND (s.is_person OR s.is_platform OR (s.state LIKE 'idle in transaction%' AND EXISTS (SELECT FROM core.machines m WHERE m.login = s.usename))))
-      OR (s.is_person AND s.xact_start < clock_timestamp() - interval '2 seconds' AND EXISTS (SELECT FROM core.freezes f WHERE f.lifted_at IS NULL AND f.frozen_at > s.xact_start)
+    WHERE NOT s.rolsuper AND ((s.xact_start < clock_timestamp() - interval '10 seconds' AND s.pid IN (SELECT pid FROM waited_for)
+        AND (s.wait_event_type IS DISTINCT FROM 'Lock' OR s.xact_start < clock_timestamp() - interval '30 seconds')
+        AND (s.is_person OR s.is_platform OR ((s.state LIKE 'idle in transaction%' OR s.xact_start < clock_timestamp() - interval '60 seconds') AND EXISTS (SELECT FROM core.machines m WHERE m.login = s.usename))))
+      OR (s.is_person AND s.xact_start < clock_timestamp() - interval '2 seconds' AND EXISTS (SELECT FROM core.freezes f WHERE f.lifted_at IS NULL AND f.frozen_at > s.xact_start
+          AND EXISTS (SELECT FROM core.staff p JOIN core.grants g ON g.staff_id = p.id WHERE p.login = s.usename AND (g.program_id IS NULL OR g.program_id = f.program_id)))
         AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = s.pid AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
-                      AND l.relation IN ('core.batches'::regclass, 'core.approvals'::regclass, 'core.signatures'::regclass))) LOOP
+                      AND l.relation IN ('core.batches'::regclass, 'core.approvals'::regclass, 'core.signatures'::regclass)))) LOOP
     IF pg_terminate_backend(stalling.pid) THEN
       ended := ended + 1;
       PERFORM core.audit(NULL, 'session.ended', NULL, json_build_object('login', stalling.usename, 'in_transaction_since', stalling.xact_start, 'why', stalling.why));

@@ -35,8 +35,8 @@ pub(crate) fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, Stri
 }
 
 fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {
-    let name = foreign.safe_tx_hash.map_or_else(|| format!("unasked-{}", new_id().simple()), |hash| hash.to_string());
-    let path = folder.join(format!("foreign-signature-{name}.json"));
+    let asked = foreign.safe_tx_hash.map_or_else(|| "unasked".to_owned(), |hash| hash.to_string());
+    let path = folder.join(format!("foreign-signature-{asked}-{}.json", new_id().simple()));
     let text = serde_json::json!({
         "expected": foreign.expected, "asked_safe_tx_hash": foreign.safe_tx_hash, "recovers_to": foreign.signed_by,
         "signature": hex::encode(*foreign.signature.0),
@@ -87,17 +87,19 @@ mod tests {
         let (expected, signed_by) = (Address::repeat_byte(1), Some(Address::repeat_byte(2)));
         let error = SignError::Mismatch { expected, safe_tx_hash: asked, signed_by, signature };
         let incident = keeping(error, folder.path());
-        let path = folder.path().join(format!("foreign-signature-{asked}.json"));
         assert!(
             matches!(incident, AppError::Incident(_)) && incident.to_string().contains("It is kept in"),
             "{incident}"
         );
+        let files = || std::fs::read_dir(folder.path()).expect("the folder").map(|f| f.expect("a file").path());
+        let path = files().next().expect("the file");
+        assert!(path.to_string_lossy().contains(&asked.to_string()), "{}", path.display());
         let kept = std::fs::read_to_string(&path).expect("the file");
         assert!(kept.contains(&hex::encode([9; 65])) && !incident.to_string().contains(&hex::encode([9; 65])));
         assert_eq!(std::fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
         let stray = keeping(SignError::StrayAnswer { signature: ForeignSignature(Box::new([8; 65])) }, folder.path());
         assert!(matches!(stray, AppError::Incident(_)), "{stray}");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 2);
+        assert_eq!(files().count(), 2);
         assert!(matches!(keeping(SignError::UserRefused, folder.path()), AppError::Cancelled(_)));
     }
 }

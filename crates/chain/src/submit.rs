@@ -180,7 +180,7 @@ impl PricesAsked {
         })?;
         Ok(Prices {
             base_fee_wei,
-            tip_wei: rpc.answer("eth_maxPriorityFeePerGas", self.tip).await?.to(),
+            tip_wei: tip_within(rpc.answer("eth_maxPriorityFeePerGas", self.tip).await?.to(), base_fee_wei),
             balance_wei: rpc.answer("eth_getBalance", self.balance).await?,
         })
     }
@@ -200,6 +200,12 @@ pub(crate) fn sign(executor: &PrivateKeySigner, transaction: TxEip1559) -> Resul
     };
     let envelope = TxEnvelope::from(transaction.clone().into_signed(signature));
     Ok(prepared(envelope.encoded_2718().into(), &transaction))
+}
+
+/// An endpoint that lies must not give the fee cap away to the maker of a block: at most twice the base fee, or 3 gwei where that is
+/// less.
+fn tip_within(asked_wei: u128, base_fee_wei: u64) -> u128 {
+    asked_wei.min(u128::from(base_fee_wei).saturating_mul(2).max(3_000_000_000))
 }
 
 fn limit_gas(estimate: u64, cap: u64) -> Result<u64, ChainError> {
@@ -241,6 +247,13 @@ pub async fn broadcast(rpc: &Rpc, raw: &Bytes) -> Result<Broadcast, ChainError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tip_is_what_the_block_is_worth_at_most() {
+        assert_eq!(tip_within(1_000_000_000, 7), 1_000_000_000);
+        assert_eq!(tip_within(u128::MAX, 7), 3_000_000_000);
+        assert_eq!(tip_within(u128::MAX, 50_000_000_000), 100_000_000_000);
+    }
 
     #[test]
     fn gas_gets_a_fifth_more_but_never_passes_the_cap() {

@@ -20,6 +20,12 @@ pub fn approve(program: ProgramId, batch: BatchId, content_hash: &[u8; 32]) -> V
     statement("countersign/approve/1", program, batch.as_bytes(), content_hash)
 }
 
+/// "I carry this batch away in a file", by the hash of everything else in the file.
+#[must_use]
+pub fn carry(program: ProgramId, batch: BatchId, file_hash: &[u8; 32]) -> Vec<u8> {
+    statement("countersign/carry/1", program, batch.as_bytes(), file_hash)
+}
+
 /// "I propose this change of a payee, a policy, a rule, an asset, a Safe or the staff."
 #[must_use]
 pub fn propose_change(program: ProgramId, change: ChangeId, change_hash: &[u8; 32]) -> Vec<u8> {

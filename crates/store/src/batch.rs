@@ -1,6 +1,6 @@
 //! Batches, their lines and approvals.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
 use domain::id::{AffiliateId, AssetId, BatchId, PayoutId, ProgramId, SafeId, StaffId};
 use domain::states::{BatchState, PayoutState};
@@ -496,6 +496,18 @@ impl Db {
     /// Rejects a batch for good.
     pub async fn reject_batch(&self, program: ProgramId, batch: BatchId, reason: &str) -> Result<(), StoreError> {
         sqlx::query!("SELECT api.reject_batch($1, $2, $3)", program.as_uuid(), batch.as_uuid(), reason)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A batch leaves in a file to be signed elsewhere: its legs count as signed from here on. `hashes` of the legs, in their order.
+    ///
+    /// # Errors
+    /// A conflict when signing is not open or the legs have other hashes.
+    pub async fn carry_batch(&self, program: ProgramId, batch: BatchId, hashes: &[B256]) -> Result<(), StoreError> {
+        let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
+        sqlx::query!("SELECT api.carry_batch($1, $2, $3)", program.as_uuid(), batch.as_uuid(), &hashes)
             .execute(&self.pool)
             .await?;
         Ok(())

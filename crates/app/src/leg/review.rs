@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::U256;
 use contract::{Action, ActionName, Check, LegReview, Level, PayoutLine, Warning};
 use domain::id::BatchId;
+use signing::ledger::DeviceAddress;
 
 use crate::batch::get::{Loaded, leg_view, line_views, signed_by_people};
 use crate::batch::list::summary;
@@ -89,6 +90,9 @@ async fn with_warnings(
 ) -> (Vec<Check>, BTreeMap<u32, Vec<Warning>>) {
     let mut warnings = BTreeMap::new();
     let mut out = rows(loaded, own);
+    if loaded.progress.legs.iter().any(|l| l.nonce.map(U256::from) == Some(own.tx.nonce) && !preflight::is_open(loaded, l.index)) {
+        out.push(check(Level::Block, "Leg", "On its way or ended already: sign nothing"));
+    }
     match software_key(session, loaded).await {
         Ok(checks) => out.extend(checks),
         Err(error) => out.push(check(Level::Block, "Key", error.to_string())),
@@ -145,7 +149,8 @@ fn lines(loaded: &Loaded, found: &Preflight, own: &SignableLeg) -> Check {
 /// Software keys complete a threshold only on test chains, which are a compiled list, or where every policy in play says
 /// so. Asked before the key signs: a signature that exists cannot be taken back.
 async fn software_key(session: &Session, loaded: &Loaded) -> Result<Option<Check>, AppError> {
-    if session.ledger().is_some() || software_key_allowed(session, loaded).await? {
+    let has_hardware = session.ledger().is_some_and(|ledger| ledger.device == DeviceAddress::Hid);
+    if has_hardware || software_key_allowed(session, loaded).await? {
         return Ok(None);
     }
     Ok(Some(check(Level::Block, "Key", "On this chain the policy asks for a hardware key")))

@@ -8,7 +8,7 @@ use contract::{ActionName, DeviceFlow, LegSigned, Level};
 use domain::id::BatchId;
 use domain::states::BatchState;
 use secrecy::SecretString;
-use signing::ledger::{Flow, LedgerSigner};
+use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
 use signing::{EnvelopeError, KeyKind, Keystore, KeystoreError, SignError, Signer, sign_and_verify};
 
@@ -17,6 +17,7 @@ use crate::confirm::{Act, ask};
 use crate::foreign::{Foreign, keep, place};
 use crate::host::Host;
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
+use crate::preflight::is_open;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
 use crate::{AppError, Session, device, trust};
@@ -110,6 +111,9 @@ fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError
     }
     let states: Vec<_> = loaded.progress.legs.iter().map(|leg| leg.state).collect();
     let actions = loaded.progress.facts(session, &loaded.row, &loaded.safe, &states).actions();
+    if !is_open(loaded, leg) {
+        return Err(AppError::Conflict("This leg is on its way or ended already. Nothing was signed".into()));
+    }
     match actions.into_iter().find(|action| action.name == ActionName::Sign) {
         Some(sign) if !sign.enabled => {
             let reason = sign.reason.unwrap_or_else(|| "This leg cannot be signed now".into());
@@ -131,6 +135,11 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
             let ledger = session.ledger().ok_or_else(|| {
                 AppError::Key("No Ledger is chosen on this machine: choose yours first. Nothing was signed".into())
             })?;
+            if ledger.device != DeviceAddress::Hid && !software_key_allowed(session, loaded).await? {
+                return Err(AppError::Conflict(
+                    "On this chain the policy asks for a hardware key, and an emulator is none. Nothing was signed".into(),
+                ));
+            }
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
         SigningKey::Software(passphrase) => {
@@ -182,7 +191,7 @@ async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppErro
 }
 
 /// Keeps the foreign signature beside the key, freezes the Safe, and says which of the two worked.
-async fn incident(session: &Session, loaded: &Loaded, foreign: &Foreign, expected: Address, asked: B256) -> AppError {
+pub(crate) async fn incident(session: &Session, loaded: &Loaded, foreign: &Foreign, expected: Address, asked: B256) -> AppError {
     let kept = place(keep(session, foreign));
     let reason = format!("Signature mismatch on batch {}, asked {asked}", loaded.row.number);
     let frozen = session.db.freeze(session.program_id(), "SAFE", loaded.safe.id.as_uuid(), &reason).await;

@@ -1,11 +1,14 @@
 //! The file in which a batch travels to a machine without a network.
 
+use std::io::Write;
+
 use alloy_primitives::{Address, B256, Bytes};
 use chrono::{DateTime, Utc};
 use domain::content::BatchContent;
 use domain::id::{AffiliateId, AssetId, ChangeId, ProgramId, SafeId, StaffId};
 use money::Amount;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// Names the layout of [`BatchFile`].
@@ -15,9 +18,16 @@ pub(super) const SIGNATURE_FORMAT: &str = "countersign/signature-file/1";
 /// The largest file that is read: a batch of 1,000 lines takes about 400 KiB.
 pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Writes JSON to its last byte.
+pub(super) fn write_json(mut out: impl Write, value: &impl Serialize) -> Result<(), String> {
+    serde_json::to_writer_pretty(&mut out, value).map_err(|e| e.to_string())?;
+    out.flush().map_err(|e| e.to_string())
+}
+
 /// A submitted and approved batch with its nonces, and the signatures of people that everything in it stands on. It holds no
 /// signature of a Safe owner and no secret. Nothing in it is believed: whoever reads it rebuilds and verifies it from the root of
-/// their own machine.
+/// their own machine. Who writes it signs the whole of it, so that nonces, policies and history are what that person's machine
+/// found, and nobody on the way leaves anything out.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchFile {
@@ -51,6 +61,27 @@ pub struct BatchFile {
     pub people: Vec<FilePerson>,
     /// Two-person changes that all of this stands on.
     pub changes: Vec<FileChange>,
+    /// Who wrote the file, over everything above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<FileCarried>,
+}
+
+/// Who carries a batch away.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileCarried {
+    /// Who.
+    pub staff: StaffId,
+    /// Signature of their identity key over the hash of the rest of the file.
+    pub signature: Bytes,
+}
+
+impl BatchFile {
+    /// SHA-256 of the file without who carries it.
+    pub(super) fn hash(&self) -> Result<[u8; 32], String> {
+        let bytes = serde_json::to_vec(self).map_err(|e| e.to_string())?;
+        Ok(Sha256::digest(bytes).into())
+    }
 }
 
 /// A Safe as pinned.

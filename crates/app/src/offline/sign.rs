@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use contract::{LegSigned, Level};
 use domain::states::BatchState;
 use safe::signature::SIGNATURE_LEN;
 use safe::{OwnerSignature, signature::SignatureKind};
+use signing::port::ForeignSignature;
 use signing::trust::Stage;
 use signing::{KeyKind, Signer, sign_and_verify};
 
 use crate::batch::get::Loaded;
 use crate::files::{read_at_most, write_whole};
+use crate::foreign::Foreign;
 use crate::leg::review::{pre_flight, signable};
-use crate::offline::file::{SIGNATURE_FORMAT, SignatureFile};
+use crate::leg::sign::incident;
+use crate::offline::file::{self, SIGNATURE_FORMAT, SignatureFile};
 use crate::offline::verify::OfflineBatch;
 use crate::{AppError, Session, foreign, trust};
 
@@ -63,8 +66,8 @@ fn kind_name(kind: KeyKind) -> &'static str {
 ///
 /// # Errors
 /// [`AppError::File`].
-pub fn write_signature(file: &SignatureFile, path: &Path) -> Result<(), AppError> {
-    write_whole(path, |out| serde_json::to_writer_pretty(out, file).map_err(|e| e.to_string()))
+pub fn write_signature(signature: &SignatureFile, path: &Path) -> Result<(), AppError> {
+    write_whole(path, |out| file::write_json(out, signature))
 }
 
 /// Reads a signature file.
@@ -85,6 +88,23 @@ pub async fn read_signature(path: &Path) -> Result<SignatureFile, AppError> {
     )))
 }
 
+/// A signature that really is this person's, over something that nobody here asked for, is an incident like one that a device gives.
+async fn other_hash(session: &Session, loaded: &Loaded, file: &SignatureFile, asked: B256) -> AppError {
+    let bytes = <[u8; SIGNATURE_LEN]>::try_from(file.signature.as_ref()).ok();
+    let own = session.me.safe_owner.zip(bytes);
+    match own.filter(|(owner, bytes)| OwnerSignature { owner: *owner, bytes: *bytes }.verify(file.safe_tx_hash).is_ok()) {
+        Some((owner, bytes)) => {
+            let signature = ForeignSignature(Box::new(bytes));
+            let foreign = Foreign { expected: Some(owner), safe_tx_hash: Some(asked), signed_by: Some(owner), signature };
+            incident(session, loaded, &foreign, owner, asked).await
+        }
+        None => AppError::Conflict(format!(
+            "The file's signature is over {}, and leg {} of batch {} is {asked}: it was made for another content or nonce",
+            file.safe_tx_hash, file.leg, loaded.row.number
+        )),
+    }
+}
+
 /// Stores one's own signature that was made apart: the leg is rebuilt, verified and tried on the chain as for a signature that is
 /// made here, and the signature must be this person's over this machine's own hash.
 ///
@@ -101,10 +121,7 @@ pub async fn import_signature(session: &Session, file: &SignatureFile) -> Result
     }
     let own = signable(&loaded, file.leg)?;
     if own.hashes.safe_tx_hash != file.safe_tx_hash {
-        return Err(AppError::Conflict(format!(
-            "The file's signature is over {}, and leg {} of batch {} is {}: it was made for another content or nonce",
-            file.safe_tx_hash, file.leg, loaded.row.number, own.hashes.safe_tx_hash
-        )));
+        return Err(other_hash(session, &loaded, file, own.hashes.safe_tx_hash).await);
     }
     let owner = session.me.safe_owner.filter(|owner| *owner == file.owner).ok_or_else(|| {
         AppError::Key(format!(

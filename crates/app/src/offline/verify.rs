@@ -6,6 +6,7 @@ use std::path::Path;
 use alloy_primitives::U256;
 use domain::content::{ContentLeg, ContentLine, content_hash};
 use domain::id::{AssetId, StaffId};
+use domain::text::is_hidden;
 use money::Amount;
 use safe::{Hashes, PayoutCall, SafeDomain, SafeTx, SafeVersion, deployments, hashes, leg_transaction};
 use signing::trust::{
@@ -14,7 +15,7 @@ use signing::trust::{
 
 use crate::AppError;
 use crate::files::read_at_most;
-use crate::offline::file::{BATCH_FORMAT, BYTES_MAX, BatchFile, FileChange, FileClaim};
+use crate::offline::file::{BATCH_FORMAT, BYTES_MAX, BatchFile, FileCarried, FileChange, FileClaim};
 
 /// A batch that this machine rebuilt and whose people it verified.
 pub struct OfflineBatch {
@@ -54,6 +55,14 @@ pub async fn read_batch(path: &Path) -> Result<BatchFile, AppError> {
         AppError::Invalid(format!("{} is no batch file of this version ({e}): write it again", path.display()))
     })?;
     if file.format == BATCH_FORMAT {
+        let names = file.people.iter().map(|p| p.name.as_str()).chain(file.lines.iter().filter_map(|l| l.payee_name.as_deref()));
+        let claims = file.revisions.iter().chain(&file.approvals).map(|c| c.name.as_str());
+        let texts = [file.program_name.as_str(), file.title.as_str(), file.safe.name.as_str()];
+        for text in texts.into_iter().chain(names).chain(claims).chain(file.content.lines.iter().map(|l| l.reference.as_str())) {
+            if text.chars().any(is_hidden) {
+                return Err(AppError::Invalid(format!("{} holds a text with invisible characters: it is no batch file of this program", path.display())));
+            }
+        }
         return Ok(file);
     }
     Err(AppError::Invalid(format!(
@@ -68,13 +77,13 @@ pub async fn read_batch(path: &Path) -> Result<BatchFile, AppError> {
 ///
 /// # Errors
 /// [`AppError::Incident`] names what nobody signed; [`AppError::Invalid`] what cannot be a batch.
-pub fn verify(file: BatchFile, root: &Root) -> Result<OfflineBatch, AppError> {
+pub fn verify(mut file: BatchFile, root: &Root) -> Result<OfflineBatch, AppError> {
     let no_batch = |why: String| AppError::Invalid(format!("The file holds no batch that can be paid: {why}"));
     file.content.check().map_err(|e| no_batch(e.to_string()))?;
     let version: SafeVersion =
         file.safe.version.parse().map_err(|e: safe::version::UnknownVersion| no_batch(e.to_string()))?;
     let facts = facts(&file).map_err(no_batch)?;
-    vouched(&file, &facts, root)
+    vouched(&file, &facts, &carried, root)
         .map_err(|e| AppError::Incident(format!("{e}. Sign nothing; call the other owners")))?;
     if file.nonces.len() != file.content.legs.len() {
         return Err(no_batch("its legs and nonces are not equally many".into()));
@@ -211,7 +220,7 @@ fn revision(claim: &FileClaim) -> Revision {
     }
 }
 
-fn vouched(file: &BatchFile, facts: &BatchFacts, root: &Root) -> Result<(), Forged> {
+fn vouched(file: &BatchFile, facts: &BatchFacts, carried: &FileCarried, root: &Root) -> Result<(), Forged> {
     let changes: Vec<SignedChange> = file.changes.iter().map(change).collect();
     let house = House::replay(root, &changes)?;
     let involved: BTreeSet<StaffId> =
@@ -219,7 +228,9 @@ fn vouched(file: &BatchFile, facts: &BatchFacts, root: &Root) -> Result<(), Forg
     for person in file.people.iter().filter(|p| involved.contains(&p.id)) {
         house.check_person(person.id, &person.name, person.safe_owner, &person.grants)?;
     }
-    house.check_batch(facts, Stage::Sign)
+    house.check_batch(facts, Stage::Sign)?;
+    let hash = file.hash().map_err(Forged)?;
+    house.check_carried(facts.program, facts.batch, &hash, (carried.staff, &carried.signature))
 }
 
 fn change(change: &FileChange) -> SignedChange {

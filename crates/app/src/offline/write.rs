@@ -5,18 +5,20 @@ use std::path::Path;
 
 use alloy_primitives::{B256, Bytes};
 use domain::id::{AffiliateId, AssetId, BatchId};
+use domain::statement;
 use domain::states::BatchState;
 use signing::trust::Stage;
 
 use crate::batch::get::Loaded;
 use crate::files::write_whole;
+use crate::leg::review::signable;
 use crate::offline::file::{
-    BATCH_FORMAT, BatchFile, FileAsset, FileChange, FileClaim, FileLine, FilePerson, FilePolicy, FileSafe,
+    self, BATCH_FORMAT, BatchFile, FileAsset, FileCarried, FileChange, FileClaim, FileLine, FilePerson, FilePolicy, FileSafe,
 };
 use crate::{AppError, Session, trust};
 
 /// Writes an approved batch with its nonces for another machine, which rebuilds and verifies it by itself. This machine verifies
-/// it first, so that nobody carries along what cannot be signed.
+/// it first, so that nobody carries along what cannot be signed. From then on the batch is freed only when its nonces are used.
 ///
 /// # Errors
 /// [`AppError::Conflict`] when signing is not open, [`AppError::Incident`] when something in it was signed by nobody.
@@ -29,8 +31,15 @@ pub async fn write_batch(session: &Session, id: BatchId, path: &Path) -> Result<
         )));
     }
     trust::check(session, &loaded, Stage::Sign).await?;
-    let file = file_of(session, &loaded).await?;
-    write_whole(path, |out| serde_json::to_writer_pretty(out, &file).map_err(|e| e.to_string()))?;
+    let mut file = file_of(session, &loaded).await?;
+    let hash = file.hash().map_err(AppError::Internal)?;
+    let signature = session.sign_statement(&statement::carry(session.program_id(), id, &hash))?;
+    file.carried = Some(FileCarried { staff: session.me.id, signature: Bytes::from(signature) });
+    // Before the file exists: whoever has it may sign where nobody sees it, so from here on its legs count as signed (law 6).
+    let hashes = loaded.rebuilt.legs.iter().map(|leg| Ok(signable(&loaded, leg.index)?.hashes.safe_tx_hash));
+    let hashes: Vec<B256> = hashes.collect::<Result<_, AppError>>()?;
+    session.db.carry_batch(session.program_id(), id, &hashes).await?;
+    write_whole(path, |out| file::write_json(out, &file))?;
     Ok(file)
 }
 
@@ -145,5 +154,6 @@ async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppErr
                 confirmed_signature: c.confirmed_signature.map(Bytes::from),
             })
             .collect(),
+        carried: None,
     })
 }

@@ -96,16 +96,17 @@ pub(crate) async fn refuse_blocked(
     loaded: &Loaded,
     advice: &str,
 ) -> Result<Option<Preflight>, AppError> {
-    let found = match run(session, loaded).await {
-        Ok(found) => found,
-        Err(AppError::Chain(ChainError::NoEndpoint(_) | ChainError::Unreachable { .. }) | AppError::Conflict(_)) => {
-            return Ok(None);
+    // What needs no chain is looked at all the same.
+    let (found, has_answered) = match run(session, loaded).await {
+        Ok(found) => (found, true),
+        Err(AppError::Chain(ChainError::NoEndpoint(_) | ChainError::Unreachable { .. })) => {
+            (Preflight { warnings: BTreeMap::new(), checks: Vec::new(), tried: None }, false)
         }
         Err(other) => return Err(other),
     };
     match blocked_sentence(&blocked(loaded, &found)?) {
         Some(sentence) => Err(AppError::Conflict(format!("{sentence}. {advice}"))),
-        None => Ok(Some(found)),
+        None => Ok(has_answered.then_some(found)),
     }
 }
 
@@ -130,7 +131,7 @@ pub(crate) async fn run(session: &Session, loaded: &Loaded) -> Result<Preflight,
 }
 
 /// Whether a leg can still be stopped.
-fn is_open(loaded: &Loaded, index: u32) -> bool {
+pub(crate) fn is_open(loaded: &Loaded, index: u32) -> bool {
     use SafeTransactionState::{Proposed, Signed};
     loaded.progress.legs.iter().find(|l| l.index == index).is_none_or(|l| matches!(l.state, Proposed | Signed))
 }

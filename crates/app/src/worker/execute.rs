@@ -136,7 +136,8 @@ impl Sender<'_> {
             }
         }
         match broadcast(self.rpc, raw).await {
-            Ok(_) if self.is_stuck(leg, raw)? => self.replace(leg, raw).await.map(Some),
+            // Also what a node takes no more, for its price is too low now: the nonce is the same, so the chain takes one of them.
+            Ok(_) | Err(ChainError::Refused { .. }) if self.is_stuck(leg, raw)? => self.replace(leg, raw).await.map(Some),
             Ok(_) => Ok(Some(answer(leg, keccak256(raw), true))),
             Err(ChainError::NonceTaken { .. }) if leg.state != SafeTransactionState::Submitted => Ok(None),
             Err(error) => Err(Stopped::in_broadcast(error)),

@@ -44,12 +44,17 @@ enum Command {
 }
 
 /// Write an approved batch to a file.
+///
+/// From then on it counts as signed: it is freed only when its nonces are used.
 #[derive(clap::Args)]
 struct Export {
     #[command(flatten)]
     connection: Connection,
     /// Number of the batch.
     batch: u32,
+    /// Your identity key file, which signs the whole of the file; its passphrase is asked for.
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
     /// File to write; what stood there is replaced whole or not at all.
     #[arg(long, short)]
     output: PathBuf,
@@ -117,12 +122,21 @@ struct Import {
     file: PathBuf,
 }
 
+/// A line in answers.
+#[derive(Serialize)]
+struct Line {
+    line: u32,
+    recipient: String,
+    amount: String,
+    reference: String,
+}
+
 /// A verified leg in answers.
 #[derive(Serialize)]
 struct Leg {
     leg: u32,
     nonce: String,
-    lines: usize,
+    lines: Vec<Line>,
     totals: Vec<String>,
     domain_separator: String,
     message_hash: String,
@@ -145,7 +159,8 @@ struct Verified {
 pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     match args.command {
         Command::Export(args) => {
-            let session = args.connection.session().await?;
+            let passphrase = hidden_line("Passphrase of your identity key: ")?;
+            let session = args.connection.session_with(Some((&args.identity, &passphrase))).await?;
             let batches = session.db.batches(session.program_id(), None).await?;
             let found = batches.iter().find(|b| b.number == args.batch);
             let found = found.ok_or_else(|| WrongUse(format!("This login sees no batch {}", args.batch)))?;
@@ -263,7 +278,7 @@ fn of_leg(batch: &OfflineBatch, leg: &OfflineLeg) -> Result<Leg> {
     Ok(Leg {
         leg: leg.index,
         nonce: leg.tx.nonce.to_string(),
-        lines: leg.line_nos.len(),
+        lines: leg.line_nos.iter().map(|no| line(batch, *no)).collect::<Result<_>>()?,
         totals: leg.totals.iter().map(total).collect::<Result<_>>()?,
         domain_separator: leg.hashes.domain_separator.to_string(),
         message_hash: leg.hashes.message_hash.to_string(),
@@ -271,9 +286,20 @@ fn of_leg(batch: &OfflineBatch, leg: &OfflineLeg) -> Result<Leg> {
     })
 }
 
+fn line(batch: &OfflineBatch, line_no: u32) -> Result<Line> {
+    let own = batch.file.content.lines.iter().find(|l| l.line_no == line_no).context("a line of the file")?;
+    let asset = batch.file.assets.iter().find(|a| a.token == own.token).context("an asset of the file")?;
+    Ok(Line {
+        line: line_no,
+        recipient: own.recipient.to_checksum(None),
+        amount: format!("{} {}", own.amount.to_decimal(Decimals::try_from(asset.decimals)?), asset.symbol),
+        reference: own.reference.clone(),
+    })
+}
+
 fn words(verified: &Verified, qr: bool) -> String {
     let mut out = format!(
-        "Verified from the pinned keys: batch {} of {}, {:?}\nSafe {} on chain {}\nContent hash {}",
+        "Lines, Safe, people and who wrote the file verified from the pinned keys.\nBatch {} of {}, {:?} (as the file names them)\nSafe {} on chain {}\nContent hash {}",
         verified.batch, verified.program, verified.title, verified.safe, verified.chain_id, verified.content_hash
     );
     for leg in &verified.legs {
@@ -281,12 +307,15 @@ fn words(verified: &Verified, qr: bool) -> String {
             "\n\nLeg {}, nonce {}: {} lines, {}\n  domain hash   {}\n  message hash  {}\n  safeTxHash    {}",
             leg.leg,
             leg.nonce,
-            leg.lines,
+            leg.lines.len(),
             leg.totals.join(", "),
             leg.domain_separator,
             leg.message_hash,
             leg.safe_tx_hash
         );
+        for line in &leg.lines {
+            out += &format!("\n  {:>4}  {}  {}  {}", line.line, line.recipient, line.amount, line.reference);
+        }
         let hashes = [&*leg.domain_separator, &*leg.message_hash, &*leg.safe_tx_hash].join("\n");
         if qr && let Ok(code) = QrCode::new(hashes) {
             out += &format!("\n{}", code.render::<unicode::Dense1x2>().build());

@@ -17,7 +17,7 @@ pub mod what_if;
 pub mod worker;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -82,8 +82,13 @@ impl Connection {
 
     /// Signs in as the person of the URL.
     pub async fn session(&self) -> Result<Session> {
+        self.session_with(None).await
+    }
+
+    /// The same, with an identity key to sign statements with.
+    pub async fn session_with(&self, identity: Option<(&Path, &SecretString)>) -> Result<Session> {
         let known = self.machine()?.map(|m| m.known()).transpose()?.map_or_else(|| Known::open(None, &[]), Ok)?;
-        Ok(Session::open(&self.database()?, None, None, self.chains()?, Arc::new(known)).await?)
+        Ok(Session::open(&self.database()?, identity, None, self.chains()?, Arc::new(known)).await?)
     }
 }
 

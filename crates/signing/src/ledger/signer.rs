@@ -41,8 +41,12 @@ impl Signer for LedgerSigner {
         self.address
     }
 
+    /// Only what is plugged in counts as hardware: behind a TCP address is an emulator, whose seed is a file.
     fn kind(&self) -> KeyKind {
-        KeyKind::Ledger
+        match self.device {
+            DeviceAddress::Hid => KeyKind::Ledger,
+            DeviceAddress::Tcp { .. } => KeyKind::Software,
+        }
     }
 
     /// Makes sure that the right key is there, then asks once. A signature that answers an earlier question is returned

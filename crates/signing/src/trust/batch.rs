@@ -134,6 +134,28 @@ impl House {
         Ok(())
     }
 
+    /// Whether somebody who may approve signed that a batch leaves in a file with this hash: nonces, policies and history are what that
+    /// person's machine verified.
+    ///
+    /// # Errors
+    /// [`Forged`] says that nobody did.
+    pub fn check_carried(
+        &self,
+        program: ProgramId,
+        batch: BatchId,
+        file_hash: &[u8; 32],
+        (staff, signature): (StaffId, &[u8]),
+    ) -> Result<(), Forged> {
+        let statement = statement::carry(program, batch, file_hash);
+        let signed = self.person(staff).is_some_and(|person| {
+            person.holds(Some(program), "approve") && person.signed(&statement, signature, DateTime::<Utc>::MAX_UTC)
+        });
+        if signed {
+            return Ok(());
+        }
+        Err(Forged("The file is not as somebody who may approve wrote it: it was changed since, or nobody signed it".to_owned()))
+    }
+
     fn check_policies(&self, facts: &BatchFacts) -> Result<(), Forged> {
         let named = |pin: &PolicyPin| {
             let symbol = facts.assets.get(&pin.asset).map_or("an asset", |a| a.symbol.as_str());

@@ -135,7 +135,7 @@ async fn no_internal_function_is_callable_and_every_definer_fixes_its_search_pat
         .await;
     assert_eq!(
         internal,
-        "approvals_that_count batch_content_hash can field hex_address holds is_high_value me my_audit_programs my_programs required_approvers stakes"
+        "approvals_that_count batch_content_hash can field hex_address holds is_high_value me my_audit_programs my_programs required_approvers sanctions_on stakes unpayable_lines"
     );
     let loose = house
         .read(

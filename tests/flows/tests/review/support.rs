@@ -122,7 +122,11 @@ impl World {
     pub async fn by_itself(&self, calldata: &str) {
         self.tell("anvil_impersonateAccount", json!([self.safe])).await;
         let call = json!({ "from": self.safe, "to": self.safe, "data": calldata, "gas": "0x100000" });
-        self.tell("eth_sendTransaction", json!([call])).await;
+        let sent = self.tell("eth_sendTransaction", json!([call])).await;
+        // The block comes a moment after the answer.
+        while self.tell("eth_getTransactionReceipt", json!([sent])).await.is_null() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 
     fn root(&self) -> Root {

@@ -1,9 +1,10 @@
 //! `countersign device address`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use app::AppError;
+use app::foreign::keeping;
 use serde::Serialize;
 use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Show};
 
@@ -33,11 +34,12 @@ struct Answer {
 
 /// Runs the command.
 pub fn run(device: &DeviceAddress, args: &Args, output: Output) -> Result<ExitCode> {
-    let mut app = EthereumApp::open(device).map_err(AppError::from)?;
-    let address = app.address(&args.path, Show::Silent).map_err(AppError::from)?.to_checksum(None);
+    let kept = |error| keeping(error, Path::new("."));
+    let mut app = EthereumApp::open(device).map_err(kept)?;
+    let address = app.address(&args.path, Show::Silent).map_err(kept)?.to_checksum(None);
     if args.show {
         eprintln!("Compare on the device and confirm it there: {address}");
-        app.address(&args.path, Show::OnDevice).map_err(AppError::from)?;
+        app.address(&args.path, Show::OnDevice).map_err(kept)?;
     }
     let answer = Answer { path: args.path.to_string(), address, confirmed_on_device: args.show };
     output.answer(&answer, |answer| answer.address.clone());

@@ -1,9 +1,11 @@
 //! `countersign device list`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use app::AppError;
+use app::foreign::keeping;
 use serde::Serialize;
 use signing::ledger::{DeviceAddress, EthereumApp, usb_devices};
 
@@ -27,7 +29,7 @@ struct Found {
 
 impl Found {
     fn ask(address: &DeviceAddress, device: String, product: Option<String>, model: Option<String>) -> Self {
-        let opened = EthereumApp::open(address).map_err(AppError::from);
+        let opened = EthereumApp::open(address).map_err(|error| keeping(error, Path::new(".")));
         let app = opened.as_ref().ok();
         Self {
             device,
