@@ -28,7 +28,7 @@ pub(crate) struct Facts<'a> {
     /// Whether the person holds an owner key of the Safe.
     pub holds_owner_key: bool,
     /// Whether this machine has that key.
-    pub has_keystore: bool,
+    pub has_key: bool,
     /// Freeze that covers the batch.
     pub frozen: Option<&'a str>,
 }
@@ -129,7 +129,7 @@ impl Facts<'_> {
         if self.legs.iter().all(|s| *s != SafeTransactionState::Proposed) {
             return Some("Every leg has its signatures".into());
         }
-        (!self.has_keystore).then(|| "This machine has no key file of yours".into())
+        (!self.has_key).then(|| "This machine has no key file of yours, and no Ledger is chosen".into())
     }
 
     fn why_not_execute(&self) -> Option<String> {
@@ -172,7 +172,7 @@ mod tests {
             has_live_signature: false,
             signed_all: false,
             holds_owner_key: true,
-            has_keystore: true,
+            has_key: true,
             frozen: None,
         }
     }

@@ -83,7 +83,7 @@ impl Progress {
             signed_all: !self.legs.is_empty()
                 && self.legs.iter().all(|l| self.signatures.iter().any(|s| s.leg == l.index && Some(s.owner) == owner)),
             holds_owner_key: owner.is_some_and(|o| safe.owners.iter().any(|(a, _)| *a == o)),
-            has_keystore: session.keystore.is_some(),
+            has_key: !session.keys().is_empty(),
             frozen: row.frozen.as_deref(),
         }
     }
