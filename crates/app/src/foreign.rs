@@ -68,7 +68,7 @@ pub fn keeping(error: SignError, folder: &Path) -> AppError {
 /// Where it is, or why it is nowhere, in a sentence.
 pub(crate) fn place(kept: Result<PathBuf, String>) -> String {
     match kept {
-        Ok(path) => format!("It is kept in {}.", path.display()),
+        Ok(path) => format!("It is kept in {}.", path.strip_prefix(".").unwrap_or(&path).display()),
         Err(error) => format!("It could not be kept: {error}."),
     }
 }

@@ -1,6 +1,7 @@
 //! One furnished database, and how people and machines reach it.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alloy_primitives::Address;
@@ -9,7 +10,8 @@ use domain::statement;
 use ed25519_dalek::Signer as _;
 use money::Amount;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
+use signing::{IdentityKey, KdfCost};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::{Change, Db, StoreError, WatchedSafe};
 use tokio::sync::Mutex;
@@ -176,6 +178,22 @@ impl House {
         let change = Self::new_change(program, kind, body);
         self.try_propose(proposer, &change).await?;
         self.confirm_change(confirmer, &change).await
+    }
+
+    /// A new identity key of a person, registered by two people and kept in a folder under the password of their login.
+    pub async fn identity_file(&self, login: &str, folder: &Path) -> (PathBuf, SecretString) {
+        let key = IdentityKey::generate().expect("a key");
+        let body = json!({ "staff_id": self.staff(login), "public_key": hex::encode(key.public().to_bytes()) });
+        let change = Self::new_change(None, "identity_key.add", body);
+        // A key proves itself: its own signature proposes it.
+        let nobody = ProgramId::new(Uuid::nil());
+        let signature = key.sign(&statement::propose_change(nobody, change.id, &change.content_hash()));
+        self.db(login).await.propose_change(&change, Some(&signature)).await.expect("proposed");
+        self.confirm_change("sue", &change).await.expect("confirmed");
+        let password = SecretString::from(self.person(login).password.as_str());
+        let path = folder.join(format!("{login}.identity.json"));
+        key.save_new(&path, &password, KdfCost::TestChain).expect("kept");
+        (path, password)
     }
 
     /// A change that one person proposes and that waits.

@@ -90,7 +90,12 @@ async fn with_warnings(
 ) -> (Vec<Check>, BTreeMap<u32, Vec<Warning>>) {
     let mut warnings = BTreeMap::new();
     let mut out = rows(loaded, own);
-    if loaded.progress.legs.iter().any(|l| l.nonce.map(U256::from) == Some(own.tx.nonce) && !preflight::is_open(loaded, l.index)) {
+    if loaded
+        .progress
+        .legs
+        .iter()
+        .any(|l| l.nonce.map(U256::from) == Some(own.tx.nonce) && !preflight::is_open(loaded, l.index))
+    {
         out.push(check(Level::Block, "Leg", "On its way or ended already: sign nothing"));
     }
     match software_key(session, loaded).await {

@@ -137,7 +137,8 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
             })?;
             if ledger.device != DeviceAddress::Hid && !software_key_allowed(session, loaded).await? {
                 return Err(AppError::Conflict(
-                    "On this chain the policy asks for a hardware key, and an emulator is none. Nothing was signed".into(),
+                    "On this chain the policy asks for a hardware key, and an emulator is none. Nothing was signed"
+                        .into(),
                 ));
             }
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
@@ -191,7 +192,13 @@ async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppErro
 }
 
 /// Keeps the foreign signature beside the key, freezes the Safe, and says which of the two worked.
-pub(crate) async fn incident(session: &Session, loaded: &Loaded, foreign: &Foreign, expected: Address, asked: B256) -> AppError {
+pub(crate) async fn incident(
+    session: &Session,
+    loaded: &Loaded,
+    foreign: &Foreign,
+    expected: Address,
+    asked: B256,
+) -> AppError {
     let kept = place(keep(session, foreign));
     let reason = format!("Signature mismatch on batch {}, asked {asked}", loaded.row.number);
     let frozen = session.db.freeze(session.program_id(), "SAFE", loaded.safe.id.as_uuid(), &reason).await;

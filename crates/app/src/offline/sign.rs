@@ -92,10 +92,12 @@ pub async fn read_signature(path: &Path) -> Result<SignatureFile, AppError> {
 async fn other_hash(session: &Session, loaded: &Loaded, file: &SignatureFile, asked: B256) -> AppError {
     let bytes = <[u8; SIGNATURE_LEN]>::try_from(file.signature.as_ref()).ok();
     let own = session.me.safe_owner.zip(bytes);
-    match own.filter(|(owner, bytes)| OwnerSignature { owner: *owner, bytes: *bytes }.verify(file.safe_tx_hash).is_ok()) {
+    match own.filter(|(owner, bytes)| OwnerSignature { owner: *owner, bytes: *bytes }.verify(file.safe_tx_hash).is_ok())
+    {
         Some((owner, bytes)) => {
             let signature = ForeignSignature(Box::new(bytes));
-            let foreign = Foreign { expected: Some(owner), safe_tx_hash: Some(asked), signed_by: Some(owner), signature };
+            let foreign =
+                Foreign { expected: Some(owner), safe_tx_hash: Some(asked), signed_by: Some(owner), signature };
             incident(session, loaded, &foreign, owner, asked).await
         }
         None => AppError::Conflict(format!(

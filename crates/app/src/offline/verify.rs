@@ -55,12 +55,21 @@ pub async fn read_batch(path: &Path) -> Result<BatchFile, AppError> {
         AppError::Invalid(format!("{} is no batch file of this version ({e}): write it again", path.display()))
     })?;
     if file.format == BATCH_FORMAT {
-        let names = file.people.iter().map(|p| p.name.as_str()).chain(file.lines.iter().filter_map(|l| l.payee_name.as_deref()));
+        let names = file
+            .people
+            .iter()
+            .map(|p| p.name.as_str())
+            .chain(file.lines.iter().filter_map(|l| l.payee_name.as_deref()));
         let claims = file.revisions.iter().chain(&file.approvals).map(|c| c.name.as_str());
         let texts = [file.program_name.as_str(), file.title.as_str(), file.safe.name.as_str()];
-        for text in texts.into_iter().chain(names).chain(claims).chain(file.content.lines.iter().map(|l| l.reference.as_str())) {
+        for text in
+            texts.into_iter().chain(names).chain(claims).chain(file.content.lines.iter().map(|l| l.reference.as_str()))
+        {
             if text.chars().any(is_hidden) {
-                return Err(AppError::Invalid(format!("{} holds a text with invisible characters: it is no batch file of this program", path.display())));
+                return Err(AppError::Invalid(format!(
+                    "{} holds a text with invisible characters: it is no batch file of this program",
+                    path.display()
+                )));
             }
         }
         return Ok(file);
@@ -83,6 +92,7 @@ pub fn verify(mut file: BatchFile, root: &Root) -> Result<OfflineBatch, AppError
     let version: SafeVersion =
         file.safe.version.parse().map_err(|e: safe::version::UnknownVersion| no_batch(e.to_string()))?;
     let facts = facts(&file).map_err(no_batch)?;
+    let carried = file.carried.take().ok_or_else(|| no_batch("nobody signed the file".into()))?;
     vouched(&file, &facts, &carried, root)
         .map_err(|e| AppError::Incident(format!("{e}. Sign nothing; call the other owners")))?;
     if file.nonces.len() != file.content.legs.len() {

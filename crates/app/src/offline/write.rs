@@ -13,7 +13,8 @@ use crate::batch::get::Loaded;
 use crate::files::write_whole;
 use crate::leg::review::signable;
 use crate::offline::file::{
-    self, BATCH_FORMAT, BatchFile, FileAsset, FileCarried, FileChange, FileClaim, FileLine, FilePerson, FilePolicy, FileSafe,
+    self, BATCH_FORMAT, BatchFile, FileAsset, FileCarried, FileChange, FileClaim, FileLine, FilePerson, FilePolicy,
+    FileSafe,
 };
 use crate::{AppError, Session, trust};
 

@@ -137,7 +137,9 @@ impl Sender<'_> {
         }
         match broadcast(self.rpc, raw).await {
             // Also what a node takes no more, for its price is too low now: the nonce is the same, so the chain takes one of them.
-            Ok(_) | Err(ChainError::Refused { .. }) if self.is_stuck(leg, raw)? => self.replace(leg, raw).await.map(Some),
+            Ok(_) | Err(ChainError::Refused { .. }) if self.is_stuck(leg, raw)? => {
+                self.replace(leg, raw).await.map(Some)
+            }
             Ok(_) => Ok(Some(answer(leg, keccak256(raw), true))),
             Err(ChainError::NonceTaken { .. }) if leg.state != SafeTransactionState::Submitted => Ok(None),
             Err(error) => Err(Stopped::in_broadcast(error)),

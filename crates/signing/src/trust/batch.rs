@@ -153,7 +153,10 @@ impl House {
         if signed {
             return Ok(());
         }
-        Err(Forged("The file is not as somebody who may approve wrote it: it was changed since, or nobody signed it".to_owned()))
+        Err(Forged(
+            "The file is not as somebody who may approve wrote it: it was changed since, or nobody signed it"
+                .to_owned(),
+        ))
     }
 
     fn check_policies(&self, facts: &BatchFacts) -> Result<(), Forged> {

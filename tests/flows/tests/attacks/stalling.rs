@@ -54,10 +54,11 @@ async fn a_session_holds_others_up_for_fifteen_seconds_at_most() {
 
     // Idle, with locks on the accounts of every sale.
     let mut idle = house.psql("mia").await;
-    begin(&mut idle, &format!("SELECT api.return_batch('{}', '{batch}', 'the amount looks wrong')", acme.id)).await;
+    begin(&mut idle, &format!("SELECT api.return_batch('{}', '{batch}', 'the amount looks wrong', '[]')", acme.id))
+        .await;
     // Queued behind it, to go on when it ends.
     let mut queued = house.psql("max").await;
-    let behind = format!("SELECT api.return_batch('{}', '{second}', 'the amount looks wrong')", acme.id);
+    let behind = format!("SELECT api.return_batch('{}', '{second}', 'the amount looks wrong', '[]')", acme.id);
     let queued = tokio::spawn(async move {
         let done = send(&mut queued, &format!("BEGIN; {behind}; SELECT pg_sleep(1)")).await;
         (queued, done)

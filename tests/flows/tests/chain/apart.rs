@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use app::AppError;
 use app::offline::{
     BatchFile, SignatureFile, import_signature, read_batch, read_signature, sign_offline, verify, write_batch,
@@ -12,6 +12,7 @@ use app::use_cases::batch_plan;
 use domain::id::BatchId;
 use flows::owner_key;
 use money::Amount;
+use signing::Signer as _;
 use signing::trust::Root;
 
 use crate::support::{FUNDS, World};
@@ -134,16 +135,20 @@ async fn a_file_that_somebody_changed_is_not_signed() {
     assert!(verify(read(), &other).is_err(), "another root vouches for nobody here");
     let mut without_nonce = read();
     without_nonce.nonces.clear();
-    assert!(verify(without_nonce, &world.root()).err().expect("refused").to_string().contains("equally many"));
+    assert!(verify(without_nonce, &world.root()).err().expect("refused").to_string().contains("it was changed since"));
+    // Nobody on the way changes anything: the whole file is under the signature of who wrote it.
+    let mut later = read();
+    later.nonces[0] += 1;
+    assert!(verify(later, &world.root()).err().expect("refused").to_string().contains("it was changed since"));
+    let mut unsigned = read();
+    unsigned.carried = None;
+    assert!(verify(unsigned, &world.root()).err().expect("refused").to_string().contains("nobody signed the file"));
+    let mut by_preparer = read();
+    by_preparer.carried.as_mut().expect("signed").staff = by_preparer.revisions[0].staff;
+    assert!(verify(by_preparer, &world.root()).err().expect("refused").to_string().contains("may approve wrote it"));
     let mut other_token = read();
     other_token.content.lines[1].token = Some(stranger);
     assert!(verify(other_token, &world.root()).err().expect("refused").to_string().contains("another token"));
-    // A nonce is nobody's signature: another one is another hash, which the person compares and the import refuses.
-    let mut later = read();
-    later.nonces[0] += 1;
-    let later = verify(later, &world.root()).expect("vouched for");
-    let signature = sign_offline(&later, 1, &owner_key("mia"), folder.path()).expect("signed");
-    assert_eq!(signature.leg, 1);
     for (what, text) in
         [("no JSON", "{"), ("a field too many", &*String::from_utf8_lossy(&bytes).replacen('{', "{\"x\": 1,", 1))]
     {
@@ -175,6 +180,8 @@ async fn a_signature_is_brought_in_by_its_owner_for_what_it_signs() {
         assert!(error.to_string().contains(says), "{says}: {error}");
     };
     refused(&world.session("ada", world.root()).await, copy(), "is not your registered owner key").await;
+    let elsewhere = B256::repeat_byte(9);
+    refused(&mia, SignatureFile { safe_tx_hash: elsewhere, ..copy() }, "another content or nonce").await;
     let mut flipped = signature.signature.to_vec();
     flipped[40] ^= 1;
     refused(&mia, SignatureFile { signature: flipped.into(), ..copy() }, "is not by").await;
@@ -183,6 +190,20 @@ async fn a_signature_is_brought_in_by_its_owner_for_what_it_signs() {
     let stranger = verify(read_batch(&path).await.expect("a batch file"), &world.root()).expect("vouched for");
     let by_nobody = sign_offline(&stranger, 1, &signing::LocalSigner::generate().expect("a key"), folder.path());
     assert!(by_nobody.err().expect("no owner").to_string().contains("is no owner of the Safe"));
+    let cancelled =
+        world.house.db("pia").await.cancel_batch(world.house.acme().id, batch, "we changed our minds").await;
+    assert!(cancelled.expect_err("it may be signed somewhere").to_string().contains("carried away in a file"));
+    // A signature that really is mia's, over something else: an incident, and the Safe is frozen.
+    let leg = &stranger.legs[0];
+    let other = safe::SafeTx { nonce: leg.tx.nonce + U256::from(1), ..leg.tx.clone() };
+    let foreign = owner_key("mia").sign_safe_tx(&leg.domain, &other).expect("signed");
+    let hash = safe::hashes(&leg.domain, &other).safe_tx_hash;
+    let brought = SignatureFile { safe_tx_hash: hash, signature: foreign.bytes.to_vec().into(), ..copy() };
+    let incident = import_signature(&mia, &brought).await.expect_err("an incident");
+    assert!(
+        matches!(incident, AppError::Incident(_)) && incident.to_string().contains("The Safe is frozen"),
+        "{incident}"
+    );
     world
         .house
         .db("mia")

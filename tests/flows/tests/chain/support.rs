@@ -95,6 +95,15 @@ impl World {
         Session::open(&self.house.settings(login), None, None, self.chains.clone(), known).await.expect("a session")
     }
 
+    /// A person whose console signs statements.
+    pub async fn identified(&self, login: &str) -> Session {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, password) = self.house.identity_file(login, folder.path()).await;
+        let known = Arc::new(Known::with_root(self.root()));
+        let settings = self.house.settings(login);
+        Session::open(&settings, Some((&path, &password)), None, self.chains.clone(), known).await.expect("a session")
+    }
+
     /// The identity keys of the founders.
     pub fn root(&self) -> Root {
         Root(["sue", "sam"].map(|login| {

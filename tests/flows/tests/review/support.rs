@@ -11,17 +11,14 @@ use app::{Chains, Confirmation, Host, Known, Session};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
 use contract::{Check, LegReview, Level};
-use domain::id::{BatchId, ChangeId, ProgramId, SafeId};
-use domain::statement;
+use domain::id::{BatchId, SafeId};
 use flows::{CHAIN, House, OWNERS, TOKEN, owner_key};
 use local::anvil::{Anvil, Options};
 use local::tools::Tools;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use signing::trust::Root;
-use signing::{IdentityKey, IdentityPublicKey, KdfCost, Keystore};
-use store::Change;
-use uuid::Uuid;
+use signing::{IdentityPublicKey, KdfCost, Keystore};
 
 /// Base units of the token that the Safe holds and the ledger opens with.
 pub const FUNDS: u64 = 1_000_000_000;
@@ -147,24 +144,9 @@ impl World {
         Session::open(&self.house.settings(login), None, self.keystore(login), chains, known).await.expect("a session")
     }
 
-    /// A person whose console signs statements, with a key of its own that two people registered.
+    /// A person whose console signs statements.
     pub async fn with_identity(&self, login: &str) -> Session {
-        let key = IdentityKey::generate().expect("a key");
-        let body = json!({ "staff_id": self.house.staff(login), "public_key": hex::encode(key.public().to_bytes()) });
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a proposer names a change at the edge, and this is the edge of a test"
-        )]
-        let id = ChangeId::new(Uuid::now_v7());
-        let change = Change { id, program: None, kind: "identity_key.add".to_owned(), payload: body.to_string() };
-        // A key proves itself: its own signature proposes it.
-        let nobody = ProgramId::new(Uuid::nil());
-        let signature = key.sign(&statement::propose_change(nobody, id, &change.content_hash()));
-        self.house.db(login).await.propose_change(&change, Some(&signature)).await.expect("proposed");
-        self.house.confirm_change("sue", &change).await.expect("confirmed");
-        let password = SecretString::from(self.house.person(login).password.as_str());
-        let path = self.folder.path().join(format!("{login}.identity.json"));
-        key.save_new(&path, &password, KdfCost::TestChain).expect("kept");
+        let (path, password) = self.house.identity_file(login, self.folder.path()).await;
         let known = Arc::new(Known::with_root(self.root()));
         let (settings, chains) = (self.house.settings(login), self.chains.clone());
         Session::open(&settings, Some((&path, &password)), None, chains, known).await.expect("a session")
