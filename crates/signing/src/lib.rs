@@ -23,5 +23,5 @@ pub use files::FileError;
 pub use identity::{Fingerprint, IdentityError, IdentityFile, IdentityKey, IdentityPublicKey};
 pub use keystore::{Keystore, KeystoreError};
 pub use local::LocalSigner;
-pub use port::{KeyKind, OldVersions, SignError, Signer, sign_and_verify, sign_and_verify_with};
+pub use port::{KeyKind, SignError, Signer, sign_and_verify, sign_and_verify_with};
 pub use secrecy::SecretString;

@@ -5,6 +5,7 @@ use std::fmt;
 use alloy::primitives::{Address, B256};
 use safe::{
     OwnerSignature, SafeDomain, SafeTx, SafeVersion, hashes,
+    policy::SigningPolicy,
     signature::{SIGNATURE_LEN, SignatureKind, recover},
 };
 use serde::{Deserialize, Serialize};
@@ -197,16 +198,6 @@ fn blind_signing_advice(flow: Flow) -> &'static str {
     }
 }
 
-/// What to do about Safes up to 1.2.0, whose signatures replay on other chains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OldVersions {
-    /// Refuse before the key is asked.
-    #[default]
-    Refuse,
-    /// Sign: a policy allows it for this Safe.
-    AllowedByPolicy,
-}
-
 /// Signs, then recovers the signer over our own hash of what was asked: only that signature is returned.
 ///
 /// Refuses Safe versions whose signatures replay across chains; see [`sign_and_verify_with`].
@@ -214,10 +205,10 @@ pub enum OldVersions {
 /// # Errors
 /// Whatever the signer says, and [`SignError::Mismatch`] when another address or another payload was signed.
 pub fn sign_and_verify(signer: &dyn Signer, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
-    sign_and_verify_with(signer, domain, tx, OldVersions::Refuse)
+    sign_and_verify_with(signer, domain, tx, &SigningPolicy::default())
 }
 
-/// Like [`sign_and_verify`], with a say about old versions.
+/// Like [`sign_and_verify`], with what people allowed beyond the default.
 ///
 /// # Errors
 /// As [`sign_and_verify`].
@@ -225,12 +216,10 @@ pub fn sign_and_verify_with(
     signer: &dyn Signer,
     domain: &SafeDomain,
     tx: &SafeTx,
-    old_versions: OldVersions,
+    policy: &SigningPolicy,
 ) -> Result<OwnerSignature, SignError> {
     let version = domain.version;
-    if version.replays_across_chains() && old_versions == OldVersions::Refuse {
-        return Err(SignError::ReplaysAcrossChains { version });
-    }
+    version.signing_allowed(policy).map_err(|_| SignError::ReplaysAcrossChains { version })?;
     let expected = signer.address();
     let safe_tx_hash = hashes(domain, tx).safe_tx_hash;
     let OwnerSignature { bytes, .. } = signer.sign_safe_tx(domain, tx)?;

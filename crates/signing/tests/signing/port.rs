@@ -1,7 +1,5 @@
 use alloy::primitives::{Address, Bytes, U256, address, b256, hex};
-use countersign_signing::{
-    KeyKind, LocalSigner, OldVersions, SignError, Signer, sign_and_verify, sign_and_verify_with,
-};
+use countersign_signing::{KeyKind, LocalSigner, SignError, Signer, sign_and_verify, sign_and_verify_with};
 use safe::{Operation, OwnerSignature, SafeDomain, SafeTx, SafeVersion, hashes, signature::recover};
 use secrecy::SecretBox;
 
@@ -51,7 +49,9 @@ fn signs_as_protocol_kit_safe_eth_py_and_ethers_do() {
     let tx = SafeTx::payout(to, U256::ZERO, data.into(), Operation::Call, U256::ZERO);
     let hash = hashes(&domain, &tx).safe_tx_hash;
     assert_eq!(hash, b256!("3f357ca48b50ceae83814fd5d27d5e106164626c2b638b2c2e4443195da784b0"));
-    let signed = sign_and_verify_with(&signer(), &domain, &tx, OldVersions::AllowedByPolicy).expect("signs");
+    let signed =
+        sign_and_verify_with(&signer(), &domain, &tx, &safe::policy::SigningPolicy { allows_replayable: true })
+            .expect("signs");
     let expected = hex!(
         "58fcda440b29db0d66ddde555ec04b91cf94337777ced32edcfbe401e829264e0de4b3743f5f56851e0c8fe1545f7934a9cd10c72f3ad784b32871abc326ae421b"
     );

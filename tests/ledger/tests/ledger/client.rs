@@ -77,8 +77,8 @@ fn a_domain_without_a_chain_is_signed_in_both_flows_where_a_policy_allows_it() {
         let refused = sign_and_verify(&signer, &domain, &tx).expect_err("replays on other chains");
         assert!(matches!(refused, SignError::ReplaysAcrossChains { .. }), "{refused}");
         assert_eq!(device.received().len(), 0, "the device was not asked");
-        let allowed = signing::OldVersions::AllowedByPolicy;
-        signatures.push(signing::sign_and_verify_with(&signer, &domain, &tx, allowed).expect("signs").bytes);
+        let allowed = safe::policy::SigningPolicy { allows_replayable: true };
+        signatures.push(signing::sign_and_verify_with(&signer, &domain, &tx, &allowed).expect("signs").bytes);
         device.received();
     }
     assert_eq!(signatures[0], signatures[1]);

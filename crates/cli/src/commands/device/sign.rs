@@ -10,11 +10,12 @@ use app::AppError;
 use app::foreign::keeping;
 use clap::ValueEnum;
 use safe::OwnerSignature;
+use safe::policy::SigningPolicy;
 use safe::request::{self, Request};
 use serde::Serialize;
 use signing::ledger::pages::{Expected, Model, Press, Settings, expected};
 use signing::ledger::{DerivationPath, DeviceAddress, EthereumApp, Flow, LedgerSigner, Show};
-use signing::{OldVersions, SignError, sign_and_verify_with};
+use signing::{SignError, sign_and_verify_with};
 
 use crate::commands::standard_input::{invalid, standard_input};
 
@@ -74,11 +75,9 @@ struct Signed {
 pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
     let requests = request::read(&standard_input()?).map_err(invalid)?;
     let flow = Flow::from(args.flow);
-    let old_versions = if args.allow_replay { OldVersions::AllowedByPolicy } else { OldVersions::Refuse };
+    let policy = SigningPolicy { allows_replayable: args.allow_replay };
     // Nothing is asked of the person that would be refused for a later one.
-    if let Some(version) = requests.iter().map(|r| r.domain.version).find(|v| v.replays_across_chains())
-        && old_versions == OldVersions::Refuse
-    {
+    if let Some(version) = requests.iter().map(|r| r.domain.version).find(|v| v.signing_allowed(&policy).is_err()) {
         return Err(AppError::from(SignError::ReplaysAcrossChains { version }).into());
     }
     let here = Path::new(".");
@@ -89,7 +88,7 @@ pub fn run(device: &DeviceAddress, args: &Args) -> Result<ExitCode> {
     for (number, Request { domain, safe_tx }) in (1..).zip(&requests) {
         let heading = format!("{number} of {}: nonce {} of {}", requests.len(), safe_tx.nonce, domain.safe);
         eprintln!("{heading}\n{}", words(&expected(args.model, settings, flow, domain, safe_tx)));
-        let OwnerSignature { owner, bytes } = sign_and_verify_with(&signer, domain, safe_tx, old_versions)
+        let OwnerSignature { owner, bytes } = sign_and_verify_with(&signer, domain, safe_tx, &policy)
             .map_err(|error| keeping(error, here))
             .with_context(|| format!("{number} of {}", requests.len()))?;
         signed.push(Signed { address: owner.to_checksum(None), signature: format!("0x{}", hex::encode(bytes)) });
