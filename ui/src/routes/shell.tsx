@@ -4,8 +4,10 @@ import { useRead } from '../backend/use';
 import { FreezeDialog } from '../features/freeze/dialog';
 import { SessionProvider } from '../features/session/session';
 import { t } from '../kit/say';
+import { isTyping, somethingIsOpen } from '../kit/keys';
 import { setPrefs, stepZoom } from '../kit/prefs';
 import { Failure, Waiting } from '../kit/states';
+import { KeepTables } from '../table/state';
 import { Palette } from './palette';
 import { Rail } from './rail';
 import { useScreenInfo } from './screen';
@@ -28,16 +30,10 @@ export function Signed() {
   if (!session.data) return <Waiting what={t('Opening the program')} />;
   return (
     <SessionProvider value={session.data}>
-      <Outlet />
+      <KeepTables key={session.data.login}>
+        <Outlet />
+      </KeepTables>
     </SessionProvider>
-  );
-}
-
-/** Whether keys typed here belong to a text. */
-function typing(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
   );
 }
 
@@ -59,14 +55,13 @@ function useKeys(onPalette: () => void): void {
       } else if (command && event.key === '0') {
         event.preventDefault();
         setPrefs({ zoom: 100 });
-      } else if (event.key === 'Escape' && !event.defaultPrevented && !typing(event.target)) {
-        if (
-          !document.querySelector(
-            '[role="dialog"],[role="alertdialog"],[role="listbox"],[role="menu"]',
-          )
-        ) {
-          router.history.back();
-        }
+      } else if (
+        event.key === 'Escape' &&
+        !event.defaultPrevented &&
+        !isTyping(event.target) &&
+        !somethingIsOpen()
+      ) {
+        router.history.back();
       }
     };
     window.addEventListener('keydown', down);
