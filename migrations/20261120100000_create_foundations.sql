@@ -545,8 +545,20 @@ CREATE TABLE core.freezes (
   frozen_by uuid NOT NULL REFERENCES core.staff,
   frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   lifted_at timestamptz,
+  -- Of which transaction it is, and which others that one saw as ended: what neither saw the other.
+  made_in xid8 NOT NULL,
+  made_seeing pg_snapshot NOT NULL,
   PRIMARY KEY (program_id, id)
 );
+
+-- Says by which transaction a row was made and what that transaction saw, whoever writes and whatever they say.
+CREATE FUNCTION core.stamp_made() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.made_in := pg_current_xact_id();
+  NEW.made_seeing := pg_current_snapshot();
+  RETURN NEW;
+END $$;
+CREATE TRIGGER is_stamped BEFORE INSERT ON core.freezes FOR EACH ROW EXECUTE FUNCTION core.stamp_made();
 
 CREATE FUNCTION core.refuse_frozen(p_program uuid, p_safe uuid, p_batch uuid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
