@@ -455,6 +455,36 @@ async fn a_machine_speaks_for_its_own_jobs_and_of_what_a_chain_can_do() {
             ("a nonce ahead in the same block", observe("6", "10"), "CS409", "cannot be at 6 so soon"),
         ],
     );
+    // A Safe that nobody has read yet is on the same chain as the others.
+    let unread = "UPDATE core.safes SET observed_block = NULL, observed_nonce = NULL, observed_at = NULL, observed_owners = NULL";
+    let mut owner = house.owner().await;
+    let first = format!("{unread} WHERE id = '{}'", house.other().safe);
+    sqlx::query(sqlx::AssertSqlSafe(first)).execute(&mut owner).await.expect("unread");
+    let observe_other = |nonce: &str, block: &str| {
+        format!(
+            "SELECT api.observe_safe('{}', '{}', {nonce}, {block}, ARRAY[{}], '[]')",
+            house.other().id,
+            house.other().safe,
+            bytes(20)
+        )
+    };
+    attacks.extend(table(
+        "watcher",
+        vec![
+            (
+                "a first reading at the end of time",
+                observe_other("5", "9000000000000000000"),
+                "CS409",
+                "no chain is at 9000000000000000000 so soon",
+            ),
+            (
+                "a first reading of a nonce that never comes",
+                observe_other("1000000000", "10"),
+                "CS409",
+                "cannot be at 1000000000 so soon",
+            ),
+        ],
+    ));
     attacks.extend(table("worker", vec![no_job("the watcher lives", "watch")]));
     attacks.extend(table("executor", vec![no_job("the sealer lives", "seal")]));
     all_refused(&house, &attacks).await;
@@ -467,4 +497,32 @@ async fn a_machine_speaks_for_its_own_jobs_and_of_what_a_chain_can_do() {
             .await,
         "6 11"
     );
+    house.observe(&house.other(), 0, 11).await;
+}
+
+#[tokio::test]
+async fn small_lies_of_a_watcher_add_up_to_a_conflict_that_people_see() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let (mut lie, mut nonce) = (10, 5);
+    // Each step is within what a chain can do.
+    while lie < 2_000 {
+        (lie, nonce) = (lie + 500, nonce + 1);
+        house.observe(&acme, nonce, lie).await;
+    }
+    let says = |block: u64| {
+        let (program, safe, owner) = (acme.id, acme.safe, bytes(20));
+        format!("SELECT api.observe_safe('{program}', '{safe}', 5, {block}, ARRAY[{owner}], '[]')")
+    };
+    let conflict = "is at block 12 by this watcher, and the Safe Main was read at block 2010 already";
+    all_refused(&house, &table("watcher", vec![("the truth is told", says(12), "CS409", conflict)])).await;
+    // A little behind is no conflict, and changes nothing; a nonce that falls is taken and stays on record.
+    house.observe(&acme, nonce, 2_000).await;
+    let observed = format!("SELECT observed_nonce || ' ' || observed_block FROM core.safes WHERE id = '{}'", acme.safe);
+    assert_eq!(house.read(&observed).await, "9 2010");
+    house.observe(&acme, 5, 2_011).await;
+    assert_eq!(house.read(&observed).await, "5 2011");
+    let fell =
+        "SELECT detail ->> 'from' || ' ' || (detail ->> 'to') FROM core.audit_entries WHERE action = 'safe.nonce_fell'";
+    assert_eq!(house.read(fell).await, "9 5");
 }
