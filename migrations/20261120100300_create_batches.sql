@@ -250,7 +250,7 @@ CREATE TABLE core.safe_transactions (
 CREATE UNIQUE INDEX safe_transactions_one_live_nonce ON core.safe_transactions (program_id, safe_id, nonce)
   WHERE nonce IS NOT NULL AND state NOT IN ('REPLACED', 'REJECTED');
 
--- A bearer cheque: no staff login reads this table; api.execution_package hands it to who may execute.
+-- A bearer cheque: no staff login reads this table; api.execution_package hands it to who may execute and is on record for it.
 CREATE TABLE core.signatures (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,

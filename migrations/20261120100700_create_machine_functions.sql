@@ -52,13 +52,31 @@ BEGIN
   ORDER BY t.state = 'SIGNED', u.executor_nonce, t.safe_id, t.nonce;
 END $$;
 
--- The same for a person who may execute: what a console needs to check or send a leg itself.
-CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Who may read the signatures of a batch. Signatures of what is frozen stay inside: whoever reads them can send them without us.
+CREATE FUNCTION core.require_reader(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require(p_program, 'execute');
-  -- Signatures of what is frozen stay inside: whoever reads them can send them without us.
   PERFORM core.refuse_frozen(p_program, (SELECT b.safe_id FROM core.batches b WHERE b.program_id = p_program AND b.id = p_batch), p_batch);
+END $$;
+
+-- The same for a person who may execute, in two steps, what a console needs to check or send a leg itself. A reader who rolls back takes
+-- the signatures along and would leave nothing behind: so asking is written down first, and only what is committed opens the package.
+CREATE FUNCTION api.ask_for_package(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_reader(p_program, p_batch);
   PERFORM core.audit(p_program, 'signatures.read', p_batch, '{}');
+END $$;
+CREATE INDEX audit_entries_of_readers ON core.audit_entries (noun_id, login) WHERE action = 'signatures.read';
+
+CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_reader(p_program, p_batch);
+  -- What is seen here and is not of this transaction, savepoints included, is committed.
+  IF NOT EXISTS (
+    SELECT FROM core.audit_entries e WHERE e.action = 'signatures.read' AND e.noun_id = p_batch AND e.login = session_user AND e.program_id = p_program
+      AND e.at > clock_timestamp() - interval '1 minute' AND e.changed_xid IS DISTINCT FROM pg_current_xact_id_if_assigned()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Who reads signatures stays on record: ask for the package in a transaction of its own (api.ask_for_package), and read it within a minute';
+  END IF;
   RETURN QUERY SELECT w.* FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
 END $$;

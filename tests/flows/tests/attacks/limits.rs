@@ -21,6 +21,7 @@ async fn nothing_is_done_from_an_old_snapshot() {
             "signs",
             format!("SELECT api.sign_leg('{acme}', '{batch}', 1, {}, 'SOFTWARE', {})", bytes(32), bytes(65)),
         ),
+        ("pol", "asks for signatures", format!("SELECT api.ask_for_package('{acme}', '{batch}')")),
         ("pol", "reads signatures", format!("SELECT api.execution_package('{acme}', '{batch}')")),
         ("pol", "hands over", format!("SELECT api.execute_batch('{acme}', '{batch}', {hash})")),
         (
