@@ -260,6 +260,16 @@ CREATE TABLE core.grants (
 );
 CREATE UNIQUE INDEX grants_once ON core.grants (staff_id, program_id, role) NULLS NOT DISTINCT WHERE revoked_at IS NULL;
 
+-- Whether a login is a plain member of a group of the product. Whoever may make roles is none: since PostgreSQL 16 they are a member,
+-- with the right to grant it on, of every role that they made, and pg_has_role says yes of them.
+CREATE FUNCTION core.is_login_of(p_login name, p_group text) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_roles r JOIN pg_auth_members m ON m.member = r.oid JOIN pg_roles g ON g.oid = m.roleid
+    WHERE r.rolname = p_login AND g.rolname = p_group AND r.rolcanlogin AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication)
+      -- Columns of PostgreSQL 16: one of them is set where the membership is more than the right to grant it on.
+      AND coalesce((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean, true))
+$$;
+
 -- Identity is session_user: neither SET ROLE nor a setting changes it.
 CREATE FUNCTION core.me() RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $$ SELECT id FROM core.staff WHERE login = session_user AND revoked_at IS NULL $$;

@@ -29,11 +29,11 @@ END $$;
 
 CREATE FUNCTION core.refuse_foreign_login(p_login text) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_login AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_staff', 'MEMBER')) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not a login in countersign_staff: the administrator of the database makes it first with countersign staff provision', p_login);
-  END IF;
   IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_login AND (r.rolsuper OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s administers the database server, so it cannot be a person''s login here', p_login);
+  END IF;
+  IF NOT core.is_login_of(p_login::name, 'countersign_staff') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not a login in countersign_staff: the administrator of the database makes it first with countersign staff provision', p_login);
   END IF;
 END $$;
 
@@ -74,7 +74,7 @@ CREATE FUNCTION core.apply_machine_add(p_request core.change_requests) RETURNS u
 DECLARE
   body jsonb := p_request.payload::jsonb;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = body ->> 'login' AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_' || (body ->> 'kind'), 'MEMBER'))
+  IF NOT core.is_login_of((body ->> 'login')::name, 'countersign_' || (body ->> 'kind'))
      OR EXISTS (SELECT FROM core.staff s WHERE s.login = body ->> 'login') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is no login of a %s: the administrator of the database makes it first, and it is nobody''s own', body ->> 'login', body ->> 'kind');
   END IF;

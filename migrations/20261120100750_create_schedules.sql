@@ -199,7 +199,10 @@ BEGIN
   PERFORM core.require_machine('worker');
   FOR stalling IN
     WITH sessions AS MATERIALIZED (
-      SELECT a.pid, r.rolsuper, a.usename, a.xact_start, a.state, a.wait_event_type, pg_has_role(a.usesysid, 'countersign_staff', 'MEMBER') AS is_person, pg_has_role(a.usesysid, 'countersign_platform', 'MEMBER') AS is_platform
+      SELECT a.pid, r.rolsuper, a.usename, a.xact_start, a.state, a.wait_event_type,
+        -- By rows, or by membership before there is one: never by what a role could give itself.
+        core.is_login_of(a.usename, 'countersign_staff') OR EXISTS (SELECT FROM core.staff p WHERE p.login = a.usename) AS is_person,
+        core.is_login_of(a.usename, 'countersign_platform') OR EXISTS (SELECT FROM core.machines m WHERE m.login = a.usename AND m.kind = 'platform') AS is_platform
       FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
       WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()),
     waited_for AS MATERIALIZED (SELECT DISTINCT b.pid FROM sessions w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid) WHERE w.wait_event_type = 'Lock')
