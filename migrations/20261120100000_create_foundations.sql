@@ -391,7 +391,7 @@ INSERT INTO core.change_kinds VALUES
   ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
   ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'),
-  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM'),
+  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('program_status.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM'),
   ('settlements.reverse', 'operate', 'PROGRAM'), ('sanctions.replace', 'manage_rules', 'PROGRAM');
 
 -- What the payload of each kind says, field by field: nothing else is accepted, nothing is read as something else, and what is not
@@ -426,6 +426,7 @@ FROM (VALUES
   ('payee.add', 'name:text address:address'),
   ('payee.address', 'payee_id:id address:address'),
   ('payee_cooling.set', 'hours:count'),
+  ('program_status.set', 'status:text'),
   ('settlements.reverse', 'intents:ids reason:text'),
   ('sanctions.replace', 'list_id:id'),
   ('freeze.lift', 'freeze_id:id')) AS k(kind, parts), unnest(string_to_array(k.parts, ' ')) AS x(part);
@@ -523,7 +524,7 @@ BEGIN
   END IF;
 END $$;
 CALL core.make_two_signed('programs', 'id', '', 'program.add');
-CALL core.make_two_signed('programs', NULL, 'payee_cooling_hours', 'payee_cooling.set');
+CALL core.make_two_signed('programs', NULL, 'payee_cooling_hours, status', 'payee_cooling.set', 'program_status.set');
 CALL core.make_two_signed('staff', 'id', '', 'staff.add');
 CALL core.make_two_signed('grants', 'id', '', 'grant.add');
 CALL core.make_two_signed('identity_keys', 'id', '', 'identity_key.add');

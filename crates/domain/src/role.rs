@@ -62,6 +62,7 @@ pub fn permission_of_change(kind: &str) -> Option<&'static str> {
         | "rule.set"
         | "opening_balance.add"
         | "payee_cooling.set"
+        | "program_status.set"
         | "sanctions.replace" => Some("manage_rules"),
         "staff.add" | "staff.revoke" | "machine.add" | "identity_key.add" | "grant.add" | "grant.revoke" => {
             Some("manage_staff")

@@ -148,6 +148,23 @@ async fn whoever_administers_the_server_is_no_person_and_no_machine() {
 }
 
 #[tokio::test]
+async fn a_program_is_paused_and_closed_by_two() {
+    let house = House::new().await;
+    let acme = Some(house.acme().id);
+    let set = async |first: &str, second: &str, status: &str| {
+        house.try_change(first, second, acme, "program_status.set", json!({ "status": status })).await
+    };
+    refused(set("ada", "ada", "CLOSED").await, RefusalCode::Forbidden, "somebody else confirms");
+    refused(set("ada", "mia", "CLOSED").await, RefusalCode::Forbidden, "permission manage_rules");
+    refused(set("ada", "otto", "CLOSED").await, RefusalCode::Forbidden, "permission manage_rules");
+    refused(set("ada", "abe", "GONE").await, RefusalCode::InvalidInput, "programs_status_check");
+    refused(set("ada", "abe", "ACTIVE").await, RefusalCode::Conflict, "is ACTIVE already");
+    set("ada", "abe", "CLOSED").await.expect("closed");
+    let states = "SELECT string_agg(status, ' ' ORDER BY slug) FROM core.programs";
+    assert_eq!(house.read(states).await, "CLOSED ACTIVE", "the other program stays as it is");
+}
+
+#[tokio::test]
 async fn one_person_is_one_login_one_name_and_one_owner_key() {
     let house = House::new().await;
     house.read("SELECT 1").await;
