@@ -324,7 +324,11 @@ DECLARE
   machine core.machines;
 BEGIN
   PERFORM core.refuse_old_snapshot();
-  SELECT * INTO machine FROM core.machines WHERE login = session_user AND kind = p_kind AND revoked_at IS NULL;
+  SELECT * INTO machine FROM core.machines WHERE login = session_user AND kind = p_kind;
+  IF machine.revoked_at IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('The %s login %s was revoked by two people on %s and does nothing any more: run this job with another login that is registered (machine.add)',
+      p_kind, session_user, to_char(machine.revoked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'));
+  END IF;
   IF machine.login IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered %s login', session_user, p_kind);
   END IF;
@@ -388,7 +392,7 @@ INSERT INTO core.change_kinds VALUES
   ('program.add', 'manage_rules', 'HOUSE'), ('chain.add', 'manage_rules', 'HOUSE'),
   ('asset.add', 'manage_rules', 'PROGRAM'), ('safe.add', 'manage_rules', 'PROGRAM'), ('policy.set', 'manage_rules', 'PROGRAM'),
   ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
-  ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
+  ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('machine.revoke', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
   ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'),
   ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('program_status.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM'),
@@ -418,6 +422,7 @@ FROM (VALUES
   ('staff.add', 'login:text person:text safe_owner:address?'),
   ('staff.revoke', 'staff_id:id'),
   ('machine.add', 'login:text kind:text program_id:id?'),
+  ('machine.revoke', 'login:text'),
   ('identity_key.add', 'staff_id:id public_key:key'),
   ('grant.add', 'staff_id:id role:text'),
   ('grant.revoke', 'grant_id:id'),
@@ -529,6 +534,7 @@ CALL core.make_two_signed('staff', 'id', '', 'staff.add');
 CALL core.make_two_signed('grants', 'id', '', 'grant.add');
 CALL core.make_two_signed('identity_keys', 'id', '', 'identity_key.add');
 CALL core.make_two_signed('machines', '', '', 'machine.add');
+CALL core.make_two_signed('machines', NULL, 'revoked_at', 'machine.revoke');
 
 -- What the product itself says, and nobody's data: only a migration changes it.
 CREATE FUNCTION core.refuse_catalogue_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

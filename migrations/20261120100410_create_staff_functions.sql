@@ -82,6 +82,28 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- Its functions refuse with the next call (core.require_machine), and its sessions end now, so that what they are at is undone; one that
+-- begins before this is committed is ended by api.end_stalling. What a watcher said of the chain is forgotten with it and read again:
+-- whoever stole its login may have said anything.
+CREATE FUNCTION core.apply_machine_revoke(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone core.machines;
+BEGIN
+  UPDATE core.machines SET revoked_at = clock_timestamp() WHERE login = p_request.payload ->> 'login' AND revoked_at IS NULL RETURNING * INTO gone;
+  IF gone.login IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('There is no machine with the login %s to revoke, or it is revoked already', p_request.payload ->> 'login');
+  END IF;
+  BEGIN
+    PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.usename = gone.login AND a.datname = current_database();
+  EXCEPTION WHEN insufficient_privilege THEN
+    NULL; -- A server without pg_signal_backend for countersign_owner: they end by themselves, and do nothing more.
+  END;
+  UPDATE core.safe_balances b SET block_number = 0 FROM core.safes s WHERE b.program_id = s.program_id AND b.safe_id = s.id AND s.observed_by = gone.login;
+  UPDATE core.safes SET observed_owners = NULL, observed_nonce = NULL, observed_block = NULL, observed_at = NULL, observed_by = NULL WHERE observed_by = gone.login;
+  UPDATE core.safes SET inflows_read_to = NULL, inflows_read_by = NULL WHERE inflows_read_by = gone.login;
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION core.apply_grant_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   body jsonb := p_request.payload::jsonb;

@@ -204,7 +204,7 @@ BEGIN
   IF p_nonce < safe.observed_nonce AND p_block >= safe.observed_block THEN
     PERFORM core.audit(p_program, 'safe.nonce_fell', p_safe, json_build_object('from', safe.observed_nonce, 'at_block', safe.observed_block, 'to', p_nonce, 'block', p_block));
   END IF;
-  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp()
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
   SELECT p_program, p_safe, b.asset_id, core.parse_amount(b.amount), p_block FROM jsonb_to_recordset(p_balances) AS b(asset_id uuid, amount text)

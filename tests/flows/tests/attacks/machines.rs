@@ -46,15 +46,20 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         all_refused(&house, &read).await;
     }
     // A login that the administrator put into the group, and that nobody registered, is nobody.
-    let mut owner = house.owner().await;
-    let revoke = "UPDATE core.machines SET revoked_at = clock_timestamp()";
-    sqlx::query(revoke).execute(&mut owner).await.expect("revoked");
+    let machines = ["worker", "watcher", "executor", "platform"];
+    for login in machines {
+        house.change("sue", "sam", None, "machine.revoke", json!({ "login": login })).await;
+    }
     let gone = |name, sql: &str, says| (name, sql.to_owned(), "CS403", says);
     all_refused(
         &house,
         &table(
             "worker",
-            vec![gone("a revoked worker", "SELECT api.claim_intents(1, '1 min')", "not a registered worker")],
+            vec![gone(
+                "a revoked worker",
+                "SELECT api.claim_intents(1, '1 min')",
+                "The worker login worker was revoked by two people",
+            )],
         ),
     )
     .await;
@@ -62,7 +67,11 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         &house,
         &table(
             "watcher",
-            vec![gone("a revoked watcher", "SELECT api.watcher_work(31337)", "not a registered watcher")],
+            vec![gone(
+                "a revoked watcher",
+                "SELECT api.watcher_work(31337)",
+                "The watcher login watcher was revoked by two people",
+            )],
         ),
     )
     .await;
@@ -70,7 +79,11 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         &house,
         &table(
             "executor",
-            vec![gone("a revoked executor", "SELECT api.executor_work(31337)", "not a registered executor")],
+            vec![gone(
+                "a revoked executor",
+                "SELECT api.executor_work(31337)",
+                "The executor login executor was revoked by two people",
+            )],
         ),
     )
     .await;
@@ -81,11 +94,65 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
             vec![gone(
                 "a revoked platform",
                 "SELECT api.submit_intents('REGISTER', '[]')",
-                "not a registered platform",
+                "The platform login platform was revoked by two people",
             )],
         ),
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_revoked_machine_does_nothing_more_and_what_it_said_is_read_again() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let revoke = |login: &str| json!({ "login": login });
+    let alone = house.try_change("sue", "sue", None, "machine.revoke", revoke("watcher")).await;
+    assert!(alone.expect_err("one person").to_string().contains("somebody else confirms"));
+    let other = house.try_change("ada", "abe", None, "machine.revoke", revoke("watcher")).await;
+    assert!(other.expect_err("another permission").to_string().contains("permission manage_staff"));
+    let nobody = house.try_change("sue", "sam", None, "machine.revoke", revoke("mia")).await;
+    assert!(nobody.expect_err("a person").to_string().contains("no machine with the login mia"));
+    let by_word = "UPDATE core.machines SET revoked_at = clock_timestamp()".to_owned();
+    let says = "together with the change that two people signed for it (machine.revoke)";
+    all_refused(&house, &table("owner", vec![("one statement revokes", by_word, "CS409", says)])).await;
+
+    // In the middle of something, with a lie that is not committed yet; and with one that is.
+    let observe = |block: u64| {
+        let (program, safe, owner) = (acme.id, acme.safe, bytes(20));
+        format!("SELECT api.observe_safe('{program}', '{safe}', 6, {block}, ARRAY[{owner}], '[]')")
+    };
+    let mut stolen = house.psql("watcher").await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(observe(900_000))).execute(&mut stolen).await.expect("a lie");
+    let mut busy = house.psql("watcher").await;
+    let open = format!("BEGIN; SELECT api.record_inflows_read('{}', '{}', 8, 900000)", acme.id, acme.safe);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(open)).execute(&mut busy).await.expect("another lie");
+    house.change("sue", "sam", None, "machine.revoke", revoke("watcher")).await;
+    assert!(sqlx::raw_sql("COMMIT").execute(&mut busy).await.is_err(), "its sessions ended");
+    let twice = house.try_change("sue", "sam", None, "machine.revoke", revoke("watcher")).await;
+    assert!(twice.expect_err("twice").to_string().contains("is revoked already"));
+    let says = "The watcher login watcher was revoked by two people on";
+    let beat = "SELECT api.heartbeat('watch', 'a', '{}')".to_owned();
+    let after = vec![
+        ("a revoked watcher speaks of the chain", observe(900_001), "CS403", says),
+        ("a revoked watcher looks alive", beat, "CS403", "is no machine login that does the job"),
+        ("a revoked watcher measures", "SELECT * FROM api.metrics()".to_owned(), "CS403", "not a registered machine"),
+    ];
+    all_refused(&house, &table("watcher", after)).await;
+    let observed = format!(
+        "SELECT concat_ws(' ', observed_nonce, observed_block, inflows_read_to) FROM core.safes WHERE id = '{}'",
+        acme.safe
+    );
+    assert_eq!(house.read(&observed).await, "", "nothing of what it said is left");
+
+    // Another login does the work from here on, and is believed.
+    let make = "RESET ROLE; DO $$ BEGIN CREATE ROLE watcher_2 LOGIN PASSWORD 'second' IN ROLE countersign_watcher; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+    sqlx::raw_sql(make).execute(&mut house.owner().await).await.expect("a login");
+    house.change("sue", "sam", None, "machine.add", json!({ "login": "watcher_2", "kind": "watcher" })).await;
+    let mut next = house.psql_as("watcher_2", "second").await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(observe(12))).execute(&mut next).await.expect("the truth");
+    assert_eq!(house.read(&observed).await, "6 12");
+    let trail = "SELECT count(*) FROM core.audit_entries WHERE action = 'change.confirmed' AND detail ->> 'kind' = 'machine.revoke'";
+    assert_eq!(house.read(trail).await, "1");
 }
 
 #[tokio::test]
