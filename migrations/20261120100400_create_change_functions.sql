@@ -43,6 +43,16 @@ BEGIN
   RETURN p_request.id;
 END $$;
 
+-- ACTIVE, PAUSED (what is there is finished, nothing new is taken) or CLOSED (nothing is worked on).
+CREATE FUNCTION core.apply_program_status_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE core.programs SET status = p_request.payload ->> 'status' WHERE id = p_request.program_id AND status <> p_request.payload ->> 'status';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The program is %s already', p_request.payload ->> 'status');
+  END IF;
+  RETURN p_request.program_id;
+END $$;
+
 CREATE FUNCTION core.apply_chain_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   body jsonb := p_request.payload::jsonb;

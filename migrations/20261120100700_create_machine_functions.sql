@@ -52,13 +52,31 @@ BEGIN
   ORDER BY t.state = 'SIGNED', u.executor_nonce, t.safe_id, t.nonce;
 END $$;
 
--- The same for a person who may execute: what a console needs to check or send a leg itself.
-CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Who may read the signatures of a batch. Signatures of what is frozen stay inside: whoever reads them can send them without us.
+CREATE FUNCTION core.require_reader(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require(p_program, 'execute');
-  -- Signatures of what is frozen stay inside: whoever reads them can send them without us.
   PERFORM core.refuse_frozen(p_program, (SELECT b.safe_id FROM core.batches b WHERE b.program_id = p_program AND b.id = p_batch), p_batch);
+END $$;
+
+-- The same for a person who may execute, in two steps, what a console needs to check or send a leg itself. A reader who rolls back takes
+-- the signatures along and would leave nothing behind: so asking is written down first, and only what is committed opens the package.
+CREATE FUNCTION api.ask_for_package(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_reader(p_program, p_batch);
   PERFORM core.audit(p_program, 'signatures.read', p_batch, '{}');
+END $$;
+CREATE INDEX audit_entries_of_readers ON core.audit_entries (noun_id, login) WHERE action = 'signatures.read';
+
+CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_reader(p_program, p_batch);
+  -- What is seen here and is not of this transaction, savepoints included, is committed.
+  IF NOT EXISTS (
+    SELECT FROM core.audit_entries e WHERE e.action = 'signatures.read' AND e.noun_id = p_batch AND e.login = session_user AND e.program_id = p_program
+      AND e.at > clock_timestamp() - interval '1 minute' AND e.changed_xid IS DISTINCT FROM pg_current_xact_id_if_assigned()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Who reads signatures stays on record: ask for the package in a transaction of its own (api.ask_for_package), and read it within a minute';
+  END IF;
   RETURN QUERY SELECT w.* FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
 END $$;
@@ -154,6 +172,7 @@ CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   safe core.safes;
+  newest record;
   nonces_known bigint;
 BEGIN
   PERFORM core.require_machine('watcher');
@@ -162,18 +181,30 @@ BEGIN
   END IF;
   SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe;
   -- What a watcher says of the chain cannot be proved here, but it is held to what a chain can do, so that one lie neither shuts out
-  -- the truth that comes after it nor makes us sign for a nonce that never comes. No chain makes 100 blocks a second (a test chain
-  -- makes them on demand), and nonces beyond those that we gave out ourselves are used at most a thousand between two readings.
-  IF p_block > safe.observed_block + (100 * extract(epoch FROM clock_timestamp() - safe.observed_at))::bigint + (CASE WHEN core.is_test_chain(safe.chain_id) THEN 1000000 ELSE 0 END) THEN
+  -- the truth that comes after it nor makes us sign for a nonce that never comes. Every Safe of a chain is read at the same height: the
+  -- first reading of one is held to those of the others. No chain makes 100 blocks a second (a test chain makes them on demand), and
+  -- nonces beyond those that we gave out ourselves are used at most a thousand between two readings.
+  SELECT s.name, s.observed_block AS block, s.observed_at AS at INTO newest FROM core.safes s
+  WHERE s.chain_id = safe.chain_id AND s.observed_block IS NOT NULL ORDER BY s.observed_block DESC LIMIT 1;
+  IF p_block > newest.block + (100 * extract(epoch FROM clock_timestamp() - newest.at))::bigint + (CASE WHEN core.is_test_chain(safe.chain_id) THEN 1000000 ELSE 0 END) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409',
-      MESSAGE = format('The Safe %s was read at block %s a moment ago and no chain is at %s so soon: compare the endpoints', safe.name, safe.observed_block, p_block);
+      MESSAGE = format('The Safe %s was read at block %s a moment ago and no chain is at %s so soon: compare the endpoints', newest.name, newest.block, p_block);
   END IF;
-  SELECT greatest(safe.observed_nonce, max(t.nonce) + 1) INTO nonces_known FROM core.safe_transactions t WHERE t.program_id = p_program AND t.safe_id = p_safe;
+  -- An endpoint may be a little behind another one. Further behind, one of two watchers is wrong or lies, and lies of any size add up
+  -- to this: it is said each time, and nothing is written, until people have looked.
+  IF p_block < newest.block - 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The chain %s is at block %s by this watcher, and the Safe %s was read at block %s already: one of the two readings is wrong. Compare the endpoints of all watchers, and revoke a login that lies', safe.chain_id, p_block, newest.name, newest.block);
+  END IF;
+  SELECT coalesce(greatest(safe.observed_nonce, max(t.nonce) + 1), 1000000) INTO nonces_known FROM core.safe_transactions t WHERE t.program_id = p_program AND t.safe_id = p_safe;
   IF p_nonce > nonces_known + 100 * least(greatest(p_block - safe.observed_block, 0), 10) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409',
       MESSAGE = format('The Safe %s was at nonce %s as far as is known and cannot be at %s so soon: compare the endpoints', safe.name, nonces_known, p_nonce);
   END IF;
-  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp()
+  -- A reorganisation can take a nonce back, and so can the truth after a lie: it is taken, and stays on record.
+  IF p_nonce < safe.observed_nonce AND p_block >= safe.observed_block THEN
+    PERFORM core.audit(p_program, 'safe.nonce_fell', p_safe, json_build_object('from', safe.observed_nonce, 'at_block', safe.observed_block, 'to', p_nonce, 'block', p_block));
+  END IF;
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
   SELECT p_program, p_safe, b.asset_id, core.parse_amount(b.amount), p_block FROM jsonb_to_recordset(p_balances) AS b(asset_id uuid, amount text)
