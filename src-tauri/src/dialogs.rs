@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use app::{Confirmation, Host};
+use app::{Confirmation, FileKind, Host};
 use tauri::{AppHandle, Runtime};
 use tauri_plugin_dialog::{DialogExt, FileDialogBuilder, FilePath};
 
@@ -17,19 +17,18 @@ impl<R: Runtime> Dialogs<R> {
         Self { app }
     }
 
-    fn files(&self) -> FileDialogBuilder<R> {
-        // GTK compares the ending letter by letter.
-        self.app.dialog().file().add_filter("CSV files", &["csv", "CSV"])
+    fn files(&self, kind: FileKind) -> FileDialogBuilder<R> {
+        self.app.dialog().file().set_title(kind.title()).add_filter(kind.group(), kind.endings())
     }
 }
 
 impl<R: Runtime> Host for Dialogs<R> {
-    fn choose_file(&self) -> Option<PathBuf> {
-        path(self.files().set_title("Choose a payout file").blocking_pick_file())
+    fn choose_file(&self, kind: FileKind) -> Option<PathBuf> {
+        path(self.files(kind).blocking_pick_file())
     }
 
-    fn save_file(&self, suggested_name: &str) -> Option<PathBuf> {
-        path(self.files().set_title("Save the file").set_file_name(suggested_name).blocking_save_file())
+    fn save_file(&self, kind: FileKind, suggested_name: &str) -> Option<PathBuf> {
+        path(self.files(kind).set_file_name(suggested_name).blocking_save_file())
     }
 
     fn confirm(&self, confirmation: &Confirmation) -> bool {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use app::{Confirmation, Console, Host, MachineSettings};
+use app::{Confirmation, Console, FileKind, Host, MachineSettings};
 use contract::COMMANDS;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -16,11 +16,11 @@ use tauri::{App, WebviewWindow, WebviewWindowBuilder};
 struct NoDialogs;
 
 impl Host for NoDialogs {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _suggested_name: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _suggested_name: &str) -> Option<PathBuf> {
         None
     }
 

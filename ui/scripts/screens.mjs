@@ -135,6 +135,33 @@ const SCREENS = [
       await p.getByText('Signatures that are out').scrollIntoViewIfNeeded();
     },
   },
+  {
+    name: 'review-apart',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Write to a file…').click();
+      await p.getByText('Apart from the network').scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'leg-code',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'QR of leg 1').click();
+      await p.getByRole('img', { name: /QR code/ }).waitFor();
+    },
+  },
+  {
+    name: 'verify-file',
+    path: '/file',
+    act: async (p) => {
+      await button(p, 'Choose a batch file…').click();
+      await p.getByText(/verified from the pinned keys/).waitFor();
+    },
+  },
+  { name: 'verify-start', path: '/batches/file?as=ines' },
   { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
   { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },
   {

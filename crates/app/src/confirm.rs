@@ -21,6 +21,8 @@ pub(crate) enum Act {
     Approve,
     /// Countersign one leg with this hash.
     Sign { leg: u32, nonce: String, safe_tx_hash: String, owner: String },
+    /// Write the whole batch to a file that can be signed elsewhere.
+    Carry,
     /// Hand the whole batch to the executor.
     Send { legs: usize },
 }
@@ -77,6 +79,14 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
                 safe.threshold
             ),
             format!("Countersign leg {leg}"),
+        ),
+        Act::Carry => (
+            format!("Write batch {number} to a file"),
+            format!(
+                "Whoever holds an owner key can sign the file where nobody sees it. From here on the batch counts as signed: it cannot be cancelled, and its lines are free only when something else uses its nonces.\n\n{from}\n\nContent hash\n{}",
+                hex::encode(loaded.rebuilt.content_hash)
+            ),
+            "Write the file".into(),
         ),
         Act::Send { legs } => (
             format!("Send {payments}"),

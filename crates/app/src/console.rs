@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use contract::{
-    ApiError, BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchPreflight, BatchReason, BatchReturn,
-    BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView, ErrorCode, ExportView, ExportWritten,
-    FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview, LegRef, LegReview, LegSign, LegSigned,
-    LiveTransaction, PayableRow, Period, Profile, Profiles, RunDetail, RunSummary, SafeView, SessionOpen, SignWith,
-    TrialBalance,
+    ApiError, BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport,
+    BatchPreflight, BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView,
+    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview,
+    LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow, Period, Profile, Profiles, RunDetail,
+    RunSummary, SafeView, SessionOpen, SignWith, SignatureBroughtIn, TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::settings::ProfileSettings;
 use crate::trust::founders;
 use crate::use_cases as cases;
 use crate::view::parse_id;
-use crate::{AppError, Chains, Confirmation, Host, Known, MachineSettings, Session};
+use crate::{AppError, Chains, Confirmation, FileKind, Host, Known, MachineSettings, Session};
 
 /// A console on one machine: its settings, its dialogs, and at most one signed-in person.
 pub struct Console {
@@ -119,9 +119,13 @@ impl Console {
             batch_reject,
             batch_cancel,
             batch_execute,
+            batch_carry,
+            batch_verify,
+            batch_bring_in,
             device_get,
             device_choose,
             leg_review,
+            leg_code,
             leg_sign,
             ledger_trial_balance,
             reconciliation_list,
@@ -283,7 +287,7 @@ impl Console {
         let session = self.session().await?;
         let _one = self.one_dialog()?;
         let host = Arc::clone(&self.host);
-        let Some(path) = blocking(move || host.choose_file()).await? else { return Ok(None) };
+        let Some(path) = blocking(move || host.choose_file(FileKind::Payout)).await? else { return Ok(None) };
         session.still_open()?;
         let token = new_id().to_string();
         let (preview, chosen) = cases::choose(&session, &path, &token).await?;
@@ -354,6 +358,24 @@ impl Console {
         cases::execute(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
     }
 
+    /// Writes an approved batch to a file.
+    pub async fn batch_carry(&self, request: ById) -> Result<Option<BatchFileWritten>, AppError> {
+        let _one = self.one_dialog()?;
+        cases::batch_carry(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
+    }
+
+    /// Rebuilds and verifies a batch from a file, from the pinned keys of this machine alone.
+    pub async fn batch_verify(&self, (): ()) -> Result<Option<BatchFileView>, AppError> {
+        let _one = self.one_dialog()?;
+        cases::batch_verify(&self.known, Arc::clone(&self.host)).await
+    }
+
+    /// Stores a signature that was made apart.
+    pub async fn batch_bring_in(&self, request: ById) -> Result<Option<SignatureBroughtIn>, AppError> {
+        let _one = self.one_dialog()?;
+        cases::batch_bring_in(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
+    }
+
     /// The person's device now.
     pub async fn device_get(&self, (): ()) -> Result<DeviceView, AppError> {
         cases::device_get(&*self.session().await?).await
@@ -369,6 +391,11 @@ impl Console {
     /// What is shown before the key is asked.
     pub async fn leg_review(&self, request: LegRef) -> Result<LegReview, AppError> {
         cases::leg_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
+    }
+
+    /// The hashes of a leg as a QR code.
+    pub async fn leg_code(&self, request: LegRef) -> Result<LegCode, AppError> {
+        cases::leg_code(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
     }
 
     /// Countersigns one leg.

@@ -12,7 +12,7 @@ use report::journal_csv;
 use store::NewExport;
 
 use crate::files::stage;
-use crate::host::Host;
+use crate::host::{FileKind, Host};
 use crate::session::{Assets, blocking};
 use crate::view::{asset_tag, days, time};
 use crate::{AppError, Session};
@@ -79,7 +79,7 @@ pub async fn journal(
     require_export(session)?;
     let (from, to) = days(period)?;
     let name = format!("{}-journal-{from}-to-{to}.csv", session.program.slug);
-    let Some(path) = blocking(move || host.save_file(&name)).await? else {
+    let Some(path) = blocking(move || host.save_file(FileKind::Journal, &name)).await? else {
         return Ok(None);
     };
     session.still_open()?;

@@ -15,12 +15,54 @@ pub struct Confirmation {
     pub keep: String,
 }
 
+/// What a file is for: the dialog says it, and offers files with its endings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A payout file of a preparer.
+    Payout,
+    /// A journal for accountants.
+    Journal,
+    /// A batch that travels to another machine.
+    Batch,
+    /// A signature that comes back from one.
+    Signature,
+}
+
+impl FileKind {
+    /// Title of the dialog.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Payout => "Choose a payout file",
+            Self::Journal => "Save the file",
+            Self::Batch => "Batch file",
+            Self::Signature => "Choose a signature file",
+        }
+    }
+
+    /// What such files are called together.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Payout | Self::Journal => "CSV files",
+            Self::Batch | Self::Signature => "JSON files",
+        }
+    }
+
+    /// Endings of their names.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            // GTK compares the ending letter by letter.
+            Self::Payout | Self::Journal => &["csv", "CSV"],
+            Self::Batch | Self::Signature => &["json", "JSON"],
+        }
+    }
+}
+
 /// Dialogs. Every method blocks until the person answers: call them off the async threads.
 pub trait Host: Send + Sync {
     /// A file to read; none if the dialog was closed.
-    fn choose_file(&self) -> Option<PathBuf>;
+    fn choose_file(&self, kind: FileKind) -> Option<PathBuf>;
     /// Where to write; none if the dialog was closed.
-    fn save_file(&self, suggested_name: &str) -> Option<PathBuf>;
+    fn save_file(&self, kind: FileKind, suggested_name: &str) -> Option<PathBuf>;
     /// Whether the person chose the act.
     fn confirm(&self, confirmation: &Confirmation) -> bool;
 }

@@ -74,12 +74,20 @@ commands! {
     batch_cancel(BatchReason) -> ();
     /// Hands the signed legs to the executor.
     batch_execute(ById) -> ();
+    /// Writes an approved batch to a file chosen in the system's dialog, after it was confirmed in another; none if a dialog was closed.
+    batch_carry(ById) -> Option<BatchFileWritten>;
+    /// Asks for a batch file in the system's dialog, rebuilds and verifies it; none if the dialog was closed. Needs nobody signed in.
+    batch_verify(()) -> Option<BatchFileView>;
+    /// Asks for a signature file in the system's dialog and stores the person's own signature of this batch; none if it was closed.
+    batch_bring_in(ById) -> Option<SignatureBroughtIn>;
     /// The person's device now.
     device_get(()) -> DeviceView;
     /// Has the owner's address compared on the device, and signs with it from then on.
     device_choose(DeviceChoose) -> DeviceView;
     /// What is shown before the key is asked.
     leg_review(LegRef) -> LegReview;
+    /// The hashes of a leg as a QR code.
+    leg_code(LegRef) -> LegCode;
     /// Countersigns one leg.
     leg_sign(LegSign) -> LegSigned;
     /// Trial balance.

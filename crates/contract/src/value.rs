@@ -45,6 +45,10 @@ pub enum ActionName {
     Sign,
     /// Hand the signed legs to the executor.
     Execute,
+    /// Write the batch to a file, to be signed apart.
+    Carry,
+    /// Bring in a signature that was made apart.
+    BringIn,
 }
 
 /// One action of a row.

@@ -1,8 +1,8 @@
 //! Batches.
 
 use contract::{
-    BatchApprove, BatchDetail, BatchFromCommissions, BatchImport, BatchPreflight, BatchReason, BatchReturn,
-    BatchSummary, BatchTakeOut, ById, Created, FilePreview,
+    BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport, BatchPreflight,
+    BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, FilePreview, SignatureBroughtIn,
 };
 
 use super::{Answer, Shared, answer};
@@ -83,4 +83,22 @@ pub async fn batch_cancel(console: Shared<'_>, request: BatchReason) -> Answer<(
 #[tauri::command]
 pub async fn batch_execute(console: Shared<'_>, request: ById) -> Answer<()> {
     answer(console.batch_execute(request).await)
+}
+
+/// Writes an approved batch to a file, after dialogs of the system; none if one was closed.
+#[tauri::command]
+pub async fn batch_carry(console: Shared<'_>, request: ById) -> Answer<Option<BatchFileWritten>> {
+    answer(console.batch_carry(request).await)
+}
+
+/// Asks for a batch file in the system's dialog, rebuilds and verifies it; none if the dialog was closed.
+#[tauri::command]
+pub async fn batch_verify(console: Shared<'_>, request: ()) -> Answer<Option<BatchFileView>> {
+    answer(console.batch_verify(request).await)
+}
+
+/// Asks for a signature file in the system's dialog and stores the person's own signature; none if it was closed.
+#[tauri::command]
+pub async fn batch_bring_in(console: Shared<'_>, request: ById) -> Answer<Option<SignatureBroughtIn>> {
+    answer(console.batch_bring_in(request).await)
 }

@@ -1,6 +1,6 @@
 //! Legs of a batch.
 
-use contract::{LegRef, LegReview, LegSign, LegSigned};
+use contract::{LegCode, LegRef, LegReview, LegSign, LegSigned};
 
 use super::{Answer, Shared, answer};
 
@@ -8,6 +8,12 @@ use super::{Answer, Shared, answer};
 #[tauri::command]
 pub async fn leg_review(console: Shared<'_>, request: LegRef) -> Answer<LegReview> {
     answer(console.leg_review(request).await)
+}
+
+/// The hashes of a leg as a QR code.
+#[tauri::command]
+pub async fn leg_code(console: Shared<'_>, request: LegRef) -> Answer<LegCode> {
+    answer(console.leg_code(request).await)
 }
 
 /// Countersigns one leg.

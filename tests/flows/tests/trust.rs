@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use app::use_cases::{approve, execute};
-use app::{AppError, Chains, Confirmation, Console, Host, Known, MachineSettings, ProfileSettings, Session};
+use app::{AppError, Chains, Confirmation, Console, FileKind, Host, Known, MachineSettings, ProfileSettings, Session};
 use contract::{BatchApprove, SessionOpen};
 use domain::id::BatchId;
 use domain::statement;
@@ -17,11 +17,11 @@ use signing::trust::Root;
 struct Keeps;
 
 impl Host for Keeps {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 
@@ -230,11 +230,11 @@ struct Answers {
 }
 
 impl Host for Answers {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 

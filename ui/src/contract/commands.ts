@@ -26,9 +26,13 @@ export interface Commands {
   batch_reject: { request: t.BatchReason; answer: null };
   batch_cancel: { request: t.BatchReason; answer: null };
   batch_execute: { request: t.ById; answer: null };
+  batch_carry: { request: t.ById; answer: t.BatchFileWritten | null };
+  batch_verify: { request: null; answer: t.BatchFileView | null };
+  batch_bring_in: { request: t.ById; answer: t.SignatureBroughtIn | null };
   device_get: { request: null; answer: t.DeviceView };
   device_choose: { request: t.DeviceChoose; answer: t.DeviceView };
   leg_review: { request: t.LegRef; answer: t.LegReview };
+  leg_code: { request: t.LegRef; answer: t.LegCode };
   leg_sign: { request: t.LegSign; answer: t.LegSigned };
   ledger_trial_balance: { request: null; answer: t.TrialBalance };
   reconciliation_list: { request: null; answer: Array<t.RunSummary> };
@@ -63,9 +67,13 @@ export const COMMANDS = [
   'batch_reject',
   'batch_cancel',
   'batch_execute',
+  'batch_carry',
+  'batch_verify',
+  'batch_bring_in',
   'device_get',
   'device_choose',
   'leg_review',
+  'leg_code',
   'leg_sign',
   'ledger_trial_balance',
   'reconciliation_list',

@@ -40,7 +40,7 @@ asset: AssetTag,
  */
 amount: string, };
 
-export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE";
+export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE" | "CARRY" | "BRING_IN";
 
 export type Action = { 
 /**
@@ -947,6 +947,132 @@ id: string,
  * Line numbers.
  */
 lines: Array<number>, };
+
+export type QrCode = { 
+/**
+ * Its modules, row by row without a border: `1` is dark, `0` is light. As many rows as columns.
+ */
+rows: Array<string>, };
+
+export type LegCode = { 
+/**
+ * Computed on this machine from the rows.
+ */
+hashes: LegHashes, 
+/**
+ * Domain hash, message hash and Safe transaction hash, a line each.
+ */
+code: QrCode, };
+
+export type BatchFileWritten = { 
+/**
+ * Where it is, as the person chose.
+ */
+path: string, 
+/**
+ * Legs in it.
+ */
+legs: number, };
+
+export type BatchFileView = { 
+/**
+ * File name without its folder.
+ */
+fileName: string, 
+/**
+ * The program, as the file names it.
+ */
+program: string, 
+/**
+ * Number of the batch, as the file names it.
+ */
+number: number, 
+/**
+ * Title, as the file names it.
+ */
+title: string, 
+/**
+ * EIP-55 address of the Safe that pays.
+ */
+safe: string, 
+/**
+ * Decimal.
+ */
+chainId: string, 
+/**
+ * SHA-256 of the content, hex: what approvers approved.
+ */
+contentHash: string, 
+/**
+ * Who submitted it; their identity key signed this content.
+ */
+submittedBy: Array<string>, 
+/**
+ * Who approved it; their identity keys signed this content.
+ */
+approvedBy: Array<string>, 
+/**
+ * Legs, by number.
+ */
+legs: Array<BatchFileLeg>, };
+
+export type BatchFileLeg = { 
+/**
+ * From 1.
+ */
+index: number, 
+/**
+ * Nonce, as whoever wrote the file says.
+ */
+nonce: string, 
+/**
+ * Sum per asset.
+ */
+totals: Array<Money>, 
+/**
+ * Computed on this machine.
+ */
+hashes: LegHashes, 
+/**
+ * The same, a line each.
+ */
+code: QrCode, 
+/**
+ * What it pays, in the order of its calls.
+ */
+lines: Array<BatchFileLine>, };
+
+export type BatchFileLine = { 
+/**
+ * Number.
+ */
+line: number, 
+/**
+ * EIP-55 address.
+ */
+recipient: string, 
+/**
+ * Amount.
+ */
+money: Money, 
+/**
+ * Reference.
+ */
+reference: string, };
+
+export type SignatureBroughtIn = { 
+/**
+ * Leg, from 1.
+ */
+leg: number, 
+/**
+ * Signatures of the leg, this one among them.
+ */
+signatures: number, 
+/**
+ * Signatures that the Safe asks for.
+ */
+threshold: number, };
 
 export type LineWarnings = { 
 /**

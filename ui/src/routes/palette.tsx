@@ -53,6 +53,12 @@ function useCommands(onFreeze: (() => void) | null): Command[] {
         run: () => void navigate({ to: '/batches/new/commissions' }),
       },
       {
+        id: 'verify',
+        label: t('Verify a batch file'),
+        detail: t('Pay'),
+        run: () => void navigate({ to: '/batches/file' }),
+      },
+      {
         id: 'person',
         label: t('Switch person'),
         detail: t('Session'),

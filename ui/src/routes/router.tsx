@@ -10,6 +10,7 @@ import { BatchListScreen } from '../features/batch/list';
 import { NewFromCommissionsScreen } from '../features/batch/from-commissions';
 import { NewFromFileScreen } from '../features/batch/from-file';
 import { BatchReviewScreen } from '../features/batch/review';
+import { VerifyFileScreen } from '../features/batch/verify-file';
 import { SignScreen } from '../features/batch/sign';
 import { CommissionScreen } from '../features/commission/screen';
 import { ExportScreen } from '../features/export/screen';
@@ -18,6 +19,7 @@ import { LedgerScreen } from '../features/ledger/screen';
 import { RunListScreen } from '../features/reconciliation/list';
 import { RunScreen } from '../features/reconciliation/run';
 import { LoginScreen } from '../features/session/login';
+import { LinkButton } from '../kit/link';
 import { t } from '../kit/say';
 import { Failure, Notice } from '../kit/states';
 import { Shell, Signed } from './shell';
@@ -62,6 +64,21 @@ const fromCommissions = createRoute({
   getParentRoute: () => shell,
   path: '/batches/new/commissions',
   component: NewFromCommissionsScreen,
+});
+const verifyFile = createRoute({
+  getParentRoute: () => shell,
+  path: '/batches/file',
+  component: () => <VerifyFileScreen />,
+});
+/** The same where nobody is signed in: it needs no database. */
+const verifyApart = createRoute({
+  getParentRoute: () => root,
+  path: '/file',
+  component: () => (
+    <main className="flex h-full flex-col bg-surface">
+      <VerifyFileScreen back={<LinkButton to="/login">{t('Back')}</LinkButton>} />
+    </main>
+  ),
 });
 const batch = createRoute({
   getParentRoute: () => shell,
@@ -130,12 +147,14 @@ const exports = createRoute({
 
 const tree = root.addChildren([
   login,
+  verifyApart,
   signed.addChildren([
     shell.addChildren([
       home,
       batches,
       fromFile,
       fromCommissions,
+      verifyFile,
       batch,
       commissions,
       ledger,

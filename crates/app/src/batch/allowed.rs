@@ -72,6 +72,8 @@ impl Facts<'_> {
                 }
                 offer(ActionName::Sign, self.frozen().or_else(|| self.why_not_sign()));
                 offer(ActionName::Execute, self.frozen().or_else(|| self.why_not_execute()));
+                offer(ActionName::Carry, self.frozen().or_else(|| self.needs("approve", "carry it away")));
+                offer(ActionName::BringIn, self.frozen().or_else(|| self.why_not_bring_in()));
             }
             _ => {}
         }
@@ -113,7 +115,8 @@ impl Facts<'_> {
         }
     }
 
-    fn why_not_sign(&self) -> Option<String> {
+    /// A signature that was made apart needs everything but a key on this machine.
+    fn why_not_bring_in(&self) -> Option<String> {
         if let Some(reason) = self.needs("approve", "sign") {
             return Some(reason);
         }
@@ -123,8 +126,12 @@ impl Facts<'_> {
         if !self.approved_by_me {
             return Some("Approve this content first".into());
         }
-        if self.signed_all {
-            return Some("You signed every leg".into());
+        self.signed_all.then(|| "You signed every leg".into())
+    }
+
+    fn why_not_sign(&self) -> Option<String> {
+        if let Some(reason) = self.why_not_bring_in() {
+            return Some(reason);
         }
         if self.legs.iter().all(|s| *s != SafeTransactionState::Proposed) {
             return Some("Every leg has its signatures".into());
@@ -204,11 +211,18 @@ mod tests {
         assert_eq!(find(&f.actions(), ActionName::Sign).reason.as_deref(), Some("Approve this content first"));
         f.approved_by_me = true;
         assert!(find(&f.actions(), ActionName::Sign).enabled);
+        // Whoever has no key here may have signed elsewhere.
+        f.has_key = false;
+        assert!(!find(&f.actions(), ActionName::Sign).enabled);
+        assert!(find(&f.actions(), ActionName::BringIn).enabled && find(&f.actions(), ActionName::Carry).enabled);
+        f.has_key = true;
         assert_eq!(find(&f.actions(), ActionName::Execute).reason.as_deref(), Some("1 leg needs more signatures"));
         // A leg that somebody else executed, or whose nonce is gone, waits for nobody.
         f.legs = &[SafeTransactionState::Signed, SafeTransactionState::Confirmed, SafeTransactionState::Replaced];
         assert!(find(&f.actions(), ActionName::Execute).enabled);
         f.frozen = Some("look at line 3 (batch, Lena)");
-        assert!(!find(&f.actions(), ActionName::Sign).enabled);
+        for stopped in [ActionName::Sign, ActionName::Carry, ActionName::BringIn] {
+            assert!(!find(&f.actions(), stopped).enabled);
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Everything about one batch.
 
-use contract::{
-    BatchDetail, EvidenceView, FileOrigin, LegHashes, LegView, Level, PayoutLine, PersonStep, SignatureView,
-};
+use contract::{BatchDetail, EvidenceView, FileOrigin, LegView, Level, PayoutLine, PersonStep, SignatureView};
 use domain::id::{BatchId, ProgramId};
 use domain::states::BatchState;
 use signing::trust::Stage;
@@ -13,6 +11,7 @@ use store::{
 use crate::batch::list::{Progress, summary};
 use crate::batch::load;
 use crate::confirm::sums;
+use crate::leg::code::hashes_view;
 use crate::preflight;
 use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
@@ -263,11 +262,7 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
         } else {
             "None; all five gas fields are 0".into()
         },
-        hashes: nonce.map(|_| LegHashes {
-            domain_hash: signable.hashes.domain_separator.to_string(),
-            message_hash: signable.hashes.message_hash.to_string(),
-            safe_tx_hash: signable.hashes.safe_tx_hash.to_string(),
-        }),
+        hashes: nonce.map(|_| hashes_view(&signable.hashes)),
         signatures: signatures
             .into_iter()
             .map(|s| SignatureView {

@@ -4,8 +4,10 @@
 mod file;
 mod sign;
 mod verify;
+pub(crate) mod window;
 mod write;
 
+pub use crate::leg::code::hash_lines;
 pub use file::{BatchFile, SignatureFile};
 pub use sign::{import_signature, read_signature, sign_offline, write_signature};
 pub use verify::{OfflineBatch, OfflineLeg, read_batch, verify};

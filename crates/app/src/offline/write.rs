@@ -25,12 +25,7 @@ use crate::{AppError, Session, trust};
 /// [`AppError::Conflict`] when signing is not open, [`AppError::Incident`] when something in it was signed by nobody.
 pub async fn write_batch(session: &Session, id: BatchId, path: &Path) -> Result<BatchFile, AppError> {
     let loaded = Loaded::load_identical(session, id).await?;
-    if loaded.row.state != BatchState::Approved {
-        return Err(AppError::Conflict(format!(
-            "Batch {} is {}: only an approved batch has nonces that can be signed",
-            loaded.row.number, loaded.row.state
-        )));
-    }
+    refuse_unopened(&loaded)?;
     trust::check(session, &loaded, Stage::Sign).await?;
     let mut file = file_of(session, &loaded).await?;
     let hash = file.hash().map_err(AppError::Internal)?;
@@ -42,6 +37,17 @@ pub async fn write_batch(session: &Session, id: BatchId, path: &Path) -> Result<
     session.db.carry_batch(session.program_id(), id, &hashes).await?;
     write_whole(path, |out| file::write_json(out, &file))?;
     Ok(file)
+}
+
+/// Only an approved batch has nonces.
+pub(super) fn refuse_unopened(loaded: &Loaded) -> Result<(), AppError> {
+    if loaded.row.state == BatchState::Approved {
+        return Ok(());
+    }
+    Err(AppError::Conflict(format!(
+        "Batch {} is {}: only an approved batch has nonces that can be signed",
+        loaded.row.number, loaded.row.state
+    )))
 }
 
 async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppError> {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use app::foreign::keeping;
 use app::offline::{
-    OfflineBatch, OfflineLeg, import_signature, read_batch, read_signature, sign_offline, verify, write_batch,
-    write_signature,
+    OfflineBatch, OfflineLeg, hash_lines, import_signature, read_batch, read_signature, sign_offline, verify,
+    write_batch, write_signature,
 };
 use domain::id::AssetId;
 use money::{Amount, Decimals};
@@ -141,6 +141,9 @@ struct Leg {
     domain_separator: String,
     message_hash: String,
     safe_tx_hash: String,
+    /// What a QR code of the leg holds; not in answers, where the hashes stand by themselves.
+    #[serde(skip)]
+    code: String,
 }
 
 /// A verified batch in answers.
@@ -283,6 +286,7 @@ fn of_leg(batch: &OfflineBatch, leg: &OfflineLeg) -> Result<Leg> {
         domain_separator: leg.hashes.domain_separator.to_string(),
         message_hash: leg.hashes.message_hash.to_string(),
         safe_tx_hash: leg.hashes.safe_tx_hash.to_string(),
+        code: hash_lines(&leg.hashes),
     })
 }
 
@@ -316,8 +320,7 @@ fn words(verified: &Verified, qr: bool) -> String {
         for line in &leg.lines {
             out += &format!("\n  {:>4}  {}  {}  {}", line.line, line.recipient, line.amount, line.reference);
         }
-        let hashes = [&*leg.domain_separator, &*leg.message_hash, &*leg.safe_tx_hash].join("\n");
-        if qr && let Ok(code) = QrCode::new(hashes) {
+        if qr && let Ok(code) = QrCode::new(&leg.code) {
             out += &format!("\n{}", code.render::<unicode::Dense1x2>().build());
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use app::use_cases as cases;
-use app::{Confirmation, Host, Session, SigningKey};
+use app::{Confirmation, FileKind, Host, Session, SigningKey};
 use contract::{BatchDetail, ErrorCode, Money, Period};
 use domain::commission::{Shares, share};
 use domain::id::{BatchId, PayoutId, ProgramId};
@@ -29,11 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct Terminal;
 
 impl Host for Terminal {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 

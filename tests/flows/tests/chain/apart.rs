@@ -1,6 +1,7 @@
 //! A batch in a file: rebuilt and verified on a machine of its own, signed there, and the signature brought back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
 use app::AppError;
@@ -8,7 +9,8 @@ use app::offline::{
     BatchFile, SignatureFile, import_signature, read_batch, read_signature, sign_offline, verify, write_batch,
     write_signature,
 };
-use app::use_cases::batch_plan;
+use app::use_cases::{batch_bring_in, batch_carry, batch_plan, batch_verify, leg_code};
+use app::{Confirmation, FileKind, Host, Known};
 use domain::id::BatchId;
 use flows::owner_key;
 use money::Amount;
@@ -18,7 +20,7 @@ use signing::trust::Root;
 use crate::support::{FUNDS, World};
 
 /// An approved batch in a file, as mia carries it to her other machine.
-async fn carried(world: &World, file: &str, folder: &Path) -> (BatchId, std::path::PathBuf) {
+async fn carried(world: &World, file: &str, folder: &Path) -> (BatchId, PathBuf) {
     let native = store::ImportLine { asset_id: world.house.acme().eth, ..world.house.line(2, 7) };
     let batch = world.house.import("pia", file, &[world.house.line(1, 5), native]).await;
     world.house.approve_by_two(batch).await;
@@ -214,4 +216,89 @@ async fn a_signature_is_brought_in_by_its_owner_for_what_it_signs() {
     assert!(import_signature(&mia, &copy()).await.is_err(), "a frozen batch takes no signature");
     assert_eq!(world.house.read("SELECT count(*)::text FROM core.signatures").await, "0");
     assert_eq!(stranger.legs[0].tx.nonce, U256::ZERO);
+}
+
+/// Dialogs at a desk: files lie in one folder, and the person agrees or does not.
+struct Desk {
+    folder: PathBuf,
+    signature: PathBuf,
+    agrees: bool,
+}
+
+impl Host for Desk {
+    fn choose_file(&self, kind: FileKind) -> Option<PathBuf> {
+        let path = match kind {
+            FileKind::Batch => self.folder.join("batch-1.json"),
+            _ => self.signature.clone(),
+        };
+        path.exists().then_some(path)
+    }
+
+    fn save_file(&self, kind: FileKind, suggested_name: &str) -> Option<PathBuf> {
+        assert_eq!((kind, suggested_name), (FileKind::Batch, "batch-1.json"));
+        Some(self.folder.join(suggested_name))
+    }
+
+    fn confirm(&self, confirmation: &Confirmation) -> bool {
+        assert!(confirmation.message.contains("it cannot be cancelled"), "{}", confirmation.message);
+        self.agrees
+    }
+}
+
+#[tokio::test]
+async fn the_window_carries_verifies_and_brings_in() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let desk = |agrees, signature: &Path| -> Arc<dyn Host> {
+        Arc::new(Desk { folder: folder.path().to_owned(), signature: signature.to_owned(), agrees })
+    };
+    let nowhere = folder.path().join("none.json");
+    let batch = world.house.import("pia", "window.csv", &[world.house.line(1, 5)]).await;
+    // Before signing is open nobody is even asked.
+    let mia = world.session("mia", world.root()).await;
+    let early = batch_carry(&mia, desk(true, &nowhere), batch).await.expect_err("a draft");
+    assert!(early.to_string().contains("is DRAFT"), "{early}");
+    world.house.approve_by_two(batch).await;
+    let (mia, known) = (world.identified("mia").await, Known::with_root(world.root()));
+    let kept = batch_carry(&mia, desk(false, &nowhere), batch).await.expect_err("kept");
+    assert!(matches!(kept, AppError::Cancelled(_)), "{kept}");
+    assert_eq!(
+        world.house.read("SELECT count(*)::text FROM core.safe_transactions WHERE safe_tx_hash IS NOT NULL").await,
+        "0"
+    );
+    assert!(batch_verify(&known, desk(true, &nowhere)).await.expect("a closed dialog").is_none());
+    let written = batch_carry(&mia, desk(true, &nowhere), batch).await.expect("written").expect("a place");
+    assert_eq!((written.legs, Path::new(&written.path)), (1, folder.path().join("batch-1.json").as_path()));
+
+    // Another machine needs the pinned keys and nothing else; one that pinned nothing says so.
+    let unpinned = Known::open(None, &[]).expect("nothing known");
+    let refused = batch_verify(&unpinned, desk(true, &nowhere)).await.expect_err("nothing pinned");
+    assert!(refused.to_string().contains("pins no identity keys yet"), "{refused}");
+    let seen = batch_verify(&known, desk(true, &nowhere)).await.expect("verified").expect("chosen");
+    let code = leg_code(&mia, batch, 1).await.expect("a code");
+    assert_eq!(seen.legs[0].hashes.safe_tx_hash, code.hashes.safe_tx_hash);
+    assert_eq!(seen.legs[0].code, code.code, "two machines show one code");
+    assert_eq!(
+        (seen.approved_by.len(), seen.legs[0].lines.len(), &*seen.legs[0].lines[0].money.amount),
+        (2, 1, "0.000005")
+    );
+
+    let path = folder.path().join("batch-1.json");
+    let signature = signed_apart(&path, &world.root(), "mia", folder.path()).await;
+    let brought = folder.path().join("mia.json");
+    // A signature of another batch is not stored under this one.
+    let foreign = SignatureFile { batch_id: BatchId::new(uuid::Uuid::from_u128(7)), ..signature };
+    let other = folder.path().join("other.json");
+    write_signature(&foreign, &other).expect("written");
+    let refused = batch_bring_in(&mia, desk(true, &other), batch).await.expect_err("another batch");
+    assert!(refused.to_string().contains("another batch"), "{refused}");
+    assert!(batch_bring_in(&mia, desk(true, &nowhere), batch).await.expect("a closed dialog").is_none());
+    let stored = batch_bring_in(&mia, desk(true, &brought), batch).await.expect("stored").expect("chosen");
+    assert_eq!((stored.leg, stored.signatures, stored.threshold), (1, 1, 2));
+
+    // What was changed on the way is not shown as a batch.
+    let text = std::fs::read_to_string(&path).expect("the file").replace("\"number\": 1", "\"number\": 2");
+    std::fs::write(&path, text).expect("changed");
+    let refused = batch_verify(&known, desk(true, &nowhere)).await.expect_err("changed");
+    assert!(matches!(refused, AppError::Incident(_)), "{refused}");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, U256};
 use app::use_cases::{device_choose, device_get, leg_review, leg_sign};
-use app::{AppError, Confirmation, Host, Known, LedgerSettings, Session, SigningKey};
+use app::{AppError, Confirmation, FileKind, Host, Known, LedgerSettings, Session, SigningKey};
 use contract::{DeviceChoose, DeviceFlow, DeviceModel, DeviceState, ErrorCode, KeyKind};
 use domain::id::BatchId;
 use safe::signature::recover;
@@ -22,11 +22,11 @@ const PATH: &str = "m/44'/60'/0'/0/0";
 struct Agrees;
 
 impl Host for Agrees {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 

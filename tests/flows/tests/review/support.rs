@@ -7,7 +7,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, U256, keccak256};
 use app::use_cases::leg_review;
 use app::worker::watch;
-use app::{Chains, Confirmation, Host, Known, Session};
+use app::{Chains, Confirmation, FileKind, Host, Known, Session};
 use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
 use contract::{Check, LegReview, Level};
@@ -49,11 +49,11 @@ pub fn key(name: &str) -> PrivateKeySigner {
 pub struct Agrees;
 
 impl Host for Agrees {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 

@@ -308,6 +308,10 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
       const left = legs.some((leg) => !leg.signatures.some((one) => one.person === session.person));
       return left ? null : 'You have signed every leg';
     }
+    case 'CARRY':
+      return may('approve') ? null : 'Needs the permission "approve"';
+    case 'BRING_IN':
+      return session.ownerAddress ? null : 'You hold no owner key of this Safe';
     case 'EXECUTE': {
       if (summary.state !== 'APPROVED') return 'Opens after approval and signatures';
       const missing = legs.reduce(
@@ -330,6 +334,9 @@ const ACTIONS: ActionName[] = [
   'SIGN',
   'EXECUTE',
 ];
+
+/** Offered only once signing is open. */
+const APART: ActionName[] = ['CARRY', 'BRING_IN'];
 
 function people(batch: FakeBatch, session: Session): PersonStep[] {
   const { summary, legs } = batch.detail;
@@ -392,7 +399,8 @@ function next(batch: FakeBatch): string {
 /** The batch as one person sees it. */
 export function seenBy(batch: FakeBatch, session: Session): BatchDetail {
   const { detail } = batch;
-  const allowed: Action[] = ACTIONS.map((name) => {
+  const apart = detail.summary.state === 'APPROVED' ? APART : [];
+  const allowed: Action[] = [...ACTIONS, ...apart].map((name) => {
     const reason = refuse(name, session, batch);
     return { name, enabled: reason === null, reason };
   });

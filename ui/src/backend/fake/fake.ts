@@ -13,6 +13,8 @@ import type {
   ExportView,
   FilePreview,
   Health,
+  KeyKind,
+  LegView,
   LiveTransaction,
   RunDetail,
   Session,
@@ -30,6 +32,7 @@ import {
   submit,
   sumOf,
 } from './batch';
+import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { ADVICE, deviceReview } from './device';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
@@ -271,14 +274,18 @@ class Fake {
         'The signature that came back does not belong to the payment on this screen.',
       );
     }
-    view.signatures.push({
+    this.store(view, me, key.kind);
+    return { signatures: view.signatures.length, threshold: view.threshold };
+  }
+
+  private store(leg: LegView, me: Session, keyKind: KeyKind): void {
+    leg.signatures.push({
       person: me.person,
       owner: me.ownerAddress ?? '',
-      keyKind: key.kind,
+      keyKind,
       at: new Date().toISOString(),
     });
-    view.state = 'SIGNED';
-    return { signatures: view.signatures.length, threshold: view.threshold };
+    leg.state = 'SIGNED';
   }
 
   private review({ batchId, leg }: Commands['leg_review']['request']) {
@@ -431,6 +438,26 @@ class Fake {
       batch.detail.summary.state = 'EXECUTING';
       batch.sentAt = Date.now();
       return null;
+    },
+    batch_carry: ({ id }) => {
+      const { detail } = this.allowed(id, 'CARRY');
+      const path = `/home/adaeze/batch-${detail.summary.number}.json`;
+      return { path, legs: detail.legs.length };
+    },
+    batch_verify: () => {
+      const batch = this.batches.find((one) => one.detail.legs.some((leg) => leg.hashes));
+      return batch ? fileOf(batch, 'Solver rewards') : null;
+    },
+    batch_bring_in: ({ id }) => {
+      const [leg] = this.allowed(id, 'BRING_IN').detail.legs;
+      if (!leg) return null;
+      this.store(leg, this.me(), 'SOFTWARE');
+      return { leg: leg.index, signatures: leg.signatures.length, threshold: leg.threshold };
+    },
+    leg_code: ({ batchId, leg }) => {
+      const found = this.batch(batchId).detail.legs.find((one) => one.index === leg);
+      if (!found?.hashes) throw refusal('CONFLICT', 'Signing opens when the policy is satisfied');
+      return { hashes: found.hashes, code: fakeCode(found.hashes) };
     },
     device_get: () => this.device(),
     device_choose: (request) => this.chooseDevice(request),

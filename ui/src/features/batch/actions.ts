@@ -58,6 +58,8 @@ export function actionLabel(action: ActionName, batch: BatchDetail, leg: number 
     TAKE_OUT: t('Take lines out…'),
     CANCEL: t('Cancel batch…'),
     SIGN: leg === null ? t('Sign…') : t('Sign leg {leg}…', { leg }),
+    CARRY: t('Write to a file…'),
+    BRING_IN: t('Bring a signature in…'),
     EXECUTE: t('{lines, plural, one {Send # payment…} other {Send # payments…}}', { lines }),
   };
   return labels[action];

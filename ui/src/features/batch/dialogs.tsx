@@ -364,6 +364,8 @@ function title(action: ActionName, batch: BatchDetail): string {
       chain: batch.safe.chain,
     }),
     SIGN: '',
+    CARRY: '',
+    BRING_IN: '',
   };
   return titles[action];
 }

@@ -49,15 +49,20 @@ export function NewBatchButtons() {
   const off = session.permissions.includes('create_batch')
     ? null
     : t('Needs the permission "create_batch"');
+  const verify = <LinkButton to="/batches/file">{t('Verify a file…')}</LinkButton>;
   if (off) {
     return (
-      <Button off={off} look="primary">
-        {t('New batch…')}
-      </Button>
+      <>
+        {verify}
+        <Button off={off} look="primary">
+          {t('New batch…')}
+        </Button>
+      </>
     );
   }
   return (
     <>
+      {verify}
       <LinkButton to="/batches/new/commissions">{t('From commissions…')}</LinkButton>
       <LinkButton to="/batches/new/file" look="primary">
         {t('From a file…')}

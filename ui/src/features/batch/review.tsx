@@ -28,6 +28,8 @@ const LOOK: Record<ActionName, Look> = {
   CANCEL: 'danger',
   RETURN: 'default',
   TAKE_OUT: 'default',
+  CARRY: 'default',
+  BRING_IN: 'default',
 };
 
 /** States in which nothing is on its way yet: the chain is asked about every line. */

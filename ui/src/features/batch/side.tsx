@@ -12,6 +12,7 @@ import { t } from '../../kit/say';
 import { levelShape, levelWord, type Shape, State, Status, StatusIcon } from '../../kit/status';
 import { countText, dateTime } from '../../kit/time';
 import { stoppedLines } from './actions';
+import { Apart } from './apart';
 
 const STEP: Record<string, { shape: Shape; word: () => string }> = {
   PREPARED: { shape: 'note', word: () => t('Prepared') },
@@ -401,6 +402,7 @@ export function BatchSide(props: {
           <Checks checks={batch.checks} />
         )}
       </section>
+      <Apart batch={batch} />
       <LiveSignatures safeId={batch.safe.id} zone={props.zone} />
       <Fields batch={batch} zone={props.zone} open={fields} onClose={() => setFields(false)} />
     </div>

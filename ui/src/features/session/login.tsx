@@ -7,6 +7,7 @@ import type { ApiError, Profile } from '../../contract/types';
 import { asApiError } from '../../backend/backend';
 import { Button } from '../../kit/button';
 import { TextField } from '../../kit/field';
+import { TextLink } from '../../kit/link';
 import { Mark } from '../../kit/mark';
 import { t } from '../../kit/say';
 import { Failure, InlineFailure, Notice, Waiting } from '../../kit/states';
@@ -169,7 +170,8 @@ export function LoginScreen() {
         <p className="text-small text-ink3">
           {t(
             'Each person works with their own database login. What one person prepared, others approve and sign.',
-          )}
+          )}{' '}
+          <TextLink to="/file">{t('Verify a batch file without signing in')}</TextLink>
         </p>
       </div>
     </main>
