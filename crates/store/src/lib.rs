@@ -39,7 +39,7 @@ pub use batch::{ApprovalRow, BatchRow, ImportLine, NewFileBatch, PayeeFacts, Pay
 pub use books::{BookedLine, BookedSafe, Posting};
 pub use caution::{CautionRow, MarkRow, OtherLine, TrustedRow};
 pub use change::{Change, ConfirmedChange, WaitingChange};
-pub use commission::{CommissionSum, PayableSum, WhatIf};
+pub use commission::{BatchCommissionRow, CommissionSum, PayableSum, RuleRow, TermsRow, WhatIf};
 pub use connect::{Db, Settings};
 pub use error::{RefusalCode, StoreError};
 pub use export::{ExportRow, NewExport};
