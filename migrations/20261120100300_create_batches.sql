@@ -272,16 +272,17 @@ CREATE TABLE core.signatures (
 );
 CALL core.make_append_only('signatures');
 
--- The one nonce of the one executor that sends a leg.
+-- The one nonce of the one executor that sends a leg, and the one that sends its rejection.
 CREATE TABLE core.submissions (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
+  is_rejection boolean NOT NULL DEFAULT false,
   chain_id bigint NOT NULL REFERENCES core.chains,
   executor bytea NOT NULL CHECK (length(executor) = 20),
   executor_nonce bigint NOT NULL CHECK (executor_nonce >= 0),
   submitted_by name NOT NULL DEFAULT session_user,
   submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (program_id, safe_transaction_id),
+  PRIMARY KEY (program_id, safe_transaction_id, is_rejection),
   -- Of two transactions with one nonce the chain takes one, and the other leg would wait for ever.
   UNIQUE (chain_id, executor, executor_nonce),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
@@ -293,17 +294,18 @@ CALL core.make_append_only('submissions');
 CREATE TABLE core.broadcasts (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
+  is_rejection boolean NOT NULL DEFAULT false,
   ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
   raw_transaction bytea NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
-  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.submissions
+  FOREIGN KEY (program_id, safe_transaction_id, is_rejection) REFERENCES core.submissions
 );
 CALL core.make_append_only('broadcasts');
 
 CREATE FUNCTION core.is_broadcast(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
+  SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND NOT o.is_rejection AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
 $$;
 
 -- Legs that somebody else's transaction executed: whoever saw the signatures in a public mempool can send them first. The

@@ -88,6 +88,26 @@ pub(crate) async fn check(session: &Session, loaded: &Loaded, stage: Stage) -> R
     .map_err(forged)
 }
 
+/// Refuses a Safe that is not as two people signed it.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) async fn check_safe(session: &Session, safe: &SafeRow) -> Result<(), AppError> {
+    let root = session.known.root().await?.ok_or_else(|| {
+        AppError::Key(
+            "This machine does not know yet whose identity keys to trust: sign in again and compare the fingerprints of the first two super_admins with them".into(),
+        )
+    })?;
+    refuse_older(session).await?;
+    let program = session.program_id();
+    let changes = session.db.confirmed_changes(program, &[]).await?;
+    let changes: Vec<SignedChange> = changes.into_iter().map(signed).collect();
+    let (id, name, pin) = (safe.id, safe.name.clone(), safe_pin(safe));
+    crate::session::blocking(move || House::replay(&root, &changes)?.check_safe(program, id, &name, &pin))
+        .await?
+        .map_err(|e| AppError::Incident(format!("{e}. Sign nothing; freeze the Safe and call the other owners")))
+}
+
 /// Fingerprints of the two founders' first keys as this database has them, with their names, for people to compare.
 pub(crate) async fn founders(session: &Session) -> Result<Option<(Root, [String; 2])>, AppError> {
     let changes = session.db.confirmed_changes(session.program_id(), &[]).await?;
