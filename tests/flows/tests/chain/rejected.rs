@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
 use app::use_cases::{batch_get, rejection_ask, rejection_review, rejection_sign, safe_signatures};
-use app::{AppError, Confirmation, Host, Session, SigningKey};
+use app::{AppError, Confirmation, FileKind, Host, Session, SigningKey};
 use contract::{ActionName, LegSigned, Level, RejectionState};
 use domain::id::BatchId;
 use flows::attack::{Attack, all_refused};
@@ -25,11 +25,11 @@ const PASSPHRASE: &str = "rejects on paper";
 struct Reads(std::sync::Mutex<Vec<Confirmation>>);
 
 impl Host for Reads {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 
@@ -61,7 +61,7 @@ impl World {
         self.house.db(login).await.sign_rejection(self.house.acme().id, batch, &new).await
     }
 
-    async fn rejected_by_two(&self, batch: BatchId) {
+    pub async fn rejected_by_two(&self, batch: BatchId) {
         self.ask_rejection(batch).await;
         for (login, signed) in [("max", 1), ("ada", 2)] {
             assert_eq!(self.sign_rejection(login, batch).await.expect("stored"), signed);
@@ -152,6 +152,29 @@ async fn a_signed_batch_is_rejected_from_consoles_and_its_lines_are_free() {
     assert!(world.execute().await.sent.is_empty());
     world.paid("stopped.csv").await;
     assert_eq!(world.on_chain().await, FUNDS - 5, "paid once");
+}
+
+#[tokio::test]
+async fn a_rejection_is_signed_on_a_ledger_which_shows_the_hashes_of_this_machine() {
+    let world = World::new().await;
+    let batch = world.signed("ledger.csv").await;
+    world.ask_rejection(batch).await;
+    let settings = Settings { blind_signing: true, raw_messages: false, transaction_hash: false };
+    let device = Device::start(settings, approve());
+    let ledger = LedgerSettings { device: device.address(), ..LedgerSettings::default() };
+    let max = world.session(flows::LEDGER_OWNER, world.root()).await.with_ledger(ledger);
+    let review = rejection_review(&max, batch, 1).await.expect("a review");
+    let hashes = review.leg.rejection.expect("asked for").hashes;
+    let told = review.device.expect("what it will show").hashed;
+    assert!(told.compare.iter().any(|c| c.value.to_lowercase().contains(&hashes.message_hash[2..10])), "{told:?}");
+    let host: Arc<dyn Host> = Arc::new(Reads::default());
+    let sign = |hash: String| rejection_sign(&max, Arc::clone(&host), batch, 1, hash, SigningKey::Ledger(DeviceFlow::Hashed));
+    // Swapped between screen and device: kept, and the Safe is frozen at once.
+    device.sign_instead(Some(B256::repeat_byte(7)));
+    let swapped = sign(hashes.safe_tx_hash.clone()).await.expect_err("something else was signed");
+    assert_eq!(swapped.code(), ErrorCode::Incident, "{swapped}");
+    assert_eq!(world.house.read("SELECT count(*) FROM core.rejection_signatures").await, "0");
+    assert_eq!(world.house.read("SELECT count(*) FROM core.freezes WHERE lifted_at IS NULL").await, "1");
 }
 
 #[tokio::test]
