@@ -21,7 +21,7 @@ use crate::batch::get::{Loaded, leg_view};
 use crate::batch::list::summary;
 use crate::confirm::{Act, ask as confirm};
 use crate::host::Host;
-use crate::leg::sign::{SigningKey, any_key, countersign};
+use crate::leg::sign::{MISMATCH, SigningKey, any_key, countersign};
 use crate::rebuild::{SignableLeg, version};
 use crate::session::safe_view;
 use crate::view::{check, time};
@@ -236,6 +236,16 @@ async fn checks(session: &Session, loaded: &Loaded, leg: u32, row: &RejectionRow
     if !loaded.is_identical() {
         let detail = "The lines of this batch are not what was approved: compare with the other owners whether this is the nonce";
         out.push(check(Level::Check, "Rebuilt on this machine", detail));
+    }
+    // A freeze does not stop a rejection, so that the key that signed something else is stopped here.
+    match session.db.freezes(session.program_id()).await {
+        Ok(freezes) if freezes.iter().any(|f| f.person == session.me.person && f.reason.starts_with(MISMATCH)) => {
+            let detail =
+                "It signed something else than was asked, and the Safe is frozen for it: another owner signs this";
+            out.push(check(Level::Block, "Your key", detail));
+        }
+        Ok(_) => {}
+        Err(error) => out.push(check(Level::Block, "Your key", error.to_string())),
     }
     out.push(match on_chain(session, loaded, row, own).await {
         Ok(check) => check,
