@@ -15,7 +15,7 @@ pub enum RejectionState {
     Signed,
     /// The chain executed a rejection at this nonce: the leg can never be paid.
     Executed,
-    /// The nonce was used otherwise, or the leg is in a block.
+    /// The nonce was used otherwise.
     Overtaken,
 }
 

@@ -3,6 +3,7 @@
 
 mod apart;
 mod booked;
+mod by_person;
 mod device;
 mod killed;
 mod rejected;
@@ -10,4 +11,5 @@ mod reorganised;
 mod replaced;
 mod sent;
 mod support;
+mod versions;
 mod wire;
