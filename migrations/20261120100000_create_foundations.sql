@@ -452,7 +452,8 @@ CREATE FUNCTION core.has_form(p_form text, p_value jsonb) RETURNS boolean LANGUA
       WHEN 'amount' THEN '^(0|[1-9][0-9]{0,37})$'
       WHEN 'rate' THEN '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$'
       WHEN 'key' THEN '^[0-9a-f]{64}$'
-      WHEN 'time' THEN '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' END END
+      -- To the microsecond, and with no hour 24: whoever reads it apart from this database reads the same time.
+      WHEN 'time' THEN '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' END END
 $$;
 
 CREATE FUNCTION core.refuse_bad_fields(p_kind text, p_body jsonb) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -471,7 +472,7 @@ BEGIN
         WHEN 'text' THEN 'a text of 1 to 1,000 characters' WHEN 'id' THEN 'an id' WHEN 'ids' THEN 'a list of ids' WHEN 'address' THEN 'an address of 0x and 40 hex digits'
         WHEN 'addresses' THEN 'a list of addresses' WHEN 'amount' THEN 'whole base units as a string of digits' WHEN 'count' THEN 'a whole number from 0 to 9999'
         WHEN 'number' THEN 'a whole number of at most 18 digits' WHEN 'rate' THEN 'a number from 0 to 1 with at most 8 decimals, as a string' WHEN 'flag' THEN 'true or false'
-        WHEN 'time' THEN 'a time as RFC 3339 writes it' WHEN 'object' THEN 'a JSON object' WHEN 'key' THEN '64 hex digits in small letters' END,
+        WHEN 'time' THEN 'a time as RFC 3339 writes it, to the microsecond at most' WHEN 'object' THEN 'a JSON object' WHEN 'key' THEN '64 hex digits in small letters' END,
         CASE WHEN wrong.is_required THEN '' ELSE ', or left out' END, left(coalesce((p_body -> wrong.name)::text, 'missing'), 100)) END;
   END IF;
 END $$;

@@ -206,6 +206,8 @@ BEGIN
           OR (request.kind = 'identity_key.add' AND EXISTS (SELECT FROM core.staff s WHERE s.id = request.proposed_by AND s.revoked_at IS NULL))) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Whoever proposed this change no longer has the permission %s here: somebody who has it proposes it again', needed);
   END IF;
+  -- One after another, so that confirmed_at is the order in which they took effect: in it clients replay them.
+  PERFORM 1 FROM core.programs p WHERE p.id = request.program_id FOR NO KEY UPDATE;
   UPDATE core.change_requests SET confirmed_by = confirmer, confirmed_at = clock_timestamp(), confirmed_in = pg_current_xact_id(), confirmed_signature = p_signature
   WHERE id = p_request RETURNING * INTO request;
   made := core.apply_change(request);

@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Sign { leg: u32, nonce: String, safe_tx_hash: String, owner: String },
     /// Write the whole batch to a file that can be signed elsewhere.
     Carry,
+    /// Sign the rejection of one leg, with this hash.
+    Reject { leg: u32, nonce: String, safe_tx_hash: String, owner: String },
     /// Hand the whole batch to the executor.
     Send { legs: usize },
 }
@@ -42,7 +44,7 @@ pub(crate) async fn ask(session: &Session, host: &Arc<dyn Host>, loaded: &Loaded
 
 fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirmation, AppError> {
     let lines: Vec<&PayoutRow> = match act {
-        Act::Sign { leg, .. } => {
+        Act::Sign { leg, .. } | Act::Reject { leg, .. } => {
             let own =
                 loaded.rebuilt.leg(*leg).ok_or_else(|| AppError::Invalid(format!("The batch has no leg {leg}")))?;
             loaded.lines.iter().filter(|l| own.line_nos.contains(&l.line_no)).collect()
@@ -87,6 +89,14 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
                 hex::encode(loaded.rebuilt.content_hash)
             ),
             "Write the file".into(),
+        ),
+        Act::Reject { leg, nonce, safe_tx_hash, owner } => (
+            format!("Reject leg {leg} of batch {number}"),
+            format!(
+                "This pays nobody. With {} signatures it uses up nonce {nonce} of the Safe; unless the payment is executed first, it can never pay\n\n{from} with {owner}\n\nSafe transaction hash\n{safe_tx_hash}",
+                safe.threshold
+            ),
+            format!("Reject leg {leg}"),
         ),
         Act::Send { legs } => (
             format!("Send {payments}"),

@@ -25,6 +25,7 @@ pub mod offline;
 mod preflight;
 mod rebuild;
 mod reconciliation;
+mod rejection;
 mod rule;
 mod sanctions;
 mod session;
@@ -52,7 +53,9 @@ pub mod use_cases {
     pub use crate::batch::execute::execute;
     pub use crate::batch::get::get as batch_get;
     pub use crate::batch::list::list as batch_list;
+    pub use crate::batch::plan::{MeasuredLeg, plan_measured};
     pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
+    pub use crate::batch::send::send as batch_send;
     pub use crate::batch::submit::submit;
     pub use crate::batch::transactions::{PlannedTransaction, plan as batch_plan};
     pub use crate::commission::payable;
@@ -69,6 +72,7 @@ pub mod use_cases {
     pub use crate::preflight::batch as batch_preflight;
     pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};
     pub use crate::reconciliation::run::{run as reconciliation_run, run_with_file as reconciliation_write};
+    pub use crate::rejection::{ask as rejection_ask, review as rejection_review, sign as rejection_sign};
     pub use crate::rule::what_if as rule_what_if;
     pub use crate::sanctions::{import as sanctions_import, list as sanctions_list};
     pub use crate::session::safes;

@@ -11,6 +11,7 @@ pub mod home;
 pub mod ledger;
 pub mod leg;
 pub mod reconciliation;
+pub mod rejection;
 pub mod safe;
 pub mod session;
 

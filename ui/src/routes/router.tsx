@@ -18,6 +18,7 @@ import { HomeScreen } from '../features/home/screen';
 import { IntentScreen } from '../features/intent/detail';
 import { IntentListScreen } from '../features/intent/list';
 import { LedgerScreen } from '../features/ledger/screen';
+import { RejectScreen } from '../features/rejection/screen';
 import { RunListScreen } from '../features/reconciliation/list';
 import { RunScreen } from '../features/reconciliation/run';
 import { LoginScreen } from '../features/session/login';
@@ -111,6 +112,14 @@ const intent = createRoute({
     return <IntentScreen key={id} id={id} />;
   },
 });
+const reject = createRoute({
+  getParentRoute: () => signed,
+  path: '/batches/$id/reject/$leg',
+  component: function Reject() {
+    const { id, leg } = reject.useParams();
+    return <RejectScreen key={`${id} ${leg}`} batchId={id} leg={Number.parseInt(leg, 10)} />;
+  },
+});
 const commissions = createRoute({
   getParentRoute: () => shell,
   path: '/commissions',
@@ -180,6 +189,7 @@ const tree = root.addChildren([
       exports,
     ]),
     sign,
+    reject,
   ]),
 ]);
 

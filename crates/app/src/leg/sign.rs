@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256};
 use contract::{ActionName, DeviceFlow, LegSigned, Level};
 use domain::id::BatchId;
 use domain::states::BatchState;
+use safe::OwnerSignature;
 use secrecy::SecretString;
 use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
@@ -18,6 +19,7 @@ use crate::foreign::{Foreign, keep, place};
 use crate::host::Host;
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
 use crate::preflight::is_open;
+use crate::rebuild::SignableLeg;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
 use crate::{AppError, Session, device, trust};
@@ -77,7 +79,22 @@ pub async fn sign(
             "The batch changed while you were asked: open it again. Nothing was signed".into(),
         ));
     }
-    let (domain, tx, safe_tx_hash) = (own.domain, own.tx, own.hashes.safe_tx_hash);
+    let safe_tx_hash = own.hashes.safe_tx_hash;
+    let (signature, kind) = countersign(session, &loaded, key, &own, owner).await?;
+    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, kind, &signature.bytes).await?;
+    Ok(LegSigned { signatures, threshold: loaded.safe.threshold })
+}
+
+/// Asks the key and verifies what came back; answers the signature and the kind of key. Anything else that came back is kept, and the Safe
+/// is frozen.
+pub(crate) async fn countersign(
+    session: &Session,
+    loaded: &Loaded,
+    key: OwnKey,
+    own: &SignableLeg,
+    owner: Address,
+) -> Result<(OwnerSignature, &'static str), AppError> {
+    let (domain, tx) = (own.domain, own.tx.clone());
     let turn = session.device_turn().await;
     let signed = blocking(move || -> Result<_, Failure> {
         let signer: Box<dyn Signer> = match key {
@@ -94,14 +111,13 @@ pub async fn sign(
     drop(turn);
     let (signature, kind) = match signed {
         Ok(signed) => signed,
-        Err(failure) => return Err(report(session, &loaded, failure).await),
+        Err(failure) => return Err(report(session, loaded, failure).await),
     };
     let kind = match kind {
         KeyKind::Software => "SOFTWARE",
         KeyKind::Ledger => "LEDGER",
     };
-    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, kind, &signature.bytes).await?;
-    Ok(LegSigned { signatures, threshold: loaded.safe.threshold })
+    Ok((signature, kind))
 }
 
 /// What the database would refuse to store is not signed: the signature would exist all the same.
@@ -124,23 +140,18 @@ fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError
 }
 
 /// The key with what it takes to ask it.
-enum OwnKey {
+pub(crate) enum OwnKey {
     File(PathBuf, SecretString),
     Ledger(LedgerSettings, Flow),
 }
 
-async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<OwnKey, AppError> {
+/// The key that a person named, whichever kind it is.
+pub(crate) fn any_key(session: &Session, key: SigningKey) -> Result<OwnKey, AppError> {
     match key {
         SigningKey::Ledger(flow) => {
             let ledger = session.ledger().ok_or_else(|| {
                 AppError::Key("No Ledger is chosen on this machine: choose yours first. Nothing was signed".into())
             })?;
-            if ledger.device != DeviceAddress::Hid && !software_key_allowed(session, loaded).await? {
-                return Err(AppError::Conflict(
-                    "On this chain the policy asks for a hardware key, and an emulator is none. Nothing was signed"
-                        .into(),
-                ));
-            }
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
         SigningKey::Software(passphrase) => {
@@ -148,16 +159,24 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
                 .keystore
                 .clone()
                 .ok_or_else(|| AppError::Key("This machine has no owner key of yours. Nothing was signed".into()))?;
-            // Who has a Ledger too may still not sign with the file where the policy asks for hardware.
-            if !software_key_allowed(session, loaded).await? {
-                return Err(AppError::Conflict(
-                    "On this chain the policy asks for a hardware key: sign with your Ledger. Nothing was signed"
-                        .into(),
-                ));
-            }
             Ok(OwnKey::File(path, passphrase))
         }
     }
+}
+
+/// The same, where the policy lets a key of that kind pay.
+async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<OwnKey, AppError> {
+    let key = any_key(session, key)?;
+    let advice = match &key {
+        OwnKey::Ledger(ledger, _) if ledger.device == DeviceAddress::Hid => return Ok(key),
+        OwnKey::Ledger(..) => "and an emulator is none",
+        // Who has a Ledger too may still not sign with the file where the policy asks for hardware.
+        OwnKey::File(..) => "so sign with your Ledger",
+    };
+    if software_key_allowed(session, loaded).await? {
+        return Ok(key);
+    }
+    Err(AppError::Conflict(format!("On this chain the policy asks for a hardware key, {advice}. Nothing was signed")))
 }
 
 enum Failure {
@@ -191,6 +210,9 @@ async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppErro
     }
 }
 
+/// How the reason of a freeze begins that an incident made.
+pub(crate) const MISMATCH: &str = "Signature mismatch";
+
 /// Keeps the foreign signature beside the key, freezes the Safe, and says which of the two worked.
 pub(crate) async fn incident(
     session: &Session,
@@ -200,7 +222,7 @@ pub(crate) async fn incident(
     asked: B256,
 ) -> AppError {
     let kept = place(keep(session, foreign));
-    let reason = format!("Signature mismatch on batch {}, asked {asked}", loaded.row.number);
+    let reason = format!("{MISMATCH} on batch {}, asked {asked}", loaded.row.number);
     let frozen = session.db.freeze(session.program_id(), "SAFE", loaded.safe.id.as_uuid(), &reason).await;
     AppError::Incident(format!(
         "The signature that came back is not by {expected} over {asked}. Do not sign anything else with this key. {kept} {}",

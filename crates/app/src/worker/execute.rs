@@ -10,7 +10,7 @@ use domain::states::SafeTransactionState;
 use safe::deployments;
 use safe::execution::exec_transaction;
 use safe::signature::{SignatureKind, check, encode_sorted};
-use safe::{OwnerSignature, SafeDomain, hashes, leg_transaction};
+use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, leg_transaction};
 use signing::LocalSigner;
 use store::{Db, LegWork, StoredSignature};
 
@@ -47,6 +47,8 @@ pub struct Sent {
     pub again: bool,
     /// Whether it takes the place of one with a lower fee.
     pub replaces: bool,
+    /// Whether it rejects the leg, and pays nobody.
+    pub rejects: bool,
 }
 
 /// What one round did.
@@ -59,8 +61,9 @@ pub struct Round {
 }
 
 /// Why one leg was not sent.
-struct Stopped {
-    error: AppError,
+pub(crate) struct Stopped {
+    /// In words.
+    pub error: AppError,
     /// A nonce of the executor is recorded and its transaction is not on its way: the next one would take the same nonce.
     holds_nonce: bool,
 }
@@ -79,11 +82,18 @@ impl Stopped {
     }
 }
 
-struct Sender<'a> {
-    db: &'a Db,
-    rpc: &'a Rpc,
-    executor: &'a LocalSigner,
-    limits: &'a Limits,
+/// Who sends, with which key.
+pub(crate) struct Sender<'a> {
+    /// The database, under the login of who sends.
+    pub db: &'a Db,
+    /// The chain.
+    pub rpc: &'a Rpc,
+    /// The key that pays the gas.
+    pub executor: &'a LocalSigner,
+    /// How far it may go.
+    pub limits: &'a Limits,
+    /// Whether a person sends with a key of their own, and no machine.
+    pub is_person: bool,
 }
 
 /// Sends whatever is due on a chain, resends first. One leg that cannot be sent does not stop the others, except that
@@ -104,7 +114,7 @@ pub async fn run_once(
         return Ok(round);
     }
     let rpc = chains.rpc(chain_id).await?;
-    let sender = Sender { db, rpc: &rpc, executor, limits };
+    let sender = Sender { db, rpc: &rpc, executor, limits, is_person: false };
     let mut may_prepare = true;
     for leg in &work {
         let done = match &leg.raw_transaction {
@@ -162,7 +172,8 @@ impl Sender<'_> {
         Ok(Sent { replaces: true, ..answer(leg, raised.tx_hash, false) })
     }
 
-    async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
+    /// Checks, prepares, records and sends a leg that nobody sent; nothing while an earlier nonce is open.
+    pub async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
         let observed = self.rpc.observe_safe(leg.safe).await?;
         let nonce = U256::from(leg.nonce);
         if observed.safe.nonce > nonce {
@@ -176,13 +187,17 @@ impl Sender<'_> {
             return Ok(None);
         }
         let executor = self.executor.address();
-        if observed.safe.owners.contains(&executor) {
+        // A machine's key lies open to whoever gets at the machine. A person may pay the gas with their owner key: only
+        // signatures over the hash are sent, so that who sends counts for nothing.
+        if !self.is_person && observed.safe.owners.contains(&executor) {
             return Err(AppError::Conflict(format!(
                 "the gas key {executor} is an owner of this Safe: run the executor with a key that owns no Safe"
             ))
             .into());
         }
-        self.refuse_foreign_target(leg, BlockId::from(observed.block.hash)).await?;
+        if !leg.is_rejection {
+            self.refuse_foreign_target(leg, BlockId::from(observed.block.hash)).await?;
+        }
         let threshold = observed.safe.threshold.max(leg.threshold);
         let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
         let key = self.executor.to_alloy();
@@ -190,9 +205,12 @@ impl Sender<'_> {
         let fee_cap_wei = U256::from(self.limits.fee_cap_wei);
         let prepared = prepare_execution(self.rpc, &key, leg.safe, calldata, gas_cap, fee_cap_wei).await?;
         // Stored first. If this refuses, another executor has the leg or the nonce, and nothing was sent.
-        self.db
-            .record_submission(leg, prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce)
-            .await?;
+        let (hash, raw, by, nonce) = (prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce);
+        if self.is_person {
+            self.db.send_leg(leg, hash, raw, by, nonce).await?;
+        } else {
+            self.db.record_submission(leg, hash, raw, by, nonce).await?;
+        }
         broadcast(self.rpc, &prepared.raw).await.map_err(Stopped::in_broadcast)?;
         Ok(Some(answer(leg, prepared.tx_hash, false)))
     }
@@ -212,32 +230,25 @@ impl Sender<'_> {
 }
 
 fn answer(leg: &LegWork, tx_hash: B256, again: bool) -> Sent {
-    Sent { batch_id: leg.batch_id.to_string(), leg: leg.index, tx_hash: tx_hash.to_string(), again, replaces: false }
+    Sent {
+        batch_id: leg.batch_id.to_string(),
+        leg: leg.index,
+        tx_hash: tx_hash.to_string(),
+        again,
+        replaces: false,
+        rejects: leg.is_rejection,
+    }
 }
 
-/// Rebuilds the Safe transaction from the lines, requires the hash that was signed, and uses only signatures that prove
-/// themselves to be owners' over it.
+/// Rebuilds the Safe transaction and uses only signatures that prove themselves to be owners' over it.
 fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Result<Bytes, AppError> {
     let version = leg
         .safe_version
         .parse()
         .map_err(|_| AppError::Internal(format!("unknown Safe version {}", leg.safe_version)))?;
-    let tx =
-        leg_transaction(&calls(leg), leg.to, U256::from(leg.nonce)).map_err(|e| AppError::Internal(e.to_string()))?;
     let domain = SafeDomain { version, chain_id: leg.chain_id, safe: leg.safe };
+    let tx = if leg.is_rejection { rejection(leg) } else { payment(leg, &domain)? };
     let hash = hashes(&domain, &tx).safe_tx_hash;
-    // Refunds, delegate calls, calls to the Safe, functions that change it: whatever was signed, a payout has none of them.
-    let explained = safe::decode::explain(&domain, &tx);
-    if explained.payouts().is_none() {
-        let what = explained.sentence();
-        return Err(AppError::Incident(format!("Leg {} is not payments alone and is not sent: {what}", leg.index)));
-    }
-    if hash != leg.safe_tx_hash {
-        return Err(AppError::Incident(format!(
-            "Leg {} rebuilds to {hash} and {} was signed: it is not sent",
-            leg.index, leg.safe_tx_hash
-        )));
-    }
     let stays = |why: String| AppError::Incident(format!("Leg {} is not sent: {why}", leg.index));
     let blob = encode_sorted(&usable(leg, hash, owners)).map_err(|e| stays(e.to_string()))?;
     let threshold = usize::try_from(threshold).map_err(|e| stays(e.to_string()))?;
@@ -246,6 +257,31 @@ fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Resul
         return Err(stays("a signature needs the chain to prove it".to_owned()));
     }
     Ok(exec_transaction(&tx, &blob))
+}
+
+/// The Safe calls itself with nothing: whatever its row says, this is what is sent.
+fn rejection(leg: &LegWork) -> SafeTx {
+    SafeTx::rejection(leg.safe, U256::from(leg.nonce))
+}
+
+/// The leg from its lines; requires the hash that was signed.
+fn payment(leg: &LegWork, domain: &SafeDomain) -> Result<SafeTx, AppError> {
+    let tx =
+        leg_transaction(&calls(leg), leg.to, U256::from(leg.nonce)).map_err(|e| AppError::Internal(e.to_string()))?;
+    // Refunds, delegate calls, calls to the Safe, functions that change it: whatever was signed, a payout has none of them.
+    let explained = safe::decode::explain(domain, &tx);
+    if explained.payouts().is_none() {
+        let what = explained.sentence();
+        return Err(AppError::Incident(format!("Leg {} is not payments alone and is not sent: {what}", leg.index)));
+    }
+    let hash = hashes(domain, &tx).safe_tx_hash;
+    if hash != leg.safe_tx_hash {
+        return Err(AppError::Incident(format!(
+            "Leg {} rebuilds to {hash} and {} was signed: it is not sent",
+            leg.index, leg.safe_tx_hash
+        )));
+    }
+    Ok(tx)
 }
 
 /// The stored signatures that hold; one that does not is logged and left out, for it must not keep the others back.

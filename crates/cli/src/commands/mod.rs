@@ -5,10 +5,12 @@ pub mod batch;
 pub mod bench;
 pub mod change;
 pub mod device;
+mod execution;
 pub mod export;
 pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
+mod rejection;
 pub mod safe;
 pub mod sanctions;
 pub mod staff;
@@ -80,9 +82,27 @@ impl Connection {
         Ok(Chains::new(urls))
     }
 
+    /// The endpoints given here for a chain; none when none was.
+    pub fn named(&self, chain_id: u64) -> Option<Chains> {
+        let urls: Vec<String> = self.rpc.iter().filter(|(id, _)| *id == chain_id).map(|(_, url)| url.clone()).collect();
+        (!urls.is_empty()).then(|| Chains::new([(chain_id, urls)].into()))
+    }
+
+    /// Whether any endpoint was given here.
+    pub fn names_endpoint(&self) -> bool {
+        !self.rpc.is_empty()
+    }
+
     /// Signs in as the person of the URL.
     pub async fn session(&self) -> Result<Session> {
         self.session_with(None).await
+    }
+
+    /// The same, with a root that was named instead of the one of the settings.
+    pub async fn session_from(&self, root: Option<&[String]>) -> Result<Session> {
+        let Some(root) = root else { return self.session().await };
+        let known = Arc::new(Known::open(None, root)?);
+        Ok(Session::open(&self.database()?, None, None, self.chains()?, known).await?)
     }
 
     /// The same, with an identity key to sign statements with.

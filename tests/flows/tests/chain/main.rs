@@ -3,10 +3,13 @@
 
 mod apart;
 mod booked;
+mod by_person;
 mod device;
 mod killed;
+mod rejected;
 mod reorganised;
 mod replaced;
 mod sent;
 mod support;
+mod versions;
 mod wire;

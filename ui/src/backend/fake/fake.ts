@@ -37,6 +37,7 @@ import { balances, commissionTotals, journal, makeRun, payable, trialBalance } f
 import { ADVICE, deviceReview } from './device';
 import { FakeIntents } from './intent';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
+import { askRejection, reviewRejection, signRejection } from './rejection';
 
 export interface FakeOptions {
   /** How fast a sent batch moves: 1 takes about ten seconds. */
@@ -335,6 +336,7 @@ class Fake {
           leg: leg.index,
           state: leg.state,
           safeTxHash: leg.hashes?.safeTxHash ?? '',
+          isRejection: false,
           threshold: leg.threshold,
           signers: leg.signatures.map((one) => ({
             person: one.person,
@@ -476,6 +478,9 @@ class Fake {
     device_choose: (request) => this.chooseDevice(request),
     leg_review: (request) => this.review(request),
     leg_sign: (request) => this.sign(request),
+    rejection_ask: ({ batchId, reason }) => askRejection(this.batch(batchId), this.me(), reason),
+    rejection_review: ({ batchId, leg }) => reviewRejection(this.batch(batchId), this.me(), leg),
+    rejection_sign: (request) => signRejection(this.batch(request.batchId), this.me(), request),
     ledger_trial_balance: () =>
       this.options.empty ? { accounts: [], totals: [] } : trialBalance(),
     reconciliation_list: () => this.runs.map((run) => run.summary),

@@ -1,6 +1,6 @@
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useDo } from '../../backend/use';
-import type { ActionName, BatchDetail, LineMark, PayoutLine } from '../../contract/types';
+import type { ActionName, ApiError, BatchDetail, LineMark, PayoutLine } from '../../contract/types';
 import { Address } from '../../kit/address';
 import { MoneyText } from '../../kit/amount';
 import { Button } from '../../kit/button';
@@ -11,6 +11,7 @@ import { Facts } from '../../kit/layout';
 import { t } from '../../kit/say';
 import { InlineFailure } from '../../kit/states';
 import { REASON_LEAST, reasonShort } from '../freeze/dialog';
+import { RejectOnChainStep } from '../rejection/ask';
 import { stoppedLines, whyStopped } from './actions';
 
 interface StepProps {
@@ -212,23 +213,66 @@ function TakeOutStep({ batch, onClose }: StepProps) {
   );
 }
 
-function ReturnStep({ batch, onClose, selected }: StepProps & { selected: PayoutLine[] }) {
-  const marked = marksOf(batch, selected, '').length;
+/** Why, in a sentence that the others and the audit trail keep; nothing happens without one. */
+function ReasonForm(props: {
+  words: (typeof REASONED)[keyof typeof REASONED];
+  error: ApiError | null;
+  pending: boolean;
+  onGive: (reason: string) => void;
+  onClose: () => void;
+  children?: ReactNode;
+}) {
+  const { words, onClose } = props;
   const [reason, setReason] = useState('');
-  const give = useDo('batch_return', { onDone: onClose });
   const short = reasonShort(reason);
-  const words = REASONED.RETURN;
   return (
     <form
       className="flex flex-col gap-3"
       onSubmit={(event) => {
         event.preventDefault();
-        const why = reason.trim();
-        if (!short)
-          give.mutate({ id: batch.summary.id, reason: why, marks: marksOf(batch, selected, why) });
+        if (!short) props.onGive(reason.trim());
       }}
     >
       <p className="text-ink2">{words.body()}</p>
+      {props.children}
+      <TextField
+        label={t('Reason')}
+        aside={t('for the others and the audit trail')}
+        lines={3}
+        value={reason}
+        onChange={setReason}
+        autoFocus
+        hint={short ?? ' '}
+      />
+      {props.error ? <InlineFailure error={props.error} /> : null}
+      <DialogFoot>
+        <Button onPress={onClose}>{words.keep()}</Button>
+        <Button
+          look="danger"
+          type="submit"
+          off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
+          busy={props.pending ? words.busy() : null}
+        >
+          {words.act()}
+        </Button>
+      </DialogFoot>
+    </form>
+  );
+}
+
+function ReturnStep({ batch, onClose, selected }: StepProps & { selected: PayoutLine[] }) {
+  const marked = marksOf(batch, selected, '').length;
+  const give = useDo('batch_return', { onDone: onClose });
+  return (
+    <ReasonForm
+      words={REASONED.RETURN}
+      error={give.error}
+      pending={give.isPending}
+      onClose={onClose}
+      onGive={(reason) =>
+        give.mutate({ id: batch.summary.id, reason, marks: marksOf(batch, selected, reason) })
+      }
+    >
       {marked > 0 ? (
         <>
           <p>
@@ -244,67 +288,21 @@ function ReturnStep({ batch, onClose, selected }: StepProps & { selected: Payout
           />
         </>
       ) : null}
-      <TextField
-        label={t('Reason')}
-        aside={t('for the others and the audit trail')}
-        lines={3}
-        value={reason}
-        onChange={setReason}
-        autoFocus
-        hint={short ?? ' '}
-      />
-      {give.isError ? <InlineFailure error={give.error} /> : null}
-      <DialogFoot>
-        <Button onPress={onClose}>{words.keep()}</Button>
-        <Button
-          look="danger"
-          type="submit"
-          off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
-          busy={give.isPending ? words.busy() : null}
-        >
-          {words.act()}
-        </Button>
-      </DialogFoot>
-    </form>
+    </ReasonForm>
   );
 }
 
 function ReasonStep({ batch, onClose, action }: StepProps & { action: 'REJECT' | 'CANCEL' }) {
   const words = REASONED[action];
-  const [reason, setReason] = useState('');
   const decide = useDo(words.command, { onDone: onClose });
-  const short = reasonShort(reason);
   return (
-    <form
-      className="flex flex-col gap-3"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!short) decide.mutate({ id: batch.summary.id, reason: reason.trim() });
-      }}
-    >
-      <p className="text-ink2">{words.body()}</p>
-      <TextField
-        label={t('Reason')}
-        aside={t('for the others and the audit trail')}
-        lines={3}
-        value={reason}
-        onChange={setReason}
-        autoFocus
-        hint={short ?? ' '}
-      />
-      {decide.isError ? <InlineFailure error={decide.error} /> : null}
-      <DialogFoot>
-        <Button onPress={onClose}>{words.keep()}</Button>
-        <Button
-          look="danger"
-          type="submit"
-          off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
-          busy={decide.isPending ? words.busy() : null}
-        >
-          {words.act()}
-        </Button>
-      </DialogFoot>
-    </form>
+    <ReasonForm
+      words={words}
+      error={decide.error}
+      pending={decide.isPending}
+      onClose={onClose}
+      onGive={(reason) => decide.mutate({ id: batch.summary.id, reason })}
+    />
   );
 }
 
@@ -357,6 +355,7 @@ function title(action: ActionName, batch: BatchDetail): string {
     APPROVE: t('Approve batch {number}', { number }),
     RETURN: t('Return batch {number}', { number }),
     REJECT: t('Reject batch {number}', { number }),
+    REJECT_ON_CHAIN: t('Reject batch {number} on chain', { number }),
     TAKE_OUT: t('Take lines out of batch {number}', { number }),
     CANCEL: t('Cancel batch {number}', { number }),
     EXECUTE: t('{lines, plural, one {Send # payment} other {Send # payments}} to {chain}', {
@@ -395,6 +394,7 @@ export function ActionDialog(props: {
       {action === 'REJECT' || action === 'CANCEL' ? (
         <ReasonStep batch={batch} onClose={onClose} action={action} />
       ) : null}
+      {action === 'REJECT_ON_CHAIN' ? <RejectOnChainStep batch={batch} onClose={onClose} /> : null}
       {action === 'EXECUTE' ? <ExecuteStep batch={batch} onClose={onClose} /> : null}
     </Dialog>
   );
