@@ -63,6 +63,8 @@ pub struct CurvePoint {
     pub per_second: u64,
     /// Microseconds of this machine per intent.
     pub micros_each: u64,
+    /// Microseconds that one `api.metrics()` takes, what monitoring reads: the fastest of three.
+    pub metrics_micros: u64,
 }
 
 /// From written to COMPLETED at a steady rate.
@@ -284,7 +286,7 @@ async fn grow(
         if MARKS.contains(&rows) || rows == options.rows {
             progress(&format!("the curve: {rows} intents in the table"));
             let (micros_each, per_second) = last.iter().min().copied().unwrap_or_default();
-            curve.push(CurvePoint { rows, per_second, micros_each });
+            curve.push(CurvePoint { rows, per_second, micros_each, metrics_micros: metrics(&database).await? });
         }
     }
     let steady = if options.steady_secs == 0 {
@@ -295,6 +297,18 @@ async fn grow(
     };
     database.remove().await?;
     Ok((curve, steady))
+}
+
+/// Microseconds of one look of monitoring, the fastest of three.
+async fn metrics(database: &Database<'_>) -> Result<u64, BenchError> {
+    let worker = database.worker().await?;
+    let mut fastest = u64::MAX;
+    for _ in 0..3 {
+        let started = Instant::now();
+        worker.metrics().await?;
+        fastest = fastest.min(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+    }
+    Ok(fastest)
 }
 
 /// Writes at a steady rate, on a clock of its own, while one worker settles with the pauses that `countersign worker` makes.

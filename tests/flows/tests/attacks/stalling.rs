@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use domain::id::BatchId;
 use domain::states::BatchState;
-use flows::House;
 use flows::flow::{USER, safe_tx_hash, sale};
+use flows::{House, Program};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -215,6 +215,56 @@ async fn an_approval_that_did_not_see_a_freeze_never_counts() {
         house.staff("abe")
     );
     assert_eq!(house.in_draft(&counted, &stamped).await, "true");
+}
+
+#[tokio::test]
+async fn only_who_holds_others_up_is_ended() {
+    let house = House::new().await;
+    let (acme, other) = (house.acme(), house.other());
+    let batch = house.import("pia", "open.csv", &[house.line(1, 5)]).await;
+    let content = house.submit("pia", batch).await;
+    let hash = hex::encode(content);
+    let observe = |program: &Program| {
+        format!("SELECT api.observe_safe('{}', '{}', 5, 12, ARRAY[{}], '[]')", program.id, program.safe, bytes(20))
+    };
+    let waits = |mut session: PgConnection, sql: String| tokio::spawn(async move { send(&mut session, &sql).await });
+    // An administrator of the server, who is a member of every group that PostgreSQL lets them make; a queue behind them is theirs.
+    let dba = "RESET ROLE; DO $$ BEGIN CREATE ROLE dba_queue LOGIN CREATEROLE PASSWORD 'dba'; GRANT countersign_staff TO dba_queue WITH ADMIN OPTION; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+    send(&mut house.owner().await, dba).await.expect("an administrator");
+    let mut dba = house.psql_as("dba_queue", "dba").await;
+    begin(&mut dba, "LOCK TABLE core.exports IN ACCESS SHARE MODE").await;
+    let behind_dba =
+        waits(house.owner().await, "BEGIN; LOCK TABLE core.exports IN ACCESS EXCLUSIVE MODE; COMMIT".to_owned());
+    // A machine that is busy holds what another one waits for; so does one that is idle.
+    let mut busy = house.psql("watcher").await;
+    begin(&mut busy, &observe(&other)).await;
+    let busy = tokio::spawn(async move {
+        let done = send(&mut busy, "SELECT pg_sleep(13); COMMIT").await;
+        (busy, done)
+    });
+    let behind_busy = waits(house.psql("watcher").await, observe(&other));
+    let mut idle = house.psql("watcher").await;
+    begin(&mut idle, &observe(&acme)).await;
+    let behind_idle = waits(house.psql("watcher").await, observe(&acme));
+    // Somebody who approves here, while another program's people freeze what is theirs.
+    let mut mia = house.psql("mia").await;
+    begin(&mut mia, &format!("SELECT api.approve_batch('{}', '{batch}', '\\x{hash}', {})", acme.id, signature())).await;
+    house.db("olga").await.freeze(other.id, "PROGRAM", other.id.as_uuid(), "something is wrong").await.expect("frozen");
+    tokio::time::sleep(Duration::from_millis(10_500)).await;
+
+    let mut worker = house.psql("worker").await;
+    let ended: i32 = sqlx::query_scalar("SELECT api.end_stalling()").fetch_one(&mut worker).await.expect("a look");
+    assert_eq!(ended, 1);
+    let trail = "SELECT string_agg(detail ->> 'login' || ': ' || (detail ->> 'why'), ', ') FROM core.audit_entries WHERE action = 'session.ended'";
+    assert_eq!(house.read(trail).await, "watcher: others waited for it");
+    assert!(send(&mut idle, "COMMIT").await.is_err(), "this session was ended");
+    behind_idle.await.expect("a task").expect("whoever waited for it goes on");
+    send(&mut mia, "COMMIT").await.expect("another program's freeze is not hers");
+    let (_busy, done) = busy.await.expect("a task");
+    done.expect("a machine may be busy for a minute");
+    behind_busy.await.expect("a task").expect("and then the next one has its turn");
+    send(&mut dba, "COMMIT").await.expect("nobody ends who administers the server");
+    behind_dba.await.expect("a task").expect("nor who waits for them");
 }
 
 #[tokio::test]

@@ -95,10 +95,18 @@ fn contenders(list: &[Contender]) -> String {
 fn curve(points: &[CurvePoint]) -> String {
     let mut text = String::new();
     if !points.is_empty() {
-        let _ = writeln!(text, "\n{:>20}  {:>10}  {:>14}", "intents in the table", "per second", "µs per intent");
+        let _ = writeln!(
+            text,
+            "\n{:>20}  {:>10}  {:>14}  {:>12}",
+            "intents in the table", "per second", "µs per intent", "µs a scrape"
+        );
     }
     for point in points {
-        let _ = writeln!(text, "{:>20}  {:>10}  {:>14}", point.rows, point.per_second, point.micros_each);
+        let _ = writeln!(
+            text,
+            "{:>20}  {:>10}  {:>14}  {:>12}",
+            point.rows, point.per_second, point.micros_each, point.metrics_micros
+        );
     }
     text
 }

@@ -103,7 +103,7 @@ impl Monitor {
             since_round: registered!("milliseconds_since_round", "Since this process's last good round, by job"),
             intents: registered!(
                 "intents",
-                "Intents that wait, are leased, failed or are dead; at most 100,000 are counted"
+                "Intents that wait, are leased, failed or are dead; at most 20,000 are counted"
             ),
             oldest_pending: registered!(
                 "oldest_pending_milliseconds",
