@@ -15,7 +15,7 @@ tables! {
     }
     Program approvals 4 {
         program_id: Uuid, batch_id: Uuid, staff_id: Uuid, content_hash: Bytes, part: Text, identity_key_id: Uuid,
-        signature: Bytes, approved_at: Time,
+        signature: Bytes, approved_at: Time, made_in: Printed, made_seeing: Printed,
     }
     Program assets 2 {
         program_id: Uuid, id: Uuid, chain_id: Int, token: Bytes null, symbol: Text, decimals: Int,
@@ -82,11 +82,12 @@ tables! {
     }
     Program freezes 2 {
         program_id: Uuid, id: Uuid, scope: Text, noun_id: Uuid, reason: Text, frozen_by: Uuid, frozen_at: Time,
-        lifted_at: Time null,
+        lifted_at: Time null, made_in: Printed, made_seeing: Printed,
     }
     Program gas_payments 2 {
         program_id: Uuid, id: Uuid, safe_transaction_id: Uuid, chain_id: Int, ethereum_tx_hash: Bytes, asset_id: Uuid,
         executor: Bytes, amount: Amount, block_number: Int, block_time: Time, recorded_by: Text, recorded_at: Time,
+        retracted_at: Time null,
     }
     House grants 1 {
         id: Uuid, staff_id: Uuid, program_id: Uuid null, role: Text, granted_at: Time, revoked_at: Time null,
@@ -98,12 +99,12 @@ tables! {
         id: Uuid, staff_id: Uuid, public_key: Bytes, confirmed_by: Uuid, registered_at: Time, revoked_at: Time null,
     }
     Program inflow_matches 2 {
-        program_id: Uuid, inflow_id: Uuid, settlement_id: Uuid, matched_at: Time,
+        program_id: Uuid, inflow_id: Uuid, settlement_id: Uuid, matched_at: Time, retracted_at: Time null,
     }
     Program inflows 2 {
         program_id: Uuid, id: Uuid, safe_id: Uuid, asset_id: Uuid, chain_id: Int, ethereum_tx_hash: Bytes,
         log_index: Int, sender: Bytes, amount: Amount, block_number: Int, block_hash: Bytes, block_time: Time,
-        recorded_by: Text, recorded_at: Time,
+        recorded_by: Text, recorded_at: Time, retracted_at: Time null,
     }
     Whole intent_errors 1 {
         class: Text, is_retried: Bool, meaning: Text,
@@ -151,6 +152,13 @@ tables! {
         program_id: Uuid, id: Uuid, number: Int, started_at: Time, completed_at: Time, started_by: Text,
         first_block: Int, last_block: Int, lines: Int, matched: Int,
     }
+    Program rejection_signatures 3 {
+        program_id: Uuid, safe_transaction_id: Uuid, owner: Bytes, safe_id: Uuid, staff_id: Uuid, safe_tx_hash: Bytes,
+        key_kind: Text, signed_at: Time,
+    }
+    Program rejections 2 {
+        program_id: Uuid, safe_transaction_id: Uuid, nonce: Int, reason: Text, asked_by: Uuid, asked_at: Time,
+    }
     Whole removed_owners 0 {
         program_id: Uuid null, safe_id: Uuid null, safe: Text null, chain_id: Int null, address: Bytes null,
         staff_id: Uuid null, person: Text null, owner: Bytes null, revoked_at: Time null, observed: Bool null,
@@ -177,7 +185,8 @@ tables! {
     Program safes 2 {
         program_id: Uuid, id: Uuid, name: Text, chain_id: Int, address: Bytes, version: Text, singleton: Bytes,
         fallback_handler: Bytes, threshold: Int, observed_owners: List null, observed_nonce: Int null,
-        observed_block: Int null, observed_at: Time null, inflows_read_to: Int null,
+        observed_block: Int null, observed_at: Time null, observed_by: Text null, inflows_read_to: Int null,
+        inflows_read_by: Text null,
     }
     Program sanctions_entries 3 {
         program_id: Uuid, list_id: Uuid, address: Bytes, name: Text, entry: Text null,
