@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use alloy_primitives::Address;
 use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
@@ -14,8 +14,10 @@ use signing::{IdentityFile, IdentityKey};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::copy::LocalCopy;
 use crate::known::Known;
 use crate::settings::LedgerSettings;
+use crate::sync::CopyPlace;
 use crate::{AppError, Chains};
 
 /// What a use case works with.
@@ -38,6 +40,7 @@ pub struct Session {
     /// What this machine knows about the database.
     pub known: Arc<Known>,
     open: AtomicBool,
+    copy: OnceLock<LocalCopy>,
 }
 
 impl Session {
@@ -87,7 +90,8 @@ impl Session {
         };
         let ledger = RwLock::new(known.ledger(&me.login).await);
         let (device_turn, open) = (Mutex::default(), AtomicBool::new(true));
-        Ok(Self { db, program, me, chains, identity, keystore, ledger, device_turn, known, open })
+        let copy = OnceLock::new();
+        Ok(Self { db, program, me, chains, identity, keystore, ledger, device_turn, known, open, copy })
     }
 
     /// Uses a Ledger that the settings name, unless the person chose one.
@@ -147,9 +151,28 @@ impl Session {
         self.program.id
     }
 
+    /// Keeps a local copy from here on, in this folder, under the login's password.
+    pub fn keep_copy(&self, folder: PathBuf, database: String, password: SecretString) {
+        let place = CopyPlace { folder, database, login: self.me.login.clone() };
+        self.copy.get_or_init(|| LocalCopy::start(place, password, self.db.clone()));
+    }
+
+    /// The local copy.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] where this machine keeps none.
+    pub(crate) fn copy(&self) -> Result<&LocalCopy, AppError> {
+        self.copy.get().ok_or_else(|| {
+            AppError::Unavailable("This machine keeps no local copy: its settings have no place for one".into())
+        })
+    }
+
     /// Ends the session for commands that still run, for example behind a dialog.
     pub fn close(&self) {
         self.open.store(false, Ordering::SeqCst);
+        if let Some(copy) = self.copy.get() {
+            copy.close();
+        }
     }
 
     /// Refuses when the person signed out meanwhile.

@@ -12,6 +12,7 @@ mod fill;
 mod key;
 mod lease;
 mod open;
+pub mod read;
 mod schema;
 mod state;
 pub mod wire;
