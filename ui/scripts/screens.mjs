@@ -47,6 +47,13 @@ async function signBoth(page) {
   await page.getByRole('link', { name: 'Back to the batch' }).click();
 }
 
+/** Asks the owners to use up the nonces of an approved batch. */
+async function askRejection(page) {
+  await approve(page);
+  await button(page, 'Reject on chain…').click();
+  await page.getByLabel(/^Reason/).fill('The bank details of line 3 were swapped');
+}
+
 async function readyToSend(page) {
   await approve(page);
   await signBoth(page);
@@ -164,6 +171,28 @@ const SCREENS = [
   { name: 'verify-start', path: '/batches/file?as=ines' },
   { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
   { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },
+  { name: 'rejection-ask', path: `${BATCH}?as=adaeze`, act: askRejection },
+  {
+    name: 'rejection-asked',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await askRejection(p);
+      await button(p, 'Ask the owners').click();
+      await p.getByRole('dialog').waitFor({ state: 'detached' });
+      await p.getByText('Rejection asked for').first().scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'rejection-sign',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await askRejection(p);
+      await button(p, 'Ask the owners').click();
+      await p.getByRole('dialog').waitFor({ state: 'detached' });
+      await p.getByRole('link', { name: 'Sign the rejection…' }).first().click();
+      await p.getByLabel('Passphrase of your key').fill('correct horse');
+    },
+  },
   {
     name: 'fields',
     path: `${BATCH}?as=adaeze`,
