@@ -124,6 +124,7 @@ impl Console {
             batch_bring_in,
             device_get,
             device_choose,
+            key_forget,
             leg_review,
             leg_code,
             leg_sign,
@@ -388,6 +389,11 @@ impl Console {
         cases::device_choose(&session, request).await
     }
 
+    /// Has the computer's key store forget the passphrase of the person's key file.
+    pub async fn key_forget(&self, (): ()) -> Result<(), AppError> {
+        cases::key_forget(&*self.session().await?).await
+    }
+
     /// What is shown before the key is asked.
     pub async fn leg_review(&self, request: LegRef) -> Result<LegReview, AppError> {
         cases::leg_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
@@ -403,7 +409,11 @@ impl Console {
         let session = self.session().await?;
         let _one = self.one_dialog()?;
         let key = match request.with {
-            SignWith::Software { passphrase } => SigningKey::Software(SecretString::from(passphrase)),
+            SignWith::Software { passphrase: Some(text), keep } => {
+                let text = SecretString::from(text);
+                if keep { SigningKey::SoftwareToKeep(text) } else { SigningKey::Software(text) }
+            }
+            SignWith::Software { passphrase: None, .. } => SigningKey::SoftwareKept,
             SignWith::Ledger { flow } => SigningKey::Ledger(flow),
         };
         let batch = parse_id(&request.batch_id)?;

@@ -18,6 +18,7 @@ pub mod foreign;
 mod health;
 mod home;
 mod host;
+mod kept;
 mod known;
 mod ledger;
 mod leg;
@@ -60,6 +61,7 @@ pub mod use_cases {
     pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
     pub use crate::health::health;
     pub use crate::home::home;
+    pub use crate::kept::forget as key_forget;
     pub use crate::ledger::{check as ledger_check, statement as ledger_statement, trial_balance};
     pub use crate::leg::code::code as leg_code;
     pub use crate::leg::live::live as safe_signatures;

@@ -10,7 +10,7 @@ use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
 use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
-use signing::{IdentityFile, IdentityKey};
+use signing::{IdentityFile, IdentityKey, PassphraseStore, SystemStore};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -31,6 +31,8 @@ pub struct Session {
     identity: Option<IdentityKey>,
     /// Owner key file of this person.
     pub keystore: Option<PathBuf>,
+    /// Where its passphrase is kept, if the person asked for that.
+    pub(crate) passphrases: Arc<dyn PassphraseStore>,
     /// The person's Ledger, once one was chosen.
     ledger: RwLock<Option<LedgerSettings>>,
     /// Held while the device is asked: over USB two questions at once would read each other's answers.
@@ -87,7 +89,8 @@ impl Session {
         };
         let ledger = RwLock::new(known.ledger(&me.login).await);
         let (device_turn, open) = (Mutex::default(), AtomicBool::new(true));
-        Ok(Self { db, program, me, chains, identity, keystore, ledger, device_turn, known, open })
+        let passphrases = Arc::new(SystemStore);
+        Ok(Self { db, program, me, chains, identity, keystore, passphrases, ledger, device_turn, known, open })
     }
 
     /// Uses a Ledger that the settings name, unless the person chose one.

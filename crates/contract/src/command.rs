@@ -84,6 +84,8 @@ commands! {
     device_get(()) -> DeviceView;
     /// Has the owner's address compared on the device, and signs with it from then on.
     device_choose(DeviceChoose) -> DeviceView;
+    /// Has the computer's key store forget the passphrase of the person's key file.
+    key_forget(()) -> ();
     /// What is shown before the key is asked.
     leg_review(LegRef) -> LegReview;
     /// The hashes of a leg as a QR code.

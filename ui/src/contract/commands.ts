@@ -31,6 +31,7 @@ export interface Commands {
   batch_bring_in: { request: t.ById; answer: t.SignatureBroughtIn | null };
   device_get: { request: null; answer: t.DeviceView };
   device_choose: { request: t.DeviceChoose; answer: t.DeviceView };
+  key_forget: { request: null; answer: null };
   leg_review: { request: t.LegRef; answer: t.LegReview };
   leg_code: { request: t.LegRef; answer: t.LegCode };
   leg_sign: { request: t.LegSign; answer: t.LegSigned };
@@ -72,6 +73,7 @@ export const COMMANDS = [
   'batch_bring_in',
   'device_get',
   'device_choose',
+  'key_forget',
   'leg_review',
   'leg_code',
   'leg_sign',

@@ -1270,9 +1270,13 @@ full: DeviceShows, };
 
 export type SignWith = { "kind": "SOFTWARE", 
 /**
- * Opens the file; never stored, never logged.
+ * Opens the file; never logged. None where this computer keeps it.
  */
-passphrase: string, } | { "kind": "LEDGER", 
+passphrase: string | null, 
+/**
+ * Asks the computer's key store to keep it, once it has opened the file.
+ */
+keep: boolean, } | { "kind": "LEDGER", 
 /**
  * What is sent to it. Nothing else ever is.
  */
@@ -1308,6 +1312,10 @@ signer: string | null,
  */
 keys: Array<KeyKind>, 
 /**
+ * The computer's key store was asked to keep the passphrase of the key file.
+ */
+passphraseKept: boolean, 
+/**
  * What the Ledger will show, where one was chosen and the nonce is known.
  */
 device: DeviceReview | null, 
@@ -1342,7 +1350,11 @@ signatures: number,
 /**
  * Needed on chain.
  */
-threshold: number, };
+threshold: number, 
+/**
+ * What was asked beside the signature and did not come about, in a sentence.
+ */
+note: string | null, };
 
 export type RunSummary = { 
 /**

@@ -10,22 +10,27 @@ use domain::states::BatchState;
 use secrecy::SecretString;
 use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
-use signing::{EnvelopeError, KeyKind, Keystore, KeystoreError, SignError, Signer, sign_and_verify};
+use signing::{EnvelopeError, KeyKind, KeystoreError, SignError, Signer, sign_and_verify};
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::foreign::{Foreign, keep, place};
 use crate::host::Host;
+use crate::kept::{NotOpened, Passphrase};
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
 use crate::preflight::is_open;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
-use crate::{AppError, Session, device, trust};
+use crate::{AppError, Session, device, kept, trust};
 
 /// The key that a person signs with.
 pub enum SigningKey {
     /// The key file on this machine, under a passphrase.
     Software(SecretString),
+    /// The same, and the computer's key store is to keep the passphrase.
+    SoftwareToKeep(SecretString),
+    /// The key file on this machine, under the passphrase that the computer's key store keeps.
+    SoftwareKept,
     /// The Ledger that the person chose on this machine, in one of its flows and no other.
     Ledger(DeviceFlow),
 }
@@ -78,11 +83,17 @@ pub async fn sign(
         ));
     }
     let (domain, tx, safe_tx_hash) = (own.domain, own.tx, own.hashes.safe_tx_hash);
+    let to_keep = match &key {
+        OwnKey::File(_, Passphrase::Typed { text, keep: true }) => Some(text.clone()),
+        _ => None,
+    };
+    let from_store = matches!(key, OwnKey::File(_, Passphrase::Kept));
+    let store = Arc::clone(&session.passphrases);
     let turn = session.device_turn().await;
     let signed = blocking(move || -> Result<_, Failure> {
         let signer: Box<dyn Signer> = match key {
             OwnKey::File(path, passphrase) => {
-                Box::new(Keystore::read(&path).and_then(|k| k.open(&passphrase)).map_err(Failure::Key)?)
+                Box::new(kept::open(&path, &passphrase, store.as_ref()).map_err(Failure::NotOpened)?)
             }
             OwnKey::Ledger(ledger, flow) => Box::new(LedgerSigner::new(ledger.device, ledger.path, flow, owner)),
         };
@@ -94,14 +105,27 @@ pub async fn sign(
     drop(turn);
     let (signature, kind) = match signed {
         Ok(signed) => signed,
-        Err(failure) => return Err(report(session, &loaded, failure).await),
+        Err(failure) => {
+            if from_store && failure.is_about_kept() {
+                // It opens nothing: the next question is for the person.
+                kept::forget(session).await?;
+            }
+            return Err(report(session, &loaded, failure, from_store).await);
+        }
     };
     let kind = match kind {
         KeyKind::Software => "SOFTWARE",
         KeyKind::Ledger => "LEDGER",
     };
     let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, kind, &signature.bytes).await?;
-    Ok(LegSigned { signatures, threshold: loaded.safe.threshold })
+    // The signature stands whatever the key store says.
+    let note = match to_keep {
+        Some(passphrase) => {
+            kept::keep(session, passphrase).await.err().map(|error| format!("The passphrase is not kept. {error}"))
+        }
+        None => None,
+    };
+    Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })
 }
 
 /// What the database would refuse to store is not signed: the signature would exist all the same.
@@ -125,7 +149,7 @@ fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError
 
 /// The key with what it takes to ask it.
 enum OwnKey {
-    File(PathBuf, SecretString),
+    File(PathBuf, Passphrase),
     Ledger(LedgerSettings, Flow),
 }
 
@@ -143,7 +167,12 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
             }
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
-        SigningKey::Software(passphrase) => {
+        software => {
+            let passphrase = match software {
+                SigningKey::Software(text) => Passphrase::Typed { text, keep: false },
+                SigningKey::SoftwareToKeep(text) => Passphrase::Typed { text, keep: true },
+                _ => Passphrase::Kept,
+            };
             let path = session
                 .keystore
                 .clone()
@@ -161,9 +190,21 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
 }
 
 enum Failure {
-    Key(KeystoreError),
+    NotOpened(NotOpened),
     OtherKey { expected: Address, found: Address },
     Sign(SignError),
+}
+
+impl Failure {
+    /// What the key store keeps opens nothing, or it keeps nothing.
+    fn is_about_kept(&self) -> bool {
+        matches!(
+            self,
+            Self::NotOpened(
+                NotOpened::NotKept | NotOpened::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase))
+            )
+        )
+    }
 }
 
 fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
@@ -174,12 +215,22 @@ fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
 }
 
 /// A mismatch is an incident: the Safe is frozen at once, and nobody is invited to try again.
-async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppError {
+async fn report(session: &Session, loaded: &Loaded, failure: Failure, from_store: bool) -> AppError {
     match failure {
-        Failure::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase)) => {
-            AppError::Passphrase("This passphrase does not open your key. Nothing was signed".into())
+        Failure::NotOpened(NotOpened::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase))) => {
+            AppError::Passphrase(if from_store {
+                "The passphrase that this computer kept does not open your key, and is forgotten: type it. Nothing was signed".into()
+            } else {
+                "This passphrase does not open your key. Nothing was signed".into()
+            })
         }
-        Failure::Key(error) => AppError::Key(error.to_string()),
+        Failure::NotOpened(NotOpened::NotKept) => {
+            AppError::Passphrase("This computer keeps no passphrase of your key: type it. Nothing was signed".into())
+        }
+        Failure::NotOpened(NotOpened::Store(error)) => {
+            AppError::Passphrase(format!("{}: type the passphrase. Nothing was signed", kept::refusal(error)))
+        }
+        Failure::NotOpened(NotOpened::Key(error)) => AppError::Key(error.to_string()),
         Failure::OtherKey { expected, found } => AppError::Key(format!(
             "The key file holds {found}, and your registered owner key is {expected}. Nothing was signed"
         )),

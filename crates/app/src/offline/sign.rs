@@ -146,5 +146,5 @@ pub async fn import_signature(session: &Session, file: &SignatureFile) -> Result
     }
     let stored =
         session.db.sign_leg(session.program_id(), file.batch_id, file.leg, file.safe_tx_hash, &file.key_kind, &bytes);
-    Ok(LegSigned { signatures: stored.await?, threshold: loaded.safe.threshold })
+    Ok(LegSigned { signatures: stored.await?, threshold: loaded.safe.threshold, note: None })
 }

@@ -48,6 +48,8 @@ export interface FakeOptions {
   file?: 'good' | 'bad' | 'again' | 'none';
   /** How signing ends. */
   signing?: 'stored' | 'cancelled' | 'incident';
+  /** Whether the computer has a key store. */
+  keyStore?: 'there' | 'none';
   /** A Ledger is chosen, and this is what it is doing. */
   device?: DeviceState;
   /** Which Ledger; a Nano X unless said otherwise. */
@@ -75,6 +77,7 @@ class Fake {
   private readonly exports: ExportView[] = [];
   private frozen: string | null = null;
   private ledger: DeviceChoose | null = null;
+  private kept = false;
   private imported: FakeBatch | null = null;
 
   constructor(private readonly options: FakeOptions) {
@@ -265,7 +268,9 @@ class Fake {
     if (!view?.hashes) throw refusal('CONFLICT', 'This leg has no nonce yet.');
     if (view.hashes.safeTxHash !== safeTxHash)
       throw refusal('CONFLICT', 'The rows changed meanwhile. Read the leg again.');
-    if (key.kind === 'SOFTWARE' && key.passphrase !== PASSPHRASE)
+    if (key.kind === 'SOFTWARE' && key.passphrase === null && !this.kept)
+      throw refusal('INVALID_INPUT', 'This computer keeps no passphrase of your key: type it.');
+    if (key.kind === 'SOFTWARE' && (key.passphrase ?? PASSPHRASE) !== PASSPHRASE)
       throw refusal('INVALID_INPUT', 'The passphrase does not open the key. Nothing was signed.');
     if (this.options.signing === 'cancelled') throw refusal('CANCELLED', 'You cancelled.');
     if (this.options.signing === 'incident') {
@@ -275,7 +280,13 @@ class Fake {
       );
     }
     this.store(view, me, key.kind);
-    return { signatures: view.signatures.length, threshold: view.threshold };
+    const wanted = key.kind === 'SOFTWARE' && key.keep;
+    const note =
+      wanted && this.options.keyStore === 'none'
+        ? 'The passphrase is not kept. This computer has no key store that can be reached'
+        : null;
+    this.kept ||= wanted && note === null;
+    return { signatures: view.signatures.length, threshold: view.threshold, note };
   }
 
   private store(leg: LegView, me: Session, keyKind: KeyKind): void {
@@ -309,6 +320,7 @@ class Fake {
       keys: me.ownerAddress
         ? [...(this.ledger ? (['LEDGER'] as const) : []), 'SOFTWARE' as const]
         : [],
+      passphraseKept: this.kept,
       device: this.ledger && view.hashes ? deviceReview(this.ledger.model, view.hashes) : null,
       sign: mine
         ? { name: 'SIGN' as const, enabled: false, reason: 'You have signed this leg' }
@@ -461,6 +473,10 @@ class Fake {
     },
     device_get: () => this.device(),
     device_choose: (request) => this.chooseDevice(request),
+    key_forget: () => {
+      this.kept = false;
+      return null;
+    },
     leg_review: (request) => this.review(request),
     leg_sign: (request) => this.sign(request),
     ledger_trial_balance: () =>

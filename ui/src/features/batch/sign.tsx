@@ -13,7 +13,6 @@ import type {
   SignWith,
 } from '../../contract/types';
 import { Button } from '../../kit/button';
-import { TextField } from '../../kit/field';
 import { SectionHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
 import { Mark } from '../../kit/mark';
@@ -26,6 +25,7 @@ import { FreezeDialog } from '../freeze/dialog';
 import { useSession } from '../session/session';
 import { Checks } from './side';
 import { DeviceDialog, DeviceLine, DevicePages, useDevice } from './sign-device';
+import { KeyFile, NOTHING_TYPED } from './sign-key';
 import { Hashes, LegLines, type Phase, Stake, Steps, WhatItDoes } from './sign-parts';
 
 interface Outcome {
@@ -121,6 +121,7 @@ function OutcomeView(props: {
                 missing: threshold - signatures,
               },
             )}
+        {outcome.signed.note ? <p className="mt-2 text-warn">{outcome.signed.note}</p> : null}
       </Big>
     );
   }
@@ -183,7 +184,8 @@ function SignBar(props: {
   onSign: (with_: SignWith) => void;
 }) {
   const { review, outcome, kind, device } = props;
-  const [passphrase, setPassphrase] = useState('');
+  const [file, setFile] = useState(NOTHING_TYPED);
+  const useKept = review.passphraseKept && !file.type;
   const asking = outcome.phase === 'asking';
   const wrong =
     outcome.phase === 'stopped' && outcome.error?.code === 'INVALID_INPUT'
@@ -197,14 +199,18 @@ function SignBar(props: {
       ? device?.state === 'READY'
         ? null
         : t('Needs your Ledger')
-      : passphrase === ''
+      : file.passphrase === '' && !useKept
         ? t('Needs the passphrase')
         : null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (off || asking || missing) return;
-    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : { kind, passphrase });
-    setPassphrase('');
+    props.onSign(
+      kind === 'LEDGER'
+        ? { kind, flow: props.flow }
+        : { kind, passphrase: useKept ? null : file.passphrase, keep: !useKept && file.keep },
+    );
+    setFile({ ...file, passphrase: '' });
   };
   const other = review.keys.find((one) => one !== kind);
   return (
@@ -238,14 +244,12 @@ function SignBar(props: {
           {kind === 'LEDGER' ? (
             <DeviceLine device={device} onLook={props.onLook} onChoose={props.onChoose} />
           ) : (
-            <TextField
-              label={t('Passphrase of your key')}
-              type="password"
-              autoComplete="off"
-              value={passphrase}
-              onChange={setPassphrase}
-              isReadOnly={asking}
-              isDisabled={Boolean(off)}
+            <KeyFile
+              choice={file}
+              onChange={setFile}
+              kept={review.passphraseKept}
+              locked={asking}
+              off={Boolean(off)}
               error={wrong}
             />
           )}
@@ -384,7 +388,9 @@ export function SignScreen(props: { batchId: string; leg: number }) {
             ? 'incident'
             : 'stopped';
       setOutcome({ phase, error, signed: null });
-      if (error.code === 'CONFLICT') await client.invalidateQueries();
+      // What this computer keeps may have been forgotten meanwhile.
+      if (error.code === 'CONFLICT' || error.code === 'INVALID_INPUT')
+        await client.invalidateQueries();
     }
   };
   const { phase } = outcome;
