@@ -8,6 +8,7 @@ use contract::Money;
 use domain::id::AssetId;
 use money::Amount;
 use store::PayoutRow;
+use tokio::sync::RwLockReadGuard;
 
 use crate::batch::get::Loaded;
 use crate::host::{Confirmation, Host};
@@ -27,17 +28,23 @@ pub(crate) enum Act {
     Send { legs: usize },
 }
 
-/// Asks, and stops unless the person chose the act and is still signed in.
+/// Asks, and stops unless the person chose the act and is still signed in. What is answered is held until the act is done, so
+/// that a lock does not cut it in half.
 ///
 /// # Errors
 /// [`AppError::Cancelled`] when the person kept it.
-pub(crate) async fn ask(session: &Session, host: &Arc<dyn Host>, loaded: &Loaded, act: &Act) -> Result<(), AppError> {
+pub(crate) async fn ask<'a>(
+    session: &'a Session,
+    host: &Arc<dyn Host>,
+    loaded: &Loaded,
+    act: &Act,
+) -> Result<RwLockReadGuard<'a, ()>, AppError> {
     let confirmation = confirmation(session, loaded, act)?;
     let host = Arc::clone(host);
     if !blocking(move || host.confirm(&confirmation)).await? {
         return Err(AppError::Cancelled("You kept it as it is. Nothing happened".into()));
     }
-    session.still_open()
+    session.act().await
 }
 
 fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirmation, AppError> {

@@ -34,7 +34,13 @@ commands! {
     session_open(SessionOpen) -> Session;
     /// Signs out; keys and connections are dropped.
     session_close(()) -> ();
-    /// Who is signed in; NOT_SIGNED_IN otherwise.
+    /// Locks the console: keys and connections are dropped, and the password opens it again.
+    session_lock(()) -> ();
+    /// Somebody moved in front of the window. Puts off the lock and does nothing else.
+    session_activity(()) -> ();
+    /// When the console locks itself.
+    session_clock(()) -> SessionClock;
+    /// Who is signed in; NOT_SIGNED_IN or LOCKED otherwise.
     session_get(()) -> Session;
     /// The status bar.
     health_get(()) -> Health;

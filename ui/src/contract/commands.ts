@@ -6,6 +6,9 @@ export interface Commands {
   session_profiles: { request: null; answer: t.Profiles };
   session_open: { request: t.SessionOpen; answer: t.Session };
   session_close: { request: null; answer: null };
+  session_lock: { request: null; answer: null };
+  session_activity: { request: null; answer: null };
+  session_clock: { request: null; answer: t.SessionClock };
   session_get: { request: null; answer: t.Session };
   health_get: { request: null; answer: t.Health };
   home_get: { request: null; answer: t.Home };
@@ -48,6 +51,9 @@ export const COMMANDS = [
   'session_profiles',
   'session_open',
   'session_close',
+  'session_lock',
+  'session_activity',
+  'session_clock',
   'session_get',
   'health_get',
   'home_get',

@@ -2,6 +2,7 @@ import { Navigate, Outlet, useRouter, useRouterState } from '@tanstack/react-rou
 import { useEffect, useRef, useState } from 'react';
 import { useRead } from '../backend/use';
 import { FreezeDialog } from '../features/freeze/dialog';
+import { useActivity } from '../features/session/lock';
 import { SessionProvider } from '../features/session/session';
 import { t } from '../kit/say';
 import { setPrefs, stepZoom } from '../kit/prefs';
@@ -28,9 +29,15 @@ export function Signed() {
   if (!session.data) return <Waiting what={t('Opening the program')} />;
   return (
     <SessionProvider value={session.data}>
-      <Outlet />
+      <Watched />
     </SessionProvider>
   );
+}
+
+/** Every screen of a signed-in person, with what locks it. */
+function Watched() {
+  useActivity();
+  return <Outlet />;
 }
 
 /** Whether keys typed here belong to a text. */

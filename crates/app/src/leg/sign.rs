@@ -70,7 +70,7 @@ pub async fn sign(
         safe_tx_hash: own.hashes.safe_tx_hash.to_string(),
         owner: owner.to_checksum(None),
     };
-    ask(session, &host, &loaded, &act).await?;
+    let _done_to_its_end = ask(session, &host, &loaded, &act).await?;
     // The dialog may have stood for long: what is signed now must still be what was confirmed.
     let again = Loaded::load_identical(session, id).await?;
     trust::check(session, &again, Stage::Sign).await?;

@@ -5,6 +5,7 @@ mod apart;
 mod booked;
 mod device;
 mod killed;
+mod locked;
 mod reorganised;
 mod replaced;
 mod sent;

@@ -25,7 +25,8 @@ fn inside(test: &str, with_store: bool) -> bool {
     let home = tempfile::tempdir().expect("a folder");
     let mut command = if with_store {
         // --unlock makes the login collection with this password; the daemon ends with the bus.
-        let script = "printf test | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$0\" \"$@\"";
+        let script =
+            "printf test | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$0\" \"$@\"";
         let mut command = Command::new("dbus-run-session");
         command.args(["--", "bash", "-c", script]).arg(own);
         command

@@ -48,6 +48,10 @@ export interface FakeOptions {
   file?: 'good' | 'bad' | 'again' | 'none';
   /** How signing ends. */
   signing?: 'stored' | 'cancelled' | 'incident';
+  /** What a person types to sign in; nothing unless it is said. */
+  password?: string;
+  /** Seconds until it locks by itself. */
+  locksInSecs?: number;
   /** Whether the computer has a key store. */
   keyStore?: 'there' | 'none';
   /** A Ledger is chosen, and this is what it is doing. */
@@ -77,6 +81,8 @@ class Fake {
   private readonly exports: ExportView[] = [];
   private frozen: string | null = null;
   private ledger: DeviceChoose | null = null;
+  private locked: string | null = null;
+  private movedAt = Date.now();
   private kept = false;
   private imported: FakeBatch | null = null;
 
@@ -124,7 +130,25 @@ class Fake {
     );
   }
 
+  private locksInMs(): number {
+    const idle = (this.options.locksInSecs ?? 300) * 1_000;
+    return Math.max(0, this.movedAt + idle - Date.now());
+  }
+
+  private lock(): void {
+    const { person } = this.me();
+    this.locked = PEOPLE.find((one) => one.session.person === person)?.profile.id ?? null;
+    this.session = null;
+  }
+
   private me(): Session {
+    if (this.locked) throw refusal('LOCKED', 'The console is locked: type the password again');
+    if (this.session && this.locksInMs() === 0) {
+      const { person } = this.session;
+      this.locked = PEOPLE.find((one) => one.session.person === person)?.profile.id ?? null;
+      this.session = null;
+      return this.me();
+    }
     if (!this.session)
       throw refusal('NOT_SIGNED_IN', 'Nobody is signed in. Choose who is working.');
     return this.session;
@@ -364,18 +388,40 @@ class Fake {
 
   readonly handlers: Handlers = {
     session_profiles: () => ({
-      profiles: PEOPLE.map((one) => one.profile),
+      profiles: PEOPLE.map((one) => ({
+        ...one.profile,
+        needsPassword: this.options.password !== undefined,
+      })),
       database: 'countersign_demo on a local socket',
       demoPassphrase: PASSPHRASE,
+      locked: this.locked,
     }),
-    session_open: ({ profileId }) => {
+    session_open: ({ profileId, password }) => {
       const found = PEOPLE.find((one) => one.profile.id === profileId);
       if (!found) throw refusal('INVALID_INPUT', `There is no profile ${profileId}.`);
+      if (this.options.password !== undefined && password !== this.options.password)
+        throw refusal('UNAVAILABLE', `The password does not open ${found.profile.login}.`);
+      this.locked = null;
+      this.movedAt = Date.now();
       this.session = found.session;
       return found.session;
     },
+    session_lock: () => {
+      this.lock();
+      return null;
+    },
+    session_activity: () => {
+      this.me();
+      this.movedAt = Date.now();
+      return null;
+    },
+    session_clock: () => {
+      this.me();
+      return { locksInSecs: Math.ceil(this.locksInMs() / 1_000) };
+    },
     session_close: () => {
       this.session = null;
+      this.locked = null;
       return null;
     },
     session_get: () => this.me(),
