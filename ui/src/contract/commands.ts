@@ -34,6 +34,7 @@ export interface Commands {
   batch_bring_in: { request: t.ById; answer: t.SignatureBroughtIn | null };
   device_get: { request: null; answer: t.DeviceView };
   device_choose: { request: t.DeviceChoose; answer: t.DeviceView };
+  device_stop: { request: null; answer: null };
   key_forget: { request: null; answer: null };
   leg_review: { request: t.LegRef; answer: t.LegReview };
   leg_code: { request: t.LegRef; answer: t.LegCode };
@@ -79,6 +80,7 @@ export const COMMANDS = [
   'batch_bring_in',
   'device_get',
   'device_choose',
+  'device_stop',
   'key_forget',
   'leg_review',
   'leg_code',

@@ -47,7 +47,7 @@ export interface FakeOptions {
   /** What choosing a file gives. */
   file?: 'good' | 'bad' | 'again' | 'none';
   /** How signing ends. */
-  signing?: 'stored' | 'cancelled' | 'incident';
+  signing?: 'stored' | 'cancelled' | 'incident' | 'waiting';
   /** What a person types to sign in; nothing unless it is said. */
   password?: string;
   /** Seconds until it locks by itself. */
@@ -68,7 +68,9 @@ export interface FakeOptions {
   fails?: Partial<Record<CommandName, ApiError>>;
 }
 
-type Handlers = { [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> };
+type Handlers = {
+  [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> | Promise<AnswerOf<K>>;
+};
 
 export function refusal(code: ErrorCode, message: string): ApiError {
   return { code, message, reference: code === 'INTERNAL' || code === 'INCIDENT' ? 'f-1204' : null };
@@ -83,6 +85,7 @@ class Fake {
   private ledger: DeviceChoose | null = null;
   private locked: string | null = null;
   private movedAt = Date.now();
+  private stopWaiting: () => void = () => undefined;
   private kept = false;
   private imported: FakeBatch | null = null;
 
@@ -519,12 +522,27 @@ class Fake {
     },
     device_get: () => this.device(),
     device_choose: (request) => this.chooseDevice(request),
+    device_stop: () => {
+      this.stopWaiting();
+      return null;
+    },
     key_forget: () => {
       this.kept = false;
       return null;
     },
     leg_review: (request) => this.review(request),
-    leg_sign: (request) => this.sign(request),
+    leg_sign: async (request) => {
+      if (request.with.kind === 'LEDGER' && this.options.signing === 'waiting') {
+        await new Promise<void>((stopped) => {
+          this.stopWaiting = stopped;
+        });
+        throw refusal(
+          'CONFLICT',
+          'You stopped waiting and the device still asks: refuse it there.',
+        );
+      }
+      return this.sign(request);
+    },
     ledger_trial_balance: () =>
       this.options.empty ? { accounts: [], totals: [] } : trialBalance(),
     reconciliation_list: () => this.runs.map((run) => run.summary),

@@ -168,6 +168,18 @@ describe('signing with a Ledger', () => {
     });
   });
 
+  it('waits until the person says otherwise, and tells what is still on the device', async () => {
+    const { user, calls } = await openLeg({ device: 'READY', signing: 'waiting' });
+    await screen.findByText('Your Ledger is ready');
+    expect(screen.queryByRole('button', { name: 'Stop waiting' })).toBeNull();
+    await user.click(await button('Countersign leg 1'));
+    await user.click(await button('Stop waiting'));
+    expect((await screen.findByRole('alert')).textContent).toContain('the device still asks');
+    expect(calls.some((call) => call.name === 'device_stop')).toBe(true);
+    expect(screen.queryByText(/Your signature is stored/)).toBeNull();
+    expect(await screen.findByRole('link', { name: 'Close' })).toBeTruthy();
+  });
+
   it('names the hashes to compare where the pages were not observed', async () => {
     await openLeg({ device: 'READY', model: 'FLEX' });
     await screen.findByText(/was not observed: compare both hashes/);

@@ -181,6 +181,7 @@ function SignBar(props: {
   device: DeviceView | undefined;
   onChoose: () => void;
   onLook: () => void;
+  onStop: () => void;
   onSign: (with_: SignWith) => void;
 }) {
   const { review, outcome, kind, device } = props;
@@ -223,7 +224,7 @@ function SignBar(props: {
           <strong className="font-semibold text-ink">{t('Signing sends nothing.')}</strong>{' '}
           {kind === 'LEDGER'
             ? t(
-                'The system asks once more in a dialog of its own, then your Ledger does. Refuse there unless it shows what this screen says.',
+                'The system asks once more in a dialog of its own, then your Ledger does, for 15 minutes at most. Refuse there unless it shows what this screen says.',
               )
             : t(
                 'Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.',
@@ -254,9 +255,15 @@ function SignBar(props: {
             />
           )}
         </div>
-        <LinkButton to="/batches/$id" params={{ id: props.batchId }} className="mt-6.5">
-          {t('Close')}
-        </LinkButton>
+        {asking && kind === 'LEDGER' ? (
+          <span className="pt-6.5">
+            <Button onPress={props.onStop}>{t('Stop waiting')}</Button>
+          </span>
+        ) : (
+          <LinkButton to="/batches/$id" params={{ id: props.batchId }} className="mt-6.5">
+            {t('Close')}
+          </LinkButton>
+        )}
         <span className="pt-6.5">
           <Button
             look="hazard"
@@ -468,6 +475,7 @@ export function SignScreen(props: { batchId: string; leg: number }) {
           device={device.data}
           onChoose={() => setChoosing(true)}
           onLook={() => void device.refetch()}
+          onStop={() => void backend.call('device_stop', null).catch(() => undefined)}
           onSign={(with_) => void sign(with_)}
         />
       ) : null}
