@@ -61,6 +61,7 @@ pub fn with_commands<R: Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R
         ipc::batch::batch_bring_in,
         ipc::device::device_get,
         ipc::device::device_choose,
+        ipc::device::device_stop,
         ipc::key::key_forget,
         ipc::leg::leg_review,
         ipc::leg::leg_code,

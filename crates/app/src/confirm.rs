@@ -4,9 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use contract::Money;
 use domain::id::AssetId;
 use money::Amount;
+use safe::Hashes;
+use signing::ledger::pages::{device_hex, nano_lines};
 use store::PayoutRow;
 use tokio::sync::RwLockReadGuard;
 
@@ -20,8 +23,19 @@ use crate::{AppError, Session};
 pub(crate) enum Act {
     /// Approve the whole batch.
     Approve,
-    /// Countersign one leg with this hash.
-    Sign { leg: u32, nonce: String, safe_tx_hash: String, owner: String },
+    /// Countersign one leg.
+    Sign {
+        /// From 1.
+        leg: u32,
+        /// Of the Safe.
+        nonce: String,
+        /// As this machine computed them.
+        hashes: Hashes,
+        /// Whose key.
+        owner: String,
+        /// Which key, and what is sent to it.
+        with: String,
+    },
     /// Write the whole batch to a file that can be signed elsewhere.
     Carry,
     /// Hand the whole batch to the executor.
@@ -79,11 +93,14 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
             ),
             format!("Approve {payments}"),
         ),
-        Act::Sign { leg, nonce, safe_tx_hash, owner } => (
+        Act::Sign { leg, nonce, hashes, owner, with } => (
             format!("Countersign leg {leg} of batch {number}"),
             format!(
-                "With {} signatures anyone who holds them can send it; it stays valid until nonce {nonce} is used.\n\n{from} with {owner}\n\nSafe transaction hash\n{safe_tx_hash}",
-                safe.threshold
+                "With {} signatures anyone who holds them can send it; it stays valid until nonce {nonce} is used.\n\n{from} with {owner}\n{with}\n\nNonce {nonce}\n\nDomain hash\n{}\n\nMessage hash\n{}\n\nSafe transaction hash, on no Ledger\n{}",
+                safe.threshold,
+                as_on_a_device(hashes.domain_separator),
+                as_on_a_device(hashes.message_hash),
+                hashes.safe_tx_hash
             ),
             format!("Countersign leg {leg}"),
         ),
@@ -107,6 +124,11 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
     Ok(Confirmation { title, message, act, keep: "Keep it".into() })
 }
 
+/// A hash in the letters and lines of a Nano, so that eyes go from one to the other line by line.
+fn as_on_a_device(hash: B256) -> String {
+    nano_lines(&device_hex(hash.as_slice())).join("\n")
+}
+
 /// One sum per asset, in the order in which the lines name them.
 pub(crate) fn sums<'a>(lines: impl Iterator<Item = &'a PayoutRow>, assets: &Assets) -> Result<Vec<Money>, AppError> {
     let mut sums: Vec<(AssetId, Amount)> = Vec::new();
@@ -117,4 +139,16 @@ pub(crate) fn sums<'a>(lines: impl Iterator<Item = &'a PayoutRow>, assets: &Asse
         }
     }
     sums.into_iter().map(|(id, sum)| Ok(money(assets.get(id)?, sum))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_stand_in_the_dialog_as_on_the_device() {
+        // Recorded from the Ethereum app 1.22.0 on a Nano.
+        let hash: B256 = "0xc03d57206aeb95bb2816e44cec2aeaff23ab39c410e548f01ce7fe7b6aa697ec".parse().expect("a hash");
+        assert_eq!(as_on_a_device(hash), "0xC03D57206AEB95B\nB2816E44CEC2AEAFF\n23AB39C410E548F01\nCE7FE7B6AA697EC");
+    }
 }

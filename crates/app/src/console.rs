@@ -126,6 +126,7 @@ impl Console {
             batch_bring_in,
             device_get,
             device_choose,
+            device_stop,
             key_forget,
             leg_review,
             leg_code,
@@ -417,6 +418,12 @@ impl Console {
     /// Has the computer's key store forget the passphrase of the person's key file.
     pub async fn key_forget(&self, (): ()) -> Result<(), AppError> {
         cases::key_forget(&*self.session().await?).await
+    }
+
+    /// Stops waiting for the person at the device.
+    pub async fn device_stop(&self, (): ()) -> Result<(), AppError> {
+        self.session().await?.device_stop.stop();
+        Ok(())
     }
 
     /// What is shown before the key is asked.

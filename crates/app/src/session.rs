@@ -10,6 +10,7 @@ use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
 use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
+use signing::ledger::Stop;
 use signing::{IdentityFile, IdentityKey, PassphraseStore, SystemStore};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, RwLockReadGuard};
@@ -38,6 +39,8 @@ pub struct Session {
     ledger: RwLock<Option<LedgerSettings>>,
     /// Held while the device is asked: over USB two questions at once would read each other's answers.
     device_turn: Mutex<()>,
+    /// Ends the wait for whoever stands at the device.
+    pub(crate) device_stop: Stop,
     /// What this machine knows about the database.
     pub known: Arc<Known>,
     open: AtomicBool,
@@ -94,7 +97,21 @@ impl Session {
         let (device_turn, open) = (Mutex::default(), AtomicBool::new(true));
         let passphrases = Arc::new(SystemStore);
         let (identity, acts) = (Sync::new(identity), TurnLock::default());
-        Ok(Self { db, program, me, chains, identity, keystore, passphrases, ledger, device_turn, known, open, acts })
+        Ok(Self {
+            db,
+            program,
+            me,
+            chains,
+            identity,
+            keystore,
+            passphrases,
+            ledger,
+            device_turn,
+            device_stop: Stop::default(),
+            known,
+            open,
+            acts,
+        })
     }
 
     /// Uses a Ledger that the settings name, unless the person chose one.

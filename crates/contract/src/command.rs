@@ -90,6 +90,8 @@ commands! {
     device_get(()) -> DeviceView;
     /// Has the owner's address compared on the device, and signs with it from then on.
     device_choose(DeviceChoose) -> DeviceView;
+    /// Stops waiting for the person at the device, which goes on asking until they answer there.
+    device_stop(()) -> ();
     /// Has the computer's key store forget the passphrase of the person's key file.
     key_forget(()) -> ();
     /// What is shown before the key is asked.

@@ -12,6 +12,8 @@ use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
 use signing::{EnvelopeError, KeyKind, KeystoreError, SignError, Signer, sign_and_verify};
 
+use store::KeyUsed;
+
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::foreign::{Foreign, keep, place};
@@ -67,9 +69,11 @@ pub async fn sign(
     let act = Act::Sign {
         leg,
         nonce: own.tx.nonce.to_string(),
-        safe_tx_hash: own.hashes.safe_tx_hash.to_string(),
+        hashes: own.hashes,
         owner: owner.to_checksum(None),
+        with: key.words(),
     };
+    let flow = key.flow();
     let _done_to_its_end = ask(session, &host, &loaded, &act).await?;
     // The dialog may have stood for long: what is signed now must still be what was confirmed.
     let again = Loaded::load_identical(session, id).await?;
@@ -90,12 +94,16 @@ pub async fn sign(
     let from_store = matches!(key, OwnKey::File(_, Passphrase::Kept));
     let store = Arc::clone(&session.passphrases);
     let turn = session.device_turn().await;
+    let stop = session.device_stop.clone();
+    stop.reset();
     let signed = blocking(move || -> Result<_, Failure> {
         let signer: Box<dyn Signer> = match key {
             OwnKey::File(path, passphrase) => {
                 Box::new(kept::open(&path, &passphrase, store.as_ref()).map_err(Failure::NotOpened)?)
             }
-            OwnKey::Ledger(ledger, flow) => Box::new(LedgerSigner::new(ledger.device, ledger.path, flow, owner)),
+            OwnKey::Ledger(ledger, flow) => {
+                Box::new(LedgerSigner::new(ledger.device, ledger.path, flow, owner).until(stop))
+            }
         };
         check_owner(signer.as_ref(), owner)?;
         let signature = sign_and_verify(signer.as_ref(), &domain, &tx).map_err(Failure::Sign)?;
@@ -117,7 +125,10 @@ pub async fn sign(
         KeyKind::Software => "SOFTWARE",
         KeyKind::Ledger => "LEDGER",
     };
-    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, kind, &signature.bytes).await?;
+    let signatures = session
+        .db
+        .sign_leg(session.program_id(), id, leg, safe_tx_hash, KeyUsed { kind, flow }, &signature.bytes)
+        .await?;
     // The signature stands whatever the key store says.
     let note = match to_keep {
         Some(passphrase) => {
@@ -151,6 +162,32 @@ fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError
 enum OwnKey {
     File(PathBuf, Passphrase),
     Ledger(LedgerSettings, Flow),
+}
+
+impl OwnKey {
+    /// Which key signs and what is sent to it, for the system's dialog.
+    fn words(&self) -> String {
+        match self {
+            Self::Ledger(_, Flow::Hashed) => "Key: Ledger, which gets and shows the two hashes".into(),
+            Self::Ledger(_, Flow::Full) => "Key: Ledger, which gets all fields".into(),
+            Self::File(_, Passphrase::Typed { keep: true, .. }) => {
+                "Key: the key file on this machine. Its passphrase will be kept in this computer's key store".into()
+            }
+            Self::File(_, Passphrase::Typed { .. }) => "Key: the key file on this machine".into(),
+            Self::File(_, Passphrase::Kept) => {
+                "Key: the key file on this machine, by the passphrase that this computer keeps".into()
+            }
+        }
+    }
+
+    /// What is sent to a Ledger, for the audit trail.
+    fn flow(&self) -> Option<&'static str> {
+        match self {
+            Self::Ledger(_, Flow::Hashed) => Some("HASHED"),
+            Self::Ledger(_, Flow::Full) => Some("FULL"),
+            Self::File(..) => None,
+        }
+    }
 }
 
 async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<OwnKey, AppError> {

@@ -177,7 +177,19 @@ async fn an_answer_that_comes_after_the_lock_does_nothing() {
     let mut room = Room::new("mia", None).await;
     let signing = room.sign(SignWith::Software { passphrase: Some(PASSPHRASE.into()), keep: false }).await;
     let message = room.asked.recv().await.expect("the system's dialog");
-    assert!(message.contains("anyone who holds them can send it"), "{message}");
+    let own = hashes(&room.world.domain(), &room.world.leg(room.batch).await);
+    let device = own.domain_separator.to_string().trim_start_matches("0x").to_uppercase();
+    for part in [
+        "anyone who holds them can send it",
+        "0.000005 USDC\nin 1 payment to 1 payee",
+        "Key: the key file on this machine\n",
+        "Nonce 0\n",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    // Broken into lines as a device does it, and the same letters.
+    assert!(message.replace('\n', "").contains(&format!("Domain hash0x{device}Message hash0x")), "{message}");
+    assert!(message.contains(&format!("Domain hash\n0x{}", &device[..10])), "{message}");
     // Its person leaves with the dialog on the screen and the passphrase typed; somebody else presses the button.
     room.pass(Duration::from_secs(301)).await;
     assert_eq!(room.code().await, Some(ErrorCode::Locked));
@@ -214,4 +226,41 @@ async fn what_was_confirmed_is_done_to_its_end() {
     go.send(()).expect("both buttons");
     assert_eq!(signing.await.expect("no panic").expect("signed and stored").signatures, 1);
     assert_eq!(room.signatures().await, "1");
+}
+
+#[tokio::test]
+async fn who_stops_waiting_loses_no_signature() {
+    let device = Device::start(BLIND, approve());
+    let ledger = LedgerSettings { device: device.address(), ..LedgerSettings::default() };
+    let mut room = Room::new(flows::LEDGER_OWNER, Some(ledger)).await;
+    let ((reading, mut reads), (go, gone)) = (unbounded_channel(), mpsc::channel::<()>());
+    let (mut agree, mut first) = (approve(), true);
+    device.person(Box::new(move |page| {
+        if std::mem::take(&mut first) {
+            let _ = reading.send(());
+            let _ = gone.recv();
+        }
+        agree(page)
+    }));
+    room.answer.send(true).expect("the dialog is answered");
+    let signing = room.sign(SignWith::Ledger { flow: DeviceFlow::Full }).await;
+    let message = room.asked.recv().await.expect("the system's dialog");
+    assert!(message.contains("Key: Ledger, which gets all fields"), "{message}");
+    reads.recv().await.expect("the person reads on the device");
+    room.console.device_stop(()).await.expect("stopped");
+    let stopped = signing.await.expect("no panic").expect_err("nobody waits any more");
+    assert_eq!(stopped.code(), ErrorCode::Conflict);
+    assert!(stopped.to_string().starts_with("You stopped waiting and the device still asks"), "{stopped}");
+    assert_eq!(room.signatures().await, "0");
+    // They confirm on the device all the same. Asked again, it is that signature, over this very hash: nobody confirms twice.
+    go.send(()).expect("both buttons");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    device.received();
+    room.answer.send(true).expect("the dialog is answered");
+    let again = room.sign(SignWith::Ledger { flow: DeviceFlow::Full }).await.await.expect("no panic");
+    assert_eq!(again.expect("the signature from before").signatures, 1);
+    assert!(device.received().iter().all(|apdu| apdu[1] != 0x0c), "the device was asked for a second signature");
+    let flows = "SELECT string_agg(detail::jsonb->>'key' || ' ' || (detail::jsonb->>'flow'), ',') FROM core.audit_entries WHERE detail::text LIKE '%safe_tx_hash%'";
+    // Behind a TCP address is an emulator, which counts as software.
+    assert_eq!(room.world.house.read(flows).await, "SOFTWARE FULL");
 }
