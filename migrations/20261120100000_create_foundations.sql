@@ -260,6 +260,16 @@ CREATE TABLE core.grants (
 );
 CREATE UNIQUE INDEX grants_once ON core.grants (staff_id, program_id, role) NULLS NOT DISTINCT WHERE revoked_at IS NULL;
 
+-- Whether a login is a plain member of a group of the product. Whoever may make roles is none: since PostgreSQL 16 they are a member,
+-- with the right to grant it on, of every role that they made, and pg_has_role says yes of them.
+CREATE FUNCTION core.is_login_of(p_login name, p_group text) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_roles r JOIN pg_auth_members m ON m.member = r.oid JOIN pg_roles g ON g.oid = m.roleid
+    WHERE r.rolname = p_login AND g.rolname = p_group AND r.rolcanlogin AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication)
+      -- Columns of PostgreSQL 16: one of them is set where the membership is more than the right to grant it on.
+      AND coalesce((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean, true))
+$$;
+
 -- Identity is session_user: neither SET ROLE nor a setting changes it.
 CREATE FUNCTION core.me() RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $$ SELECT id FROM core.staff WHERE login = session_user AND revoked_at IS NULL $$;
@@ -314,7 +324,11 @@ DECLARE
   machine core.machines;
 BEGIN
   PERFORM core.refuse_old_snapshot();
-  SELECT * INTO machine FROM core.machines WHERE login = session_user AND kind = p_kind AND revoked_at IS NULL;
+  SELECT * INTO machine FROM core.machines WHERE login = session_user AND kind = p_kind;
+  IF machine.revoked_at IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('The %s login %s was revoked by two people on %s and does nothing any more: run this job with another login that is registered (machine.add)',
+      p_kind, session_user, to_char(machine.revoked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'));
+  END IF;
   IF machine.login IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('%s is not a registered %s login', session_user, p_kind);
   END IF;
@@ -378,10 +392,10 @@ INSERT INTO core.change_kinds VALUES
   ('program.add', 'manage_rules', 'HOUSE'), ('chain.add', 'manage_rules', 'HOUSE'),
   ('asset.add', 'manage_rules', 'PROGRAM'), ('safe.add', 'manage_rules', 'PROGRAM'), ('policy.set', 'manage_rules', 'PROGRAM'),
   ('rule.set', 'manage_rules', 'PROGRAM'), ('opening_balance.add', 'manage_rules', 'PROGRAM'),
-  ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
+  ('staff.add', 'manage_staff', 'HOUSE'), ('staff.revoke', 'manage_staff', 'HOUSE'), ('machine.add', 'manage_staff', 'HOUSE'), ('machine.revoke', 'manage_staff', 'HOUSE'), ('identity_key.add', 'manage_staff', 'HOUSE'),
   ('grant.add', 'manage_staff', 'EITHER'), ('grant.revoke', 'manage_staff', 'EITHER'),
   ('affiliate.add', 'manage_payees', 'PROGRAM'), ('affiliate.set', 'manage_payees', 'PROGRAM'),
-  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM'),
+  ('payee.add', 'manage_payees', 'PROGRAM'), ('payee.address', 'manage_payees', 'PROGRAM'), ('payee_cooling.set', 'manage_rules', 'PROGRAM'), ('program_status.set', 'manage_rules', 'PROGRAM'), ('policy_default.set', 'manage_rules', 'HOUSE'), ('freeze.lift', 'operate', 'PROGRAM'),
   ('settlements.reverse', 'operate', 'PROGRAM'), ('sanctions.replace', 'manage_rules', 'PROGRAM');
 
 -- What the payload of each kind says, field by field: nothing else is accepted, nothing is read as something else, and what is not
@@ -408,6 +422,7 @@ FROM (VALUES
   ('staff.add', 'login:text person:text safe_owner:address?'),
   ('staff.revoke', 'staff_id:id'),
   ('machine.add', 'login:text kind:text program_id:id?'),
+  ('machine.revoke', 'login:text'),
   ('identity_key.add', 'staff_id:id public_key:key'),
   ('grant.add', 'staff_id:id role:text'),
   ('grant.revoke', 'grant_id:id'),
@@ -416,6 +431,7 @@ FROM (VALUES
   ('payee.add', 'name:text address:address'),
   ('payee.address', 'payee_id:id address:address'),
   ('payee_cooling.set', 'hours:count'),
+  ('program_status.set', 'status:text'),
   ('settlements.reverse', 'intents:ids reason:text'),
   ('sanctions.replace', 'list_id:id'),
   ('freeze.lift', 'freeze_id:id')) AS k(kind, parts), unnest(string_to_array(k.parts, ' ')) AS x(part);
@@ -436,7 +452,8 @@ CREATE FUNCTION core.has_form(p_form text, p_value jsonb) RETURNS boolean LANGUA
       WHEN 'amount' THEN '^(0|[1-9][0-9]{0,37})$'
       WHEN 'rate' THEN '^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$'
       WHEN 'key' THEN '^[0-9a-f]{64}$'
-      WHEN 'time' THEN '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' END END
+      -- To the microsecond, and with no hour 24: whoever reads it apart from this database reads the same time.
+      WHEN 'time' THEN '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$' END END
 $$;
 
 CREATE FUNCTION core.refuse_bad_fields(p_kind text, p_body jsonb) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -455,7 +472,7 @@ BEGIN
         WHEN 'text' THEN 'a text of 1 to 1,000 characters' WHEN 'id' THEN 'an id' WHEN 'ids' THEN 'a list of ids' WHEN 'address' THEN 'an address of 0x and 40 hex digits'
         WHEN 'addresses' THEN 'a list of addresses' WHEN 'amount' THEN 'whole base units as a string of digits' WHEN 'count' THEN 'a whole number from 0 to 9999'
         WHEN 'number' THEN 'a whole number of at most 18 digits' WHEN 'rate' THEN 'a number from 0 to 1 with at most 8 decimals, as a string' WHEN 'flag' THEN 'true or false'
-        WHEN 'time' THEN 'a time as RFC 3339 writes it' WHEN 'object' THEN 'a JSON object' WHEN 'key' THEN '64 hex digits in small letters' END,
+        WHEN 'time' THEN 'a time as RFC 3339 writes it, to the microsecond at most' WHEN 'object' THEN 'a JSON object' WHEN 'key' THEN '64 hex digits in small letters' END,
         CASE WHEN wrong.is_required THEN '' ELSE ', or left out' END, left(coalesce((p_body -> wrong.name)::text, 'missing'), 100)) END;
   END IF;
 END $$;
@@ -513,11 +530,12 @@ BEGIN
   END IF;
 END $$;
 CALL core.make_two_signed('programs', 'id', '', 'program.add');
-CALL core.make_two_signed('programs', NULL, 'payee_cooling_hours', 'payee_cooling.set');
+CALL core.make_two_signed('programs', NULL, 'payee_cooling_hours, status', 'payee_cooling.set', 'program_status.set');
 CALL core.make_two_signed('staff', 'id', '', 'staff.add');
 CALL core.make_two_signed('grants', 'id', '', 'grant.add');
 CALL core.make_two_signed('identity_keys', 'id', '', 'identity_key.add');
 CALL core.make_two_signed('machines', '', '', 'machine.add');
+CALL core.make_two_signed('machines', NULL, 'revoked_at', 'machine.revoke');
 
 -- What the product itself says, and nobody's data: only a migration changes it.
 CREATE FUNCTION core.refuse_catalogue_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -545,8 +563,20 @@ CREATE TABLE core.freezes (
   frozen_by uuid NOT NULL REFERENCES core.staff,
   frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   lifted_at timestamptz,
+  -- Of which transaction it is, and which others that one saw as ended: what neither saw the other.
+  made_in xid8 NOT NULL,
+  made_seeing pg_snapshot NOT NULL,
   PRIMARY KEY (program_id, id)
 );
+
+-- Says by which transaction a row was made and what that transaction saw, whoever writes and whatever they say.
+CREATE FUNCTION core.stamp_made() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.made_in := pg_current_xact_id();
+  NEW.made_seeing := pg_current_snapshot();
+  RETURN NEW;
+END $$;
+CREATE TRIGGER is_stamped BEFORE INSERT ON core.freezes FOR EACH ROW EXECUTE FUNCTION core.stamp_made();
 
 CREATE FUNCTION core.refuse_frozen(p_program uuid, p_safe uuid, p_batch uuid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -15,11 +15,13 @@ CREATE TABLE core.safes (
   observed_owners bytea[], observed_nonce bigint,
   observed_block bigint,
   observed_at timestamptz,
+  observed_by name,
   -- The last of these in which the owners were the pinned ones.
   agreed_block bigint,
   agreed_at timestamptz,
   -- What came in is in the ledger up to this block.
   inflows_read_to bigint,
+  inflows_read_by name,
   PRIMARY KEY (program_id, id),
   UNIQUE (chain_id, address)
 );
@@ -30,7 +32,7 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
-CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at', 'agreed_block', 'agreed_at', 'inflows_read_to');
+CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at', 'observed_by', 'agreed_block', 'agreed_at', 'inflows_read_to', 'inflows_read_by');
 CALL core.make_append_only('safe_owners');
 CALL core.make_two_signed('safes', 'id', '', 'safe.add');
 CALL core.make_two_signed('safe_owners', 'safe_id', '', 'safe.add');
@@ -142,12 +144,15 @@ CREATE TABLE core.approvals (
   identity_key_id uuid NOT NULL,
   signature bytea NOT NULL CHECK (length(signature) = 64),
   approved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  made_in xid8 NOT NULL,
+  made_seeing pg_snapshot NOT NULL,
   PRIMARY KEY (program_id, batch_id, staff_id, content_hash),
   FOREIGN KEY (program_id, batch_id, staff_id, part) REFERENCES core.batch_participants (program_id, batch_id, staff_id, part),
   FOREIGN KEY (program_id, batch_id, content_hash) REFERENCES core.batch_revisions (program_id, batch_id, content_hash),
   FOREIGN KEY (identity_key_id, staff_id) REFERENCES core.identity_keys (id, staff_id)
 );
 CALL core.make_append_only('approvals');
+CREATE TRIGGER is_stamped BEFORE INSERT ON core.approvals FOR EACH ROW EXECUTE FUNCTION core.stamp_made();
 
 CREATE TABLE core.payouts (
   program_id uuid NOT NULL,
@@ -250,7 +255,7 @@ CREATE TABLE core.safe_transactions (
 CREATE UNIQUE INDEX safe_transactions_one_live_nonce ON core.safe_transactions (program_id, safe_id, nonce)
   WHERE nonce IS NOT NULL AND state NOT IN ('REPLACED', 'REJECTED');
 
--- A bearer cheque: no staff login reads this table; api.execution_package hands it to who may execute.
+-- A bearer cheque: no staff login reads this table; api.execution_package hands it to who may execute and is on record for it.
 CREATE TABLE core.signatures (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
@@ -270,16 +275,17 @@ CREATE TABLE core.signatures (
 );
 CALL core.make_append_only('signatures');
 
--- The one nonce of the one executor that sends a leg.
+-- The one nonce of the one executor that sends a leg, and the one that sends its rejection.
 CREATE TABLE core.submissions (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
+  is_rejection boolean NOT NULL DEFAULT false,
   chain_id bigint NOT NULL REFERENCES core.chains,
   executor bytea NOT NULL CHECK (length(executor) = 20),
   executor_nonce bigint NOT NULL CHECK (executor_nonce >= 0),
   submitted_by name NOT NULL DEFAULT session_user,
   submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (program_id, safe_transaction_id),
+  PRIMARY KEY (program_id, safe_transaction_id, is_rejection),
   -- Of two transactions with one nonce the chain takes one, and the other leg would wait for ever.
   UNIQUE (chain_id, executor, executor_nonce),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
@@ -291,17 +297,18 @@ CALL core.make_append_only('submissions');
 CREATE TABLE core.broadcasts (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
+  is_rejection boolean NOT NULL DEFAULT false,
   ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
   raw_transaction bytea NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
-  FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.submissions
+  FOREIGN KEY (program_id, safe_transaction_id, is_rejection) REFERENCES core.submissions
 );
 CALL core.make_append_only('broadcasts');
 
 CREATE FUNCTION core.is_broadcast(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
+  SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND NOT o.is_rejection AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
 $$;
 
 -- Legs that somebody else's transaction executed: whoever saw the signatures in a public mempool can send them first. The
@@ -414,7 +421,10 @@ CREATE FUNCTION core.is_high_value(p_program uuid, p_batch uuid) RETURNS boolean
     JOIN core.policies o ON o.program_id = p_program AND o.asset_id = s.asset_id AND o.replaced_at IS NULL AND o.high_value AND o.at_least <= s.amount)
 $$;
 
--- Approvals of a content that count now: by people who are still here and may still approve.
+-- Approvals of a content that count now: by people who are still here and may still approve. One that was given while a freeze was
+-- set, so that neither saw the other, counts neither under that freeze nor after it: a client can have core.guard_frozen_meanwhile
+-- asked too early, and what it then commits is in no order that people decided. One that the freeze saw was there before; one that
+-- saw the freeze saw it lifted.
 CREATE FUNCTION core.approvals_that_count(p_program uuid, p_batch uuid, p_content_hash bytea) RETURNS TABLE (staff_id uuid, is_high_value boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT a.staff_id, bool_or(rp.permission = 'approve_high_value')
@@ -423,6 +433,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   JOIN core.grants g ON g.staff_id = a.staff_id AND g.revoked_at IS NULL AND (g.program_id IS NULL OR g.program_id = p_program)
   JOIN core.role_permissions rp ON rp.role = g.role AND rp.permission IN ('approve', 'approve_high_value')
   WHERE a.program_id = p_program AND a.batch_id = p_batch AND a.content_hash = p_content_hash
+    AND NOT EXISTS (
+      SELECT FROM core.freezes f JOIN core.batches b ON b.program_id = p_program AND b.id = p_batch
+      WHERE f.program_id = p_program AND f.noun_id IN (p_program, b.safe_id, p_batch)
+        AND NOT pg_visible_in_snapshot(a.made_in, f.made_seeing) AND NOT pg_visible_in_snapshot(f.made_in, a.made_seeing))
   GROUP BY a.staff_id HAVING bool_or(rp.permission = 'approve')
 $$;
 

@@ -43,6 +43,16 @@ BEGIN
   RETURN p_request.id;
 END $$;
 
+-- ACTIVE, PAUSED (what is there is finished, nothing new is taken) or CLOSED (nothing is worked on).
+CREATE FUNCTION core.apply_program_status_set(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE core.programs SET status = p_request.payload ->> 'status' WHERE id = p_request.program_id AND status <> p_request.payload ->> 'status';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The program is %s already', p_request.payload ->> 'status');
+  END IF;
+  RETURN p_request.program_id;
+END $$;
+
 CREATE FUNCTION core.apply_chain_add(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   body jsonb := p_request.payload::jsonb;
@@ -196,6 +206,8 @@ BEGIN
           OR (request.kind = 'identity_key.add' AND EXISTS (SELECT FROM core.staff s WHERE s.id = request.proposed_by AND s.revoked_at IS NULL))) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Whoever proposed this change no longer has the permission %s here: somebody who has it proposes it again', needed);
   END IF;
+  -- One after another, so that confirmed_at is the order in which they took effect: in it clients replay them.
+  PERFORM 1 FROM core.programs p WHERE p.id = request.program_id FOR NO KEY UPDATE;
   UPDATE core.change_requests SET confirmed_by = confirmer, confirmed_at = clock_timestamp(), confirmed_in = pg_current_xact_id(), confirmed_signature = p_signature
   WHERE id = p_request RETURNING * INTO request;
   made := core.apply_change(request);

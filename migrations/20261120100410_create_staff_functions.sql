@@ -29,11 +29,11 @@ END $$;
 
 CREATE FUNCTION core.refuse_foreign_login(p_login text) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_login AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_staff', 'MEMBER')) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not a login in countersign_staff: the administrator of the database makes it first with countersign staff provision', p_login);
-  END IF;
   IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_login AND (r.rolsuper OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s administers the database server, so it cannot be a person''s login here', p_login);
+  END IF;
+  IF NOT core.is_login_of(p_login::name, 'countersign_staff') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is not a login in countersign_staff: the administrator of the database makes it first with countersign staff provision', p_login);
   END IF;
 END $$;
 
@@ -74,11 +74,33 @@ CREATE FUNCTION core.apply_machine_add(p_request core.change_requests) RETURNS u
 DECLARE
   body jsonb := p_request.payload::jsonb;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = body ->> 'login' AND r.rolcanlogin AND pg_has_role(r.oid, 'countersign_' || (body ->> 'kind'), 'MEMBER'))
+  IF NOT core.is_login_of((body ->> 'login')::name, 'countersign_' || (body ->> 'kind'))
      OR EXISTS (SELECT FROM core.staff s WHERE s.login = body ->> 'login') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is no login of a %s: the administrator of the database makes it first, and it is nobody''s own', body ->> 'login', body ->> 'kind');
   END IF;
   INSERT INTO core.machines (login, kind, program_id) VALUES (body ->> 'login', body ->> 'kind', (body ->> 'program_id')::uuid);
+  RETURN NULL;
+END $$;
+
+-- Its functions refuse with the next call (core.require_machine), and its sessions end now, so that what they are at is undone; one that
+-- begins before this is committed is ended by api.end_stalling. What a watcher said of the chain is forgotten with it and read again:
+-- whoever stole its login may have said anything.
+CREATE FUNCTION core.apply_machine_revoke(p_request core.change_requests) RETURNS uuid LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  gone core.machines;
+BEGIN
+  UPDATE core.machines SET revoked_at = clock_timestamp() WHERE login = p_request.payload ->> 'login' AND revoked_at IS NULL RETURNING * INTO gone;
+  IF gone.login IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('There is no machine with the login %s to revoke, or it is revoked already', p_request.payload ->> 'login');
+  END IF;
+  BEGIN
+    PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.usename = gone.login AND a.datname = current_database();
+  EXCEPTION WHEN insufficient_privilege THEN
+    NULL; -- A server without pg_signal_backend for countersign_owner: they end by themselves, and do nothing more.
+  END;
+  UPDATE core.safe_balances b SET block_number = 0 FROM core.safes s WHERE b.program_id = s.program_id AND b.safe_id = s.id AND s.observed_by = gone.login;
+  UPDATE core.safes SET observed_owners = NULL, observed_nonce = NULL, observed_block = NULL, observed_at = NULL, observed_by = NULL WHERE observed_by = gone.login;
+  UPDATE core.safes SET inflows_read_to = NULL, inflows_read_by = NULL WHERE inflows_read_by = gone.login;
   RETURN NULL;
 END $$;
 

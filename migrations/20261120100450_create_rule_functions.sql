@@ -35,9 +35,15 @@ BEGIN
      OR (p_body ->> 'earning_days' IS NOT NULL AND (p_body ->> 'earning_days' !~ '^[1-9][0-9]{0,4}$' OR (p_body ->> 'earning_days')::integer > 36500)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A rule holds for 0 to 365 days, pays WEEKLY or MONTHLY, and lets a user''s sales earn for 1 to 36,500 days or always';
   END IF;
+  SELECT a.value #>> '{}' INTO wrong FROM (
+    SELECT * FROM jsonb_each(core.object_or_empty(p_body -> 'minimum_settlements')) UNION ALL SELECT * FROM jsonb_each(core.object_or_empty(p_body -> 'minimum_payouts'))) a
+  WHERE core.has_form('amount', a.value) IS NOT TRUE LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%L is not an amount: a rule says whole base units as a string of digits', wrong);
+  END IF;
   SELECT a.key INTO wrong FROM (
-    SELECT * FROM jsonb_each_text(core.object_or_empty(p_body -> 'minimum_settlements')) UNION ALL SELECT * FROM jsonb_each_text(core.object_or_empty(p_body -> 'minimum_payouts'))) a
-  WHERE core.parse_amount(a.value) IS NULL OR NOT EXISTS (SELECT FROM core.assets x WHERE x.program_id = p_program AND x.id::text = a.key) LIMIT 1;
+    SELECT * FROM jsonb_each(core.object_or_empty(p_body -> 'minimum_settlements')) UNION ALL SELECT * FROM jsonb_each(core.object_or_empty(p_body -> 'minimum_payouts'))) a
+  WHERE NOT EXISTS (SELECT FROM core.assets x WHERE x.program_id = p_program AND x.id::text = a.key) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('The rule names an amount of %L, which is no asset of this program', wrong);
   END IF;

@@ -347,7 +347,8 @@ EXCEPTION
       RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You prepared or edited this batch: somebody else approves it', CONSTRAINT = broken;
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'CS409', CONSTRAINT = broken, MESSAGE = CASE broken
-      WHEN 'approvals_pkey' THEN 'You approved this content already'
+      WHEN 'approvals_pkey' THEN CASE WHEN person IN (SELECT a.staff_id FROM core.approvals_that_count(p_program, p_batch, p_content_hash) a) THEN 'You approved this content already'
+        ELSE 'You approved this content while it was being frozen, which does not count: somebody else approves it, or it goes back to its preparer and is approved anew' END
       ELSE format('Signing cannot open: %s is taken already', broken) END;
 END $$;
 

@@ -163,7 +163,7 @@ CREATE FUNCTION api.record_inflows_read(p_program uuid, p_safe uuid, p_from bigi
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('watcher');
-  UPDATE core.safes s SET inflows_read_to = p_block
+  UPDATE core.safes s SET inflows_read_to = p_block, inflows_read_by = session_user
   WHERE s.program_id = p_program AND s.id = p_safe AND p_from <= p_block AND p_block <= s.observed_block
     AND p_from = 1 + coalesce(s.inflows_read_to, (SELECT min(o.block_number) FROM core.opening_balances o WHERE o.program_id = p_program AND o.safe_id = p_safe));
 END $$;
@@ -222,7 +222,7 @@ DECLARE
   paid core.gas_payments;
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id)
+  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection)
   WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was not sent in that transaction by an executor of ours: its gas is not ours';

@@ -11,12 +11,12 @@ $$;
 
 -- A leg as who executes or watches needs it. Signatures, and the newest bytes with them, only for who may execute. Overdue is what
 -- was handed to the chain ten minutes ago and is in no block. The hashes are of everything that our
--- executor sent for it, newest first, and the seconds are since it made the newest.
+-- executor sent for it, newest first, and the seconds are since it made the newest. A rejection is work of the same shape, without lines.
 CREATE TYPE core.leg_work AS (
   program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, state text, chain_id bigint, confirmation_depth integer, safe_id uuid,
   safe_address bytea, safe_version text, threshold integer, to_address bytea, nonce bigint, safe_tx_hash bytea, ethereum_tx_hash bytea,
   raw_transaction bytea, block_number bigint, block_hash bytea, lines jsonb, signatures jsonb, gas_max bigint, first_signed_at timestamptz, is_overdue boolean,
-  sent_hashes bytea[], sent_secs_ago bigint);
+  sent_hashes bytea[], sent_secs_ago bigint, is_rejection boolean, executor_nonce bigint);
 
 CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures boolean) RETURNS core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT p_leg.program_id, p_leg.id, p_leg.batch_id, p_leg.leg_index, p_leg.state, s.chain_id, c.confirmation_depth, s.id, s.address, s.version, s.threshold,
@@ -27,38 +27,59 @@ CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures bo
       FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END,
     c.gas_max, (SELECT min(g.signed_at) FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id),
     coalesce(p_leg.state = 'SUBMITTED' AND p_leg.submitted_at < clock_timestamp() - interval '10 minutes', false),
-    coalesce(sent.hashes, '{}'), extract(epoch FROM clock_timestamp() - sent.at)::bigint
+    coalesce(sent.hashes, '{}'), extract(epoch FROM clock_timestamp() - sent.at)::bigint, false, sent.executor_nonce
   FROM core.safes s JOIN core.chains c ON c.id = s.chain_id
-  CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC))[1] AS newest, max(o.recorded_at) AS at
-    FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id) sent
+  CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC))[1] AS newest, max(o.recorded_at) AS at, max(u.executor_nonce) AS executor_nonce
+    FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection)
+    WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection) sent
   WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
 $$;
 
 -- What the executor has to send: first what it sent before, in the order of its own nonces, then SIGNED legs of batches
 -- handed to it, in the order of the Safe's. What it sent for a leg that somebody else executed or replaced is sent on for a day:
--- its nonce has to be used before later ones count.
+-- its nonce has to be used before later ones count. A leg that enough owners reject waits for its rejection, which is sent instead.
 CREATE FUNCTION api.executor_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('executor');
   RETURN QUERY
-  SELECT w.* FROM core.safe_transactions t
-  JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id
-  JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
-  LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id
-  CROSS JOIN LATERAL core.leg_work(t, true) w
-  WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING')
-      OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (NOT core.is_broadcast(t) OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
-    AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
-  ORDER BY t.state = 'SIGNED', u.executor_nonce, t.safe_id, t.nonce;
+  SELECT w.* FROM (
+    SELECT l.* FROM core.safe_transactions t
+    JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id
+    JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
+    LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND NOT u.is_rejection
+    CROSS JOIN LATERAL core.leg_work(t, true) l
+    WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING' AND (u.executor IS NOT NULL OR NOT core.is_rejection_signed(t)))
+        OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (NOT core.is_broadcast(t) OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
+      AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
+    UNION ALL SELECT r.* FROM core.rejection_work(p_chain) r) w
+  ORDER BY w.executor_nonce IS NULL, w.executor_nonce, w.safe_id, w.nonce;
 END $$;
 
--- The same for a person who may execute: what a console needs to check or send a leg itself.
-CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Who may read the signatures of a batch. Signatures of what is frozen stay inside: whoever reads them can send them without us.
+CREATE FUNCTION core.require_reader(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require(p_program, 'execute');
-  -- Signatures of what is frozen stay inside: whoever reads them can send them without us.
   PERFORM core.refuse_frozen(p_program, (SELECT b.safe_id FROM core.batches b WHERE b.program_id = p_program AND b.id = p_batch), p_batch);
+END $$;
+
+-- The same for a person who may execute, in two steps, what a console needs to check or send a leg itself. A reader who rolls back takes
+-- the signatures along and would leave nothing behind: so asking is written down first, and only what is committed opens the package.
+CREATE FUNCTION api.ask_for_package(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_reader(p_program, p_batch);
   PERFORM core.audit(p_program, 'signatures.read', p_batch, '{}');
+END $$;
+CREATE INDEX audit_entries_of_readers ON core.audit_entries (noun_id, login) WHERE action = 'signatures.read';
+
+CREATE FUNCTION api.execution_package(p_program uuid, p_batch uuid) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_reader(p_program, p_batch);
+  -- What is seen here and is not of this transaction, savepoints included, is committed.
+  IF NOT EXISTS (
+    SELECT FROM core.audit_entries e WHERE e.action = 'signatures.read' AND e.noun_id = p_batch AND e.login = session_user AND e.program_id = p_program
+      AND e.at > clock_timestamp() - interval '1 minute' AND e.changed_xid IS DISTINCT FROM pg_current_xact_id_if_assigned()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Who reads signatures stays on record: ask for the package in a transaction of its own (api.ask_for_package), and read it within a minute';
+  END IF;
   RETURN QUERY SELECT w.* FROM core.safe_transactions t CROSS JOIN LATERAL core.leg_work(t, true) w
   WHERE t.program_id = p_program AND t.batch_id = p_batch AND t.state <> 'PROPOSED' ORDER BY t.leg_index;
 END $$;
@@ -84,7 +105,7 @@ BEGIN
   leg := core.lock_leg(p_program, p_leg);
   -- Signed, or executed by somebody else's transaction that left the chain again.
   IF (leg.state = 'SIGNED' OR (leg.state = 'SUBMITTED' AND NOT EXISTS (
-        SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg))) IS NOT TRUE
+        SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection))) IS NOT TRUE
      OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
   END IF;
@@ -109,7 +130,7 @@ BEGIN
   leg := core.lock_leg(p_program, p_leg);
   IF leg.state IS DISTINCT FROM 'SUBMITTED'
      OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING')
-     OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
+     OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only what this executor sent at this nonce, and is in no block, is replaced';
   END IF;
   PERFORM core.refuse_frozen(p_program, leg.safe_id, leg.batch_id);
@@ -154,6 +175,7 @@ CREATE FUNCTION api.observe_safe(p_program uuid, p_safe uuid, p_nonce bigint, p_
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   safe core.safes;
+  newest record;
   nonces_known bigint;
   agrees boolean;
 BEGIN
@@ -163,20 +185,32 @@ BEGIN
   END IF;
   SELECT * INTO safe FROM core.safes s WHERE s.program_id = p_program AND s.id = p_safe;
   -- What a watcher says of the chain cannot be proved here, but it is held to what a chain can do, so that one lie neither shuts out
-  -- the truth that comes after it nor makes us sign for a nonce that never comes. No chain makes 100 blocks a second (a test chain
-  -- makes them on demand), and nonces beyond those that we gave out ourselves are used at most a thousand between two readings.
-  IF p_block > safe.observed_block + (100 * extract(epoch FROM clock_timestamp() - safe.observed_at))::bigint + (CASE WHEN core.is_test_chain(safe.chain_id) THEN 1000000 ELSE 0 END) THEN
+  -- the truth that comes after it nor makes us sign for a nonce that never comes. Every Safe of a chain is read at the same height: the
+  -- first reading of one is held to those of the others. No chain makes 100 blocks a second (a test chain makes them on demand), and
+  -- nonces beyond those that we gave out ourselves are used at most a thousand between two readings.
+  SELECT s.name, s.observed_block AS block, s.observed_at AS at INTO newest FROM core.safes s
+  WHERE s.chain_id = safe.chain_id AND s.observed_block IS NOT NULL ORDER BY s.observed_block DESC LIMIT 1;
+  IF p_block > newest.block + (100 * extract(epoch FROM clock_timestamp() - newest.at))::bigint + (CASE WHEN core.is_test_chain(safe.chain_id) THEN 1000000 ELSE 0 END) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409',
-      MESSAGE = format('The Safe %s was read at block %s a moment ago and no chain is at %s so soon: compare the endpoints', safe.name, safe.observed_block, p_block);
+      MESSAGE = format('The Safe %s was read at block %s a moment ago and no chain is at %s so soon: compare the endpoints', newest.name, newest.block, p_block);
   END IF;
-  SELECT greatest(safe.observed_nonce, max(t.nonce) + 1) INTO nonces_known FROM core.safe_transactions t WHERE t.program_id = p_program AND t.safe_id = p_safe;
+  -- An endpoint may be a little behind another one. Further behind, one of two watchers is wrong or lies, and lies of any size add up
+  -- to this: it is said each time, and nothing is written, until people have looked.
+  IF p_block < newest.block - 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The chain %s is at block %s by this watcher, and the Safe %s was read at block %s already: one of the two readings is wrong. Compare the endpoints of all watchers, and revoke a login that lies', safe.chain_id, p_block, newest.name, newest.block);
+  END IF;
+  SELECT coalesce(greatest(safe.observed_nonce, max(t.nonce) + 1), 1000000) INTO nonces_known FROM core.safe_transactions t WHERE t.program_id = p_program AND t.safe_id = p_safe;
   IF p_nonce > nonces_known + 100 * least(greatest(p_block - safe.observed_block, 0), 10) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409',
       MESSAGE = format('The Safe %s was at nonce %s as far as is known and cannot be at %s so soon: compare the endpoints', safe.name, nonces_known, p_nonce);
   END IF;
+  -- A reorganisation can take a nonce back, and so can the truth after a lie: it is taken, and stays on record.
+  IF p_nonce < safe.observed_nonce AND p_block >= safe.observed_block THEN
+    PERFORM core.audit(p_program, 'safe.nonce_fell', p_safe, json_build_object('from', safe.observed_nonce, 'at_block', safe.observed_block, 'to', p_nonce, 'block', p_block));
+  END IF;
   agrees := ARRAY(SELECT DISTINCT o FROM unnest(p_owners) o ORDER BY o)
     = ARRAY(SELECT o.owner FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = p_safe ORDER BY o.owner);
-  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(),
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user,
     agreed_block = CASE WHEN agrees THEN p_block ELSE agreed_block END, agreed_at = CASE WHEN agrees THEN clock_timestamp() ELSE agreed_at END
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)

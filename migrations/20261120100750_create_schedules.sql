@@ -190,6 +190,7 @@ END $$;
 --   a session of another machine in the same case when it is idle, or after a minute;
 --   a person's session that wrote approvals, signatures or batches in a transaction that began before a freeze in force: what it
 --   wrote is asked again when it ends (core.guard_frozen_meanwhile), but SET CONSTRAINTS lets a client have that asked early.
+--   a machine's session in a transaction from before its login was revoked.
 -- Whoever administers the server is not ended. Needs pg_signal_backend and pg_read_all_stats (bootstrap.sql). Answers how many.
 CREATE FUNCTION api.end_stalling() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -199,12 +200,15 @@ BEGIN
   PERFORM core.require_machine('worker');
   FOR stalling IN
     WITH sessions AS MATERIALIZED (
-      SELECT a.pid, r.rolsuper, a.usename, a.xact_start, a.state, a.wait_event_type, pg_has_role(a.usesysid, 'countersign_staff', 'MEMBER') AS is_person, pg_has_role(a.usesysid, 'countersign_platform', 'MEMBER') AS is_platform
+      SELECT a.pid, r.rolsuper, a.usename, a.xact_start, a.state, a.wait_event_type,
+        -- By rows, or by membership before there is one: never by what a role could give itself.
+        core.is_login_of(a.usename, 'countersign_staff') OR EXISTS (SELECT FROM core.staff p WHERE p.login = a.usename) AS is_person,
+        core.is_login_of(a.usename, 'countersign_platform') OR EXISTS (SELECT FROM core.machines m WHERE m.login = a.usename AND m.kind = 'platform') AS is_platform
       FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
       WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()),
     waited_for AS MATERIALIZED (SELECT DISTINCT b.pid FROM sessions w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid) WHERE w.wait_event_type = 'Lock')
     SELECT s.pid, s.usename, s.xact_start,
-      CASE WHEN s.pid IN (SELECT pid FROM waited_for) THEN 'others waited for it' ELSE 'it began before a freeze' END AS why
+      CASE WHEN EXISTS (SELECT FROM core.machines m WHERE m.login = s.usename AND m.revoked_at > s.xact_start) THEN 'its login was revoked' WHEN s.pid IN (SELECT pid FROM waited_for) THEN 'others waited for it' ELSE 'it began before a freeze' END AS why
     FROM sessions s
     WHERE NOT s.rolsuper AND ((s.xact_start < clock_timestamp() - interval '10 seconds' AND s.pid IN (SELECT pid FROM waited_for)
         AND (s.wait_event_type IS DISTINCT FROM 'Lock' OR s.xact_start < clock_timestamp() - interval '30 seconds')
@@ -212,7 +216,8 @@ BEGIN
       OR (s.is_person AND s.xact_start < clock_timestamp() - interval '2 seconds' AND EXISTS (SELECT FROM core.freezes f WHERE f.lifted_at IS NULL AND f.frozen_at > s.xact_start
           AND EXISTS (SELECT FROM core.staff p JOIN core.grants g ON g.staff_id = p.id WHERE p.login = s.usename AND (g.program_id IS NULL OR g.program_id = f.program_id)))
         AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = s.pid AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
-                      AND l.relation IN ('core.batches'::regclass, 'core.approvals'::regclass, 'core.signatures'::regclass)))) LOOP
+                      AND l.relation IN ('core.batches'::regclass, 'core.approvals'::regclass, 'core.signatures'::regclass)))
+      OR EXISTS (SELECT FROM core.machines m WHERE m.login = s.usename AND m.revoked_at > s.xact_start)) LOOP
     IF pg_terminate_backend(stalling.pid) THEN
       ended := ended + 1;
       PERFORM core.audit(NULL, 'session.ended', NULL, json_build_object('login', stalling.usename, 'in_transaction_since', stalling.xact_start, 'why', stalling.why));

@@ -7,11 +7,11 @@ BEGIN
   -- Per program: every staff table is behind the same rule.
   FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'commission_rule_assets', 'affiliate_terms', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'line_marks', 'approvals', 'payouts',
-    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'broadcasts', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
+    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'broadcasts', 'rejections', 'rejection_signatures', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
     'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals', 'sanctions_lists', 'sanctions_entries', 'sanctions_replacements', 'schedule_runs', 'tombstones'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
-    IF table_name NOT IN ('signatures', 'submissions', 'broadcasts') THEN
+    IF table_name NOT IN ('signatures', 'rejection_signatures', 'submissions', 'broadcasts') THEN
       EXECUTE format('GRANT SELECT ON core.%I TO countersign_staff', table_name);
     END IF;
   END LOOP;
@@ -22,6 +22,7 @@ END $$;
 
 -- Who signed is known to everybody in the program; the signature itself only to who executes.
 GRANT SELECT (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signed_at) ON core.signatures TO countersign_staff;
+GRANT SELECT (program_id, safe_transaction_id, safe_id, owner, staff_id, safe_tx_hash, key_kind, signed_at) ON core.rejection_signatures TO countersign_staff;
 
 CREATE POLICY own_programs ON core.programs FOR SELECT TO countersign_staff USING (id IN (SELECT core.my_programs()));
 CREATE POLICY auditors ON core.audit_entries FOR SELECT TO countersign_staff
@@ -50,13 +51,15 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text, jsonb), api.take_out_lines(uuid, uuid, integer[]),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea, text),
-  api.execute_batch(uuid, uuid, bytea), api.execution_package(uuid, uuid),
+  api.ask_rejection(uuid, uuid, integer[], text), api.sign_rejection(uuid, uuid, integer, bytea, bytea, text, bytea),
+  api.execute_batch(uuid, uuid, bytea), api.ask_for_package(uuid, uuid), api.execution_package(uuid, uuid),
   api.record_reconciliation(uuid, timestamptz, bigint, bigint, integer, jsonb, jsonb),
   api.record_export(uuid, text, date, date, text, integer, bytea) TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
 GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(uuid), api.seal_audit() TO countersign_worker;
-GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
+GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint),
+  api.record_rejection(uuid, uuid, bytea, bytea, bytea, bigint), api.record_rejection_replacement(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, bytea[], jsonb),
   api.record_mined(uuid, uuid, bytea, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
   api.watcher_confirmed(bigint), api.inflow_cursors(bigint), api.record_inflows_read(uuid, uuid, bigint, bigint), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),

@@ -5,8 +5,8 @@ DO $$
 DECLARE
   group_role text;
 BEGIN
-  -- Roles belong to the cluster: two databases that are set up at once must not race.
-  PERFORM pg_advisory_xact_lock(4027182);
+  -- Roles belong to the cluster, and no lock of one database keeps another one's bootstrap away: of two that make the same role at once
+  -- one fails and begins again (store::migrate).
   FOREACH group_role IN ARRAY ARRAY['countersign_owner', 'countersign_staff', 'countersign_platform',
                                     'countersign_worker', 'countersign_watcher', 'countersign_executor'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = group_role) THEN

@@ -4,6 +4,7 @@
 //! able to write back. `cargo xtask fuzz` runs them under libFuzzer; the tests here run them on their seeds and on cut
 //! and changed seeds. A new target is a file with `run` and `seeds`, and a line in [`TARGETS`].
 
+mod apdu;
 mod calldata;
 mod keystore;
 mod payout_file;
@@ -23,12 +24,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
-    Target { name: "signatures", run: signatures::run, seeds: signatures::seeds },
+pub const TARGETS: [Target; 6] = [
+    Target { name: "apdu", run: apdu::run, seeds: apdu::seeds },
     Target { name: "calldata", run: calldata::run, seeds: calldata::seeds },
-    Target { name: "requests", run: requests::run, seeds: requests::seeds },
     Target { name: "keystore", run: keystore::run, seeds: keystore::seeds },
     Target { name: "payout-file", run: payout_file::run, seeds: payout_file::seeds },
+    Target { name: "requests", run: requests::run, seeds: requests::seeds },
+    Target { name: "signatures", run: signatures::run, seeds: signatures::seeds },
 ];
 
 /// The target of that name.

@@ -67,6 +67,15 @@ async function goesBack(page) {
   await openBatch(page);
 }
 
+/** Adds a filter of a column by the keyboard. */
+async function filter(page, column, choose) {
+  await page.keyboard.press('/');
+  await page.getByRole('dialog').getByRole('button', { name: column, exact: true }).click();
+  await choose();
+  await button(page, 'Add the filter').click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
 const SCREENS = [
   { name: 'login', path: '/login' },
   { name: 'home', path: '/?as=adaeze' },
@@ -280,6 +289,40 @@ const SCREENS = [
   },
   { name: 'sent', path: '/batches/0193b000-0000-7000-8000-000000000145?as=adaeze' },
   { name: 'commissions', path: '/commissions?as=ines' },
+  {
+    name: 'table-filter',
+    path: '/batches?as=adaeze',
+    act: async (p) => {
+      await filter(p, 'State', async () => {
+        await p.getByRole('radio', { name: 'is not' }).click();
+        await p.getByRole('checkbox').first().check();
+      });
+      await filter(p, 'Lines', () => p.getByLabel('Value').fill('5'));
+      await p.keyboard.press('/');
+      await p.getByRole('dialog').getByRole('button', { name: 'Made from' }).click();
+    },
+  },
+  {
+    name: 'table-nothing',
+    path: '/commissions?as=ines',
+    act: async (p) => {
+      await filter(p, 'Total', () => p.getByLabel('Value').fill('99999999'));
+      await filter(p, 'Asset', () => p.getByRole('checkbox').first().check());
+    },
+  },
+  {
+    name: 'table-views',
+    path: '/batches?as=adaeze',
+    act: (p) => button(p, /^View: /).click(),
+  },
+  {
+    name: 'table-column',
+    path: '/ledger?as=mirela',
+    act: async (p) => {
+      await p.getByRole('columnheader', { name: /Credits/ }).hover();
+      await button(p, 'Column Credits').click();
+    },
+  },
   { name: 'ledger', path: '/ledger?as=mirela' },
   { name: 'reconciliation', path: '/reconciliation?as=mirela' },
   { name: 'run', path: '/reconciliation/run-92?as=mirela' },

@@ -38,6 +38,19 @@ pub(crate) enum Act {
     },
     /// Write the whole batch to a file that can be signed elsewhere.
     Carry,
+    /// Sign the rejection of one leg, with this hash.
+    Reject {
+        /// From 1.
+        leg: u32,
+        /// Of the Safe.
+        nonce: String,
+        /// As this machine computed them.
+        hashes: Hashes,
+        /// Whose key.
+        owner: String,
+        /// Which key, and what is sent to it.
+        with: String,
+    },
     /// Hand the whole batch to the executor.
     Send { legs: usize },
 }
@@ -63,7 +76,7 @@ pub(crate) async fn ask<'a>(
 
 fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirmation, AppError> {
     let lines: Vec<&PayoutRow> = match act {
-        Act::Sign { leg, .. } => {
+        Act::Sign { leg, .. } | Act::Reject { leg, .. } => {
             let own =
                 loaded.rebuilt.leg(*leg).ok_or_else(|| AppError::Invalid(format!("The batch has no leg {leg}")))?;
             loaded.lines.iter().filter(|l| own.line_nos.contains(&l.line_no)).collect()
@@ -96,11 +109,9 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
         Act::Sign { leg, nonce, hashes, owner, with } => (
             format!("Countersign leg {leg} of batch {number}"),
             format!(
-                "With {} signatures anyone who holds them can send it; it stays valid until nonce {nonce} is used.\n\n{from} with {owner}\n{with}\n\nNonce {nonce}\n\nDomain hash\n{}\n\nMessage hash\n{}\n\nSafe transaction hash, on no Ledger\n{}",
+                "With {} signatures anyone who holds them can send it; it stays valid until nonce {nonce} is used.\n\n{from} with {owner}\n{with}\n\nNonce {nonce}\n\n{}",
                 safe.threshold,
-                as_on_a_device(hashes.domain_separator),
-                as_on_a_device(hashes.message_hash),
-                hashes.safe_tx_hash
+                as_compared(hashes)
             ),
             format!("Countersign leg {leg}"),
         ),
@@ -112,6 +123,15 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
             ),
             "Write the file".into(),
         ),
+        Act::Reject { leg, nonce, hashes, owner, with } => (
+            format!("Reject leg {leg} of batch {number}"),
+            format!(
+                "This pays nobody. With {} signatures it uses up nonce {nonce} of the Safe; unless the payment is executed first, it can never pay\n\n{from} with {owner}\n{with}\n\n{}",
+                safe.threshold,
+                as_compared(hashes)
+            ),
+            format!("Reject leg {leg}"),
+        ),
         Act::Send { legs } => (
             format!("Send {payments}"),
             format!(
@@ -122,6 +142,16 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
         ),
     };
     Ok(Confirmation { title, message, act, keep: "Keep it".into() })
+}
+
+/// What eyes compare with a device, and with a colleague.
+fn as_compared(hashes: &Hashes) -> String {
+    format!(
+        "Domain hash\n{}\n\nMessage hash\n{}\n\nSafe transaction hash, on no Ledger\n{}",
+        as_on_a_device(hashes.domain_separator),
+        as_on_a_device(hashes.message_hash),
+        hashes.safe_tx_hash
+    )
 }
 
 /// A hash in the letters and lines of a Nano, so that eyes go from one to the other line by line.

@@ -7,8 +7,9 @@ use contract::{
     ApiError, BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport,
     BatchPreflight, BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView,
     ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview,
-    LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow, Period, Profile, Profiles, RunDetail,
-    RunSummary, SafeView, SessionClock, SessionOpen, SignWith, SignatureBroughtIn, TrialBalance,
+    LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow, Period, Profile, Profiles,
+    RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView, SessionClock, SessionOpen, SignWith,
+    SignatureBroughtIn, TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -131,6 +132,9 @@ impl Console {
             leg_review,
             leg_code,
             leg_sign,
+            rejection_ask,
+            rejection_review,
+            rejection_sign,
             ledger_trial_balance,
             reconciliation_list,
             reconciliation_run,
@@ -440,16 +444,27 @@ impl Console {
     pub async fn leg_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
         let session = self.session().await?;
         let _one = self.one_dialog()?;
-        let key = match request.with {
-            SignWith::Software { passphrase: Some(text), keep } => {
-                let text = SecretString::from(text);
-                if keep { SigningKey::SoftwareToKeep(text) } else { SigningKey::Software(text) }
-            }
-            SignWith::Software { passphrase: None, .. } => SigningKey::SoftwareKept,
-            SignWith::Ledger { flow } => SigningKey::Ledger(flow),
-        };
-        let batch = parse_id(&request.batch_id)?;
+        let (batch, key) = (parse_id(&request.batch_id)?, signing_key(request.with));
         cases::leg_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, key).await
+    }
+
+    /// Asks the owners to use up the nonces of legs.
+    pub async fn rejection_ask(&self, request: RejectionAsk) -> Result<(), AppError> {
+        let id = parse_id(&request.batch_id)?;
+        cases::rejection_ask(&*self.session().await?, id, &request.legs, &request.reason).await
+    }
+
+    /// What is shown before the key is asked for a rejection.
+    pub async fn rejection_review(&self, request: LegRef) -> Result<RejectionReview, AppError> {
+        cases::rejection_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
+    }
+
+    /// Signs the rejection of one leg.
+    pub async fn rejection_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
+        let session = self.session().await?;
+        let _one = self.one_dialog()?;
+        let (batch, key) = (parse_id(&request.batch_id)?, signing_key(request.with));
+        cases::rejection_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, key).await
     }
 
     /// Trial balance.
@@ -487,6 +502,17 @@ impl Console {
     /// Files that left the house.
     pub async fn export_list(&self, (): ()) -> Result<Vec<ExportView>, AppError> {
         cases::export_list(&*self.session().await?).await
+    }
+}
+
+fn signing_key(with: SignWith) -> SigningKey {
+    match with {
+        SignWith::Software { passphrase: Some(text), keep: false } => SigningKey::Software(SecretString::from(text)),
+        SignWith::Software { passphrase: Some(text), keep: true } => {
+            SigningKey::SoftwareToKeep(SecretString::from(text))
+        }
+        SignWith::Software { passphrase: None, .. } => SigningKey::SoftwareKept,
+        SignWith::Ledger { flow } => SigningKey::Ledger(flow),
     }
 }
 

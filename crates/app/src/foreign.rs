@@ -25,13 +25,14 @@ pub(crate) struct Foreign {
     pub signature: ForeignSignature,
 }
 
-/// Keeps it beside the person's keys, or beside what this machine knows, and answers where.
+/// Keeps it beside the person's keys, or beside what this machine knows, or where the program was started, and answers where.
 ///
 /// # Errors
 /// What the system says.
 pub(crate) fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, String> {
     let beside = session.keystore.as_deref().or(session.known.path());
-    keep_in(beside.and_then(Path::parent).ok_or("there is no folder for it")?, foreign)
+    let folder = beside.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    keep_in(folder.unwrap_or(Path::new(".")), foreign)
 }
 
 fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {

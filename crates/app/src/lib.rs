@@ -28,6 +28,7 @@ pub mod offline;
 mod preflight;
 mod rebuild;
 mod reconciliation;
+mod rejection;
 mod rule;
 mod sanctions;
 mod session;
@@ -73,6 +74,7 @@ pub mod use_cases {
     pub use crate::preflight::batch as batch_preflight;
     pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};
     pub use crate::reconciliation::run::{run as reconciliation_run, run_with_file as reconciliation_write};
+    pub use crate::rejection::{ask as rejection_ask, review as rejection_review, sign as rejection_sign};
     pub use crate::rule::what_if as rule_what_if;
     pub use crate::sanctions::{import as sanctions_import, list as sanctions_list};
     pub use crate::session::safes;

@@ -124,6 +124,19 @@ impl Session {
         self
     }
 
+    /// Signs with this Ledger, whatever was chosen on this machine.
+    #[must_use]
+    pub fn with_ledger(self, settings: LedgerSettings) -> Self {
+        let ledger = RwLock::new(Some(settings));
+        Self { ledger, ..self }
+    }
+
+    /// Signs with this key file, whatever the settings name.
+    #[must_use]
+    pub fn with_keystore(self, path: PathBuf) -> Self {
+        Self { keystore: Some(path), ..self }
+    }
+
     /// The person's Ledger, if one was chosen.
     pub fn ledger(&self) -> Option<LedgerSettings> {
         self.ledger.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -2,18 +2,61 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::id::{AffiliateId, ProgramId, StaffId};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::id::{AffiliateId, CommissionId, StaffId};
 use signing::trust::{
-    Approval, AssetPin, BatchFacts, House, Line, PolicyPin, Revision, Root, SafePin, SignedChange, Stage,
+    Approval, AssetPin, BatchFacts, Commission, CommissionFacts, House, Line, PolicyPin, Revision, Root, RulePin,
+    SafePin, Share, SignedChange, Stage, TermsPin,
 };
-use store::{ApprovalRow, ConfirmedChange, PolicyRow, RevisionRow, SafeRow};
+use store::{
+    ApprovalRow, BatchCommissionRow, ConfirmedChange, GrantedRow, PolicyRow, RevisionRow, RuleRow, SafeRow, TermsRow,
+};
 
 use crate::audit::refuse_older;
 use crate::batch::get::Loaded;
 use crate::{AppError, Session};
 
-/// Refuses a batch unless its submission, its approvals, and the Safe, assets, policies, payees and roles that it stands on
-/// were signed by people who might.
+/// What the database says of a batch, before anything of it is believed.
+pub(crate) struct Gathered {
+    pub changes: Vec<ConfirmedChange>,
+    pub revisions: Vec<RevisionRow>,
+    pub approvals: Vec<ApprovalRow>,
+    /// Of every asset of the program.
+    pub policies: Vec<PolicyRow>,
+    /// With the grants that cover the program.
+    pub people: Vec<GrantedRow>,
+    pub commissions: CommissionFacts,
+}
+
+impl Gathered {
+    pub async fn load(session: &Session, loaded: &Loaded) -> Result<Self, AppError> {
+        let (program, id) = (session.program_id(), loaded.row.id);
+        let mut affiliates: BTreeSet<AffiliateId> = loaded.lines.iter().filter_map(|l| l.affiliate_id).collect();
+        let mut commissions = Vec::new();
+        // A file has none, and most batches are files.
+        if !affiliates.is_empty() {
+            commissions = session.db.batch_commissions(program, id).await?;
+            affiliates.extend(commissions.iter().flat_map(|c| [c.affiliate_id, c.referrer]));
+        }
+        let affiliates: Vec<AffiliateId> = affiliates.into_iter().collect();
+        let rules =
+            async { if affiliates.is_empty() { Ok(Vec::new()) } else { session.db.commission_rules(program).await } };
+        let (changes, revisions, approvals, policies, people, rules, terms) = tokio::try_join!(
+            session.db.confirmed_changes(program, &affiliates),
+            session.db.revisions(program, id),
+            session.db.approvals(program, id),
+            session.db.policies(program),
+            session.db.granted(program),
+            rules,
+            session.db.affiliate_terms(program, &affiliates),
+        )?;
+        let commissions = commission_facts(rules, terms, &commissions);
+        Ok(Self { changes, revisions, approvals, policies, people, commissions })
+    }
+}
+
+/// Refuses a batch unless its submission, its approvals, and the Safe, assets, policies, payees, commissions and roles that it
+/// stands on were signed by people who might.
 ///
 /// # Errors
 /// [`AppError::Incident`] names what nobody signed, or says that the database is an older one; [`AppError::Key`] when this machine has no pinned root.
@@ -24,20 +67,12 @@ pub(crate) async fn check(session: &Session, loaded: &Loaded, stage: Stage) -> R
         )
     })?;
     refuse_older(session).await?;
-    let program = session.program_id();
-    let affiliates: BTreeSet<AffiliateId> = loaded.lines.iter().filter_map(|l| l.affiliate_id).collect();
-    let affiliates: Vec<AffiliateId> = affiliates.into_iter().collect();
-    let (changes, revisions, approvals, policies, people) = tokio::try_join!(
-        session.db.confirmed_changes(program, &affiliates),
-        session.db.revisions(program, loaded.row.id),
-        session.db.approvals(program, loaded.row.id),
-        session.db.policies(program),
-        session.db.granted(program),
-    )?;
-    let facts = facts(program, loaded, revisions, &approvals, &policies)?;
+    let gathered = Gathered::load(session, loaded).await?;
+    let facts = facts(loaded, gathered.revisions, &gathered.approvals, &gathered.policies, gathered.commissions)?;
+    let people = gathered.people;
     let involved: BTreeSet<StaffId> =
         facts.revisions.iter().map(|r| r.staff).chain(facts.approvals.iter().map(|a| a.staff)).collect();
-    let changes: Vec<SignedChange> = changes.into_iter().map(signed).collect();
+    let changes: Vec<SignedChange> = gathered.changes.into_iter().map(signed).collect();
     let forged = |e: signing::trust::Forged| {
         AppError::Incident(format!("{e}. Approve, sign and send nothing; freeze the Safe and call the other owners"))
     };
@@ -51,6 +86,26 @@ pub(crate) async fn check(session: &Session, loaded: &Loaded, stage: Stage) -> R
     })
     .await?
     .map_err(forged)
+}
+
+/// Refuses a Safe that is not as two people signed it.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) async fn check_safe(session: &Session, safe: &SafeRow) -> Result<(), AppError> {
+    let root = session.known.root().await?.ok_or_else(|| {
+        AppError::Key(
+            "This machine does not know yet whose identity keys to trust: sign in again and compare the fingerprints of the first two super_admins with them".into(),
+        )
+    })?;
+    refuse_older(session).await?;
+    let program = session.program_id();
+    let changes = session.db.confirmed_changes(program, &[]).await?;
+    let changes: Vec<SignedChange> = changes.into_iter().map(signed).collect();
+    let (id, name, pin) = (safe.id, safe.name.clone(), safe_pin(safe));
+    crate::session::blocking(move || House::replay(&root, &changes)?.check_safe(program, id, &name, &pin))
+        .await?
+        .map_err(|e| AppError::Incident(format!("{e}. Sign nothing; freeze the Safe and call the other owners")))
 }
 
 /// Fingerprints of the two founders' first keys as this database has them, with their names, for people to compare.
@@ -94,11 +149,11 @@ fn signed(row: ConfirmedChange) -> SignedChange {
 }
 
 fn facts(
-    program: ProgramId,
     loaded: &Loaded,
     revisions: Vec<RevisionRow>,
     approvals: &[ApprovalRow],
     policies: &[PolicyRow],
+    commissions: CommissionFacts,
 ) -> Result<BatchFacts, AppError> {
     let content_hash = loaded.rebuilt.content_hash;
     let assets: BTreeMap<_, _> = loaded
@@ -117,7 +172,7 @@ fn facts(
         .collect::<Result<_, AppError>>()?;
     let in_play = policies.iter().filter(|p| assets.contains_key(&p.asset_id));
     Ok(BatchFacts {
-        program,
+        program: loaded.program,
         batch: loaded.row.id,
         content_hash,
         safe: (loaded.safe.id, loaded.safe.name.clone(), safe_pin(&loaded.safe)),
@@ -148,9 +203,62 @@ fn facts(
                 recipient: l.recipient,
                 amount: l.amount,
                 affiliate: l.affiliate_id,
+                source: l.source.clone(),
             })
             .collect(),
+        commissions,
     })
+}
+
+fn commission_facts(rules: Vec<RuleRow>, terms: Vec<TermsRow>, commissions: &[BatchCommissionRow]) -> CommissionFacts {
+    let mut of_affiliates: BTreeMap<AffiliateId, Vec<TermsPin>> = BTreeMap::new();
+    for row in terms {
+        let pin = TermsPin { tier: row.tier, active: row.active, effective_from: row.effective_from };
+        of_affiliates.entry(row.affiliate_id).or_default().push(pin);
+    }
+    CommissionFacts {
+        rules: rules.into_iter().map(|row| (row.id, rule_pin(row))).collect(),
+        terms: of_affiliates,
+        commissions: commissions.iter().map(commission).collect(),
+    }
+}
+
+fn rule_pin(row: RuleRow) -> RulePin {
+    RulePin {
+        base_rate: row.base_rate,
+        override_rate: row.override_rate,
+        tiers: row.tiers,
+        holding_days: row.holding_days,
+        frequency: row.frequency,
+        earning_days: row.earning_days,
+        minimums: row.minimums,
+        effective_from: row.effective_from,
+    }
+}
+
+fn commission(row: &BatchCommissionRow) -> Commission {
+    Commission {
+        id: row.id,
+        affiliate: row.affiliate_id,
+        asset: row.asset_id,
+        amount: row.amount,
+        share: if row.is_override { Share::Override } else { Share::Direct },
+        is_taken_back: row.takes_back.is_some(),
+        written_at: written_at(row.takes_back.unwrap_or(row.id)),
+        settlement: row.settlement_id,
+        sold_for: row.sold_for,
+        sold_at: row.sold_at,
+        registered_at: row.registered_at,
+        referrer: row.referrer,
+    }
+}
+
+/// When a commission was written: its id says the millisecond, of which this is the end. One that says nothing was written
+/// before anybody signed anything.
+fn written_at(id: CommissionId) -> DateTime<Utc> {
+    let stamp = id.as_uuid().get_timestamp().map(|at| at.to_unix());
+    let time = stamp.and_then(|(secs, nanos)| DateTime::from_timestamp(i64::try_from(secs).ok()?, nanos));
+    time.map_or(DateTime::UNIX_EPOCH, |time| time + TimeDelta::milliseconds(1))
 }
 
 fn policy_pin(row: &PolicyRow) -> PolicyPin {

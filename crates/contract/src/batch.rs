@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Action, Check, DeviceReview, KeyKind, Level, Money, SignWith};
+use crate::{Action, Check, DeviceReview, KeyKind, Level, Money, RejectionView, SignWith};
 
 /// Where the lines of a batch come from.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
@@ -197,6 +197,8 @@ pub struct LegView {
     pub signatures: Vec<SignatureView>,
     /// Signatures needed on chain.
     pub threshold: u32,
+    /// Its rejection, if somebody asked for one.
+    pub rejection: Option<RejectionView>,
     /// Ethereum transaction, once submitted.
     pub tx_hash: Option<String>,
     /// Block it was mined in.
@@ -437,6 +439,8 @@ pub struct LiveTransaction {
     pub state: String,
     /// What was signed, `0x` and 64 hex digits.
     pub safe_tx_hash: String,
+    /// Whether it is the rejection of the leg, which pays nobody.
+    pub is_rejection: bool,
     /// Signatures that make it executable.
     pub threshold: u32,
     /// Who signed, oldest first.

@@ -100,6 +100,12 @@ commands! {
     leg_code(LegRef) -> LegCode;
     /// Countersigns one leg.
     leg_sign(LegSign) -> LegSigned;
+    /// Asks the owners to use up the nonces of legs.
+    rejection_ask(RejectionAsk) -> ();
+    /// What is shown before the key is asked for a rejection.
+    rejection_review(LegRef) -> RejectionReview;
+    /// Signs the rejection of one leg.
+    rejection_sign(LegSign) -> LegSigned;
     /// Trial balance.
     ledger_trial_balance(()) -> TrialBalance;
     /// Runs, newest first.

@@ -35,6 +35,8 @@ pub enum ActionName {
     Approve,
     /// Reject for good.
     Reject,
+    /// Ask the owners to use up the nonces of signed legs.
+    RejectOnChain,
     /// Return to the preparer.
     Return,
     /// Take lines out of a draft.

@@ -62,10 +62,10 @@ pub fn permission_of_change(kind: &str) -> Option<&'static str> {
         | "rule.set"
         | "opening_balance.add"
         | "payee_cooling.set"
+        | "program_status.set"
         | "sanctions.replace" => Some("manage_rules"),
-        "staff.add" | "staff.revoke" | "machine.add" | "identity_key.add" | "grant.add" | "grant.revoke" => {
-            Some("manage_staff")
-        }
+        "staff.add" | "staff.revoke" | "machine.add" | "machine.revoke" | "identity_key.add" | "grant.add"
+        | "grant.revoke" => Some("manage_staff"),
         "affiliate.add" | "affiliate.set" | "payee.add" | "payee.address" => Some("manage_payees"),
         "freeze.lift" | "settlements.reverse" => Some("operate"),
         _ => None,

@@ -67,7 +67,7 @@ impl From<sqlx::Error> for StoreError {
                     },
                     // admin_shutdown, crash_shutdown, cannot_connect_now
                     Some("57P01" | "57P02" | "57P03") => Self::Unavailable(
-                        "The database ended this session: it is shutting down or starting, or the session held others up for too long"
+                        "The database ended this session: it is shutting down or starting, the session held others up for too long, or its login was revoked"
                             .into(),
                     ),
                     // lock_not_available

@@ -65,6 +65,8 @@ pub struct LiveSignatureRow {
     pub state: SafeTransactionState,
     /// What was signed.
     pub safe_tx_hash: B256,
+    /// Whether it is the rejection of the leg, which pays nobody.
+    pub is_rejection: bool,
     /// Signatures that make it executable.
     pub threshold: u32,
     /// Who signed.
@@ -164,13 +166,15 @@ impl Db {
     /// Every signature of the program that the chain may still take, by Safe and nonce, oldest first.
     pub async fn live_signatures(&self, program: ProgramId) -> Result<Vec<LiveSignatureRow>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT t.id, t.safe_id, t.nonce AS "nonce!", t.batch_id, b.number, t.leg_index, t.state, t.safe_tx_hash AS "safe_tx_hash!", f.threshold,
-                 s.person, g.owner, g.signed_at, s.revoked_at
-               FROM core.signatures g JOIN core.safe_transactions t ON t.program_id = g.program_id AND t.id = g.safe_transaction_id
+            r#"SELECT t.id, t.safe_id, t.nonce AS "nonce!", t.batch_id, b.number, t.leg_index, t.state, g.safe_tx_hash AS "safe_tx_hash!", g.is_rejection AS "is_rejection!",
+                 f.threshold, s.person, g.owner AS "owner!", g.signed_at AS "signed_at!", s.revoked_at
+               FROM (SELECT program_id, safe_transaction_id, safe_tx_hash, false AS is_rejection, staff_id, owner, signed_at FROM core.signatures
+                     UNION ALL SELECT program_id, safe_transaction_id, safe_tx_hash, true, staff_id, owner, signed_at FROM core.rejection_signatures) g
+               JOIN core.safe_transactions t ON t.program_id = g.program_id AND t.id = g.safe_transaction_id
                JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id JOIN core.safes f ON f.program_id = t.program_id AND f.id = t.safe_id
                JOIN core.staff s ON s.id = g.staff_id
                WHERE g.program_id = $1 AND t.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED') AND t.nonce IS NOT NULL AND t.safe_tx_hash IS NOT NULL
-               ORDER BY f.name, t.nonce, t.safe_tx_hash, g.signed_at"#,
+               ORDER BY f.name, t.nonce, g.is_rejection, g.safe_tx_hash, g.signed_at"#,
             program.as_uuid()
         )
         .fetch_all(&self.pool)
@@ -185,6 +189,7 @@ impl Db {
                     leg: column!("safe_transactions", "leg_index", r.id).number(r.leg_index.into())?,
                     state: column!("safe_transactions", "state", r.id).parse(&r.state)?,
                     safe_tx_hash: column!("safe_transactions", "safe_tx_hash", r.id).hash(&r.safe_tx_hash)?,
+                    is_rejection: r.is_rejection,
                     threshold: column!("safes", "threshold", r.safe_id).number(r.threshold.into())?,
                     person: r.person,
                     owner: column!("signatures", "owner", r.id).address(&r.owner)?,

@@ -1,5 +1,7 @@
 //! Brings a database to the schema of this program. Run by whoever administers it.
 
+use std::time::Duration;
+
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, Executor};
 
@@ -11,6 +13,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 pub const SCHEMA_VERSION: i64 = 20_261_120_101_000;
 
 const BOOTSTRAP: &str = include_str!("../bootstrap.sql");
+
+/// So many bootstraps of one server at once find their turn.
+const BOOTSTRAP_TRIES: u32 = 20;
 
 /// What a migration did.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -43,13 +48,16 @@ pub async fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
             settings.place()
         )));
     }
-    let mut bootstrap = connection.begin().await?;
-    bootstrap.execute(sqlx::raw_sql(BOOTSTRAP)).await.map_err(|error| {
-        StoreError::Schema(format!(
-            "The group roles and schemas could not be made ({error}): migrate as a superuser or a role with CREATEROLE that owns the database"
-        ))
-    })?;
-    bootstrap.commit().await?;
+    let mut tries = 1;
+    while let Err(error) = bootstrap(&mut connection).await {
+        if !is_race(&error) || tries == BOOTSTRAP_TRIES {
+            return Err(StoreError::Schema(format!(
+                "The group roles and schemas could not be made ({error}): migrate as a superuser or a role with CREATEROLE that owns the database"
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(50) * tries).await;
+        tries += 1;
+    }
     connection.execute("SET ROLE countersign_owner").await?;
     connection.execute("SET search_path = core").await?;
     let result = MIGRATOR.run(&mut *connection).await;
@@ -57,6 +65,24 @@ pub async fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
     connection.execute("RESET search_path").await?;
     result.map_err(|error| StoreError::Schema(format!("A migration failed and changed nothing: {error}")))?;
     Ok(Migrated { from, to: SCHEMA_VERSION })
+}
+
+async fn bootstrap(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    let mut tx = connection.begin().await?;
+    tx.execute(sqlx::raw_sql(BOOTSTRAP)).await?;
+    tx.commit().await
+}
+
+/// Whether another database of the same server was bootstrapped at that moment: roles are the server's, and no lock is.
+fn is_race(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    match error.code().as_deref() {
+        // unique_violation, duplicate_object, duplicate_schema, serialization_failure, deadlock_detected
+        Some("23505" | "42710" | "42P06" | "40001" | "40P01") => true,
+        // internal_error, as which PostgreSQL reports a row of a catalogue that somebody else has just changed
+        Some("XX000") => error.message().contains("concurrently"),
+        _ => false,
+    }
 }
 
 async fn version(connection: &mut sqlx::PgConnection) -> Result<i64, StoreError> {

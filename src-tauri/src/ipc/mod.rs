@@ -12,6 +12,7 @@ pub mod key;
 pub mod ledger;
 pub mod leg;
 pub mod reconciliation;
+pub mod rejection;
 pub mod safe;
 pub mod session;
 

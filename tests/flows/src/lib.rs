@@ -5,6 +5,7 @@
 
 pub mod attack;
 pub mod flow;
+pub mod history;
 pub mod house;
 mod server;
 mod world;

@@ -1,6 +1,9 @@
 //! Connecting: each thing that can be wrong is one sentence with the next step.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use flows::{House, Server};
+use local::postgres::Cluster;
 use secrecy::SecretString;
 use store::{Db, Settings, StoreError};
 
@@ -140,4 +143,25 @@ fn what_is_set_for_psql_changes_nothing() {
     let output = again.output().expect("a run");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+async fn two_databases_of_one_server_are_set_up_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).expect("permissions");
+    let cluster =
+        Cluster::start_with(&folder.path().join("cluster"), &local::postgres::Settings::for_tests()).expect("a server");
+    let password = SecretString::from(cluster.password());
+    let on = |database: &str| Settings::on_socket(cluster.socket_dir(), cluster.superuser(), &password, database);
+    let administrator = store::Administrator::connect(&on("postgres")).await.expect("the administrator");
+    for database in ["first", "second", "third"] {
+        administrator.create_database(database).await.expect("a database");
+    }
+    // The group roles are the server's: whoever comes second finds them made at that moment.
+    let (first, second, third) = (on("first"), on("second"), on("third"));
+    let (first, second, third) = tokio::join!(store::migrate(&first), store::migrate(&second), store::migrate(&third));
+    for migrated in [first, second, third] {
+        let migrated = migrated.expect("a migrated database");
+        assert_eq!((migrated.from, migrated.to), (0, store::SCHEMA_VERSION));
+    }
 }

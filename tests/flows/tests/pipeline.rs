@@ -257,13 +257,17 @@ async fn a_person_revives_the_dead_and_the_audit_trail_says_so() {
     assert_eq!(effects(&house).await, "1 2 4 6");
 }
 
+async fn set_status(house: &House, status: &str) {
+    house.change("ada", "abe", Some(house.acme().id), "program_status.set", json!({ "status": status })).await;
+}
+
 #[tokio::test]
 async fn a_paused_program_settles_what_it_has_and_a_closed_one_nothing() {
     let house = House::new().await;
     let worker = house.db("worker").await;
     submit(&house, "REGISTER", json!([registration(USER, Some("GIL"))])).await;
     submit(&house, "COMMERCE", json!([sale("one", amount("1000"))])).await;
-    owner_runs(&house, "UPDATE core.programs SET status = 'PAUSED' WHERE slug = 'acme'").await;
+    set_status(&house, "PAUSED").await;
     let refused = house.db("platform").await.submit_intents("COMMERCE", &json!([sale("two", amount("1"))])).await;
     assert!(refused.expect_err("paused").to_string().contains("is PAUSED and accepts no new intents"));
     let (token, claimed) = worker.claim_intents(1, MINUTE).await.expect("a claim");
@@ -271,12 +275,12 @@ async fn a_paused_program_settles_what_it_has_and_a_closed_one_nothing() {
 
     let (token, claimed) = worker.claim_intents(10, MINUTE).await.expect("a claim");
     assert_eq!(claimed, 1);
-    owner_runs(&house, "UPDATE core.programs SET status = 'CLOSED' WHERE slug = 'acme'").await;
+    set_status(&house, "CLOSED").await;
     assert_eq!(worker.process_intents(token).await.expect("nothing"), (0, 0), "closed after it was claimed");
     assert_eq!(standing(&house, "COMMERCE").await, "PENDING 0", "given back as if it had not been claimed");
     assert_eq!(worker.claim_intents(10, MINUTE).await.expect("a claim").1, 0);
     assert_eq!(effects(&house).await, "1 0 0 0");
-    owner_runs(&house, "UPDATE core.programs SET status = 'ACTIVE' WHERE slug = 'acme'").await;
+    set_status(&house, "ACTIVE").await;
     assert_eq!(work(&worker).await, (1, 0));
 }
 

@@ -1,13 +1,13 @@
 //! Commission rules: two people, never in the past, every eligibility check, and each commission computed three ways.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::NaiveDate;
 use domain::commission::{CommissionRule, Sale, Terms, accrue};
 use domain::id::AssetId;
+use flows::House;
 use flows::attack::{Attack, all_refused};
-use flows::{CHAIN, House, TOKEN};
+use flows::history::{a_history, rule};
 use money::Amount;
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -21,23 +21,6 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: RefusalC
         }
         error => panic!("{error}"),
     }
-}
-
-/// A rule that begins some seconds from now, with further fields.
-async fn rule(house: &House, after: i64, more: &Value) -> Value {
-    let mut body = json!({ "base_rate": "0.1", "override_rate": "0.05", "effective_from": later(house, after).await });
-    body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    body
-}
-
-/// The database's clock and some seconds, as RFC 3339.
-async fn later(house: &House, seconds: i64) -> String {
-    let now: DateTime<Utc> = house
-        .read("to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
-        .await
-        .parse()
-        .expect("a time");
-    (now + TimeDelta::seconds(seconds)).to_rfc3339()
 }
 
 async fn set(house: &House, kind: &str, body: Value) -> Result<Option<uuid::Uuid>, StoreError> {
@@ -85,8 +68,11 @@ async fn a_rule_is_read_field_by_field() {
         (json!({ "minimum_settlements": { house.acme().usdc.to_string(): "5.5" } }), "'5.5' is not an amount"),
         (
             json!({ "effective_from": "tomorrow" }),
-            "effective_from of rule.set is a time as RFC 3339 writes it, not \"tomorrow\"",
+            "effective_from of rule.set is a time as RFC 3339 writes it, to the microsecond at most, not \"tomorrow\"",
         ),
+        (json!({ "effective_from": "2030-01-01T24:00:00Z" }), "effective_from of rule.set is a time"),
+        (json!({ "effective_from": "2030-01-01T00:00:00.1234567Z" }), "effective_from of rule.set is a time"),
+        (json!({ "minimum_settlements": { house.acme().usdc.to_string(): 5 } }), "'5' is not an amount"),
         (json!({ "effective_from": null }), "effective_from of rule.set is a time"),
         (json!({ "tiers": { "gold": 0.2 } }), "The rate of the tier gold is a number from 0 to 1"),
         (json!({ "holding_days": "soon" }), "holding_days of rule.set is a whole number from 0 to 9999, or left out"),
@@ -147,77 +133,6 @@ async fn a_rule_in_force_stays_as_it_was_for_the_owner_too() {
         attack("terms are changed", "UPDATE core.affiliate_terms SET tier = 'gold'".to_owned(), "CS409", "append-only"),
     ];
     all_refused(&house, &attacks).await;
-}
-
-/// A user whom a code referred.
-fn user(number: u32) -> String {
-    format!("0x{:040x}", 0xc200_u32 + number)
-}
-
-/// Submits, claims and settles one kind of intents; all of them complete.
-async fn settle(house: &House, kind: &str, payloads: Vec<Value>) -> Vec<uuid::Uuid> {
-    let written = house.db("platform").await.submit_intents(kind, &Value::Array(payloads)).await.expect("intents");
-    let worker = house.db("worker").await;
-    let (token, claimed) = worker.claim_intents(10_000, Duration::from_secs(60)).await.expect("a claim");
-    assert_eq!(worker.process_intents(token).await.expect("settled"), (claimed, 0));
-    written.iter().map(|intent| intent.id).collect()
-}
-
-/// Two users, three rules and changing terms, and sales before, between and after them, of every size.
-async fn a_history(house: &House) {
-    let acme = house.acme();
-    let registered =
-        |number: u32, at: &str, code: &str| json!({ "wallet": user(number), "at": at, "referral_code": code });
-    settle(
-        house,
-        "REGISTER",
-        vec![
-            registered(1, "2026-02-01T00:00:00Z", "GIL"),
-            registered(2, "2026-06-01T00:00:00Z", "GIL"),
-            registered(3, "2026-02-01T00:00:00Z", "PAT"),
-            json!({ "wallet": user(4), "at": "2026-02-01T00:00:00Z" }),
-        ],
-    )
-    .await;
-    // Rules and terms that begin within the next seconds: sales are dated after them.
-    let minimum = json!({ acme.usdc.to_string(): "1000" });
-    let strict = json!({ "base_rate": "0.12345678", "override_rate": "0.07", "tiers": { "gold": "0.25", "silver": "0.15" }, "earning_days": 200,
-                         "minimum_settlements": minimum, "holding_days": 7 });
-    set(house, "rule.set", rule(house, 5, &strict).await).await.expect("a rule");
-    let loose = json!({ "base_rate": "0.5", "override_rate": "0.5", "holding_days": 1 });
-    set(house, "rule.set", rule(house, 10 * 86_400, &loose).await).await.expect("a rule");
-    let terms = async |affiliate, after, tier: &str, active: bool| {
-        let body = json!({ "affiliate_id": affiliate, "tier": tier, "active": active, "effective_from": later(house, after).await });
-        house.change("pia", "mia", Some(acme.id), "affiliate.set", body).await;
-    };
-    terms(acme.gold, 86_400, "silver", true).await;
-    terms(acme.gold, 4 * 86_400, "silver", false).await;
-    terms(acme.gold, 6 * 86_400, "none", true).await;
-    terms(acme.parent, 2 * 86_400, "standard", false).await;
-    terms(acme.parent, 3 * 86_400, "standard", true).await;
-    let mut sales = Vec::new();
-    for (number, units) in ["1", "3", "5", "999", "1000", "1001", "123456789012345678901234567890"].iter().enumerate() {
-        for who in 1..=4 {
-            for (index, at) in [
-                -280 * 86_400,
-                -200 * 86_400,
-                10,
-                86_410,
-                2 * 86_400 + 10,
-                3 * 86_400 + 10,
-                4 * 86_400 + 10,
-                6 * 86_400 + 10,
-                10 * 86_400 + 10,
-            ]
-            .iter()
-            .enumerate()
-            {
-                sales.push(json!({ "charge": format!("h-{number}-{who}-{index}"), "wallet": user(who), "chain_id": CHAIN, "token": TOKEN, "amount": units,
-                                   "at": later(house, *at).await, "rail": "card" }));
-            }
-        }
-    }
-    settle(house, "COMMERCE", sales).await;
 }
 
 #[tokio::test]

@@ -39,6 +39,9 @@ export interface Commands {
   leg_review: { request: t.LegRef; answer: t.LegReview };
   leg_code: { request: t.LegRef; answer: t.LegCode };
   leg_sign: { request: t.LegSign; answer: t.LegSigned };
+  rejection_ask: { request: t.RejectionAsk; answer: null };
+  rejection_review: { request: t.LegRef; answer: t.RejectionReview };
+  rejection_sign: { request: t.LegSign; answer: t.LegSigned };
   ledger_trial_balance: { request: null; answer: t.TrialBalance };
   reconciliation_list: { request: null; answer: Array<t.RunSummary> };
   reconciliation_run: { request: null; answer: t.Created };
@@ -85,6 +88,9 @@ export const COMMANDS = [
   'leg_review',
   'leg_code',
   'leg_sign',
+  'rejection_ask',
+  'rejection_review',
+  'rejection_sign',
   'ledger_trial_balance',
   'reconciliation_list',
   'reconciliation_run',

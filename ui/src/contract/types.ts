@@ -40,7 +40,7 @@ asset: AssetTag,
  */
 amount: string, };
 
-export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE" | "CARRY" | "BRING_IN";
+export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "REJECT_ON_CHAIN" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE" | "CARRY" | "BRING_IN";
 
 export type Action = { 
 /**
@@ -644,6 +644,42 @@ keyKind: string,
  */
 at: string, };
 
+export type RejectionState = "ASKED" | "SIGNED" | "EXECUTED" | "OVERTAKEN";
+
+export type RejectionView = { 
+/**
+ * Nonce of the Safe that it uses up.
+ */
+nonce: string, 
+/**
+ * How far it is.
+ */
+state: RejectionState, 
+/**
+ * Why.
+ */
+reason: string, 
+/**
+ * Who asked for it.
+ */
+askedBy: string, 
+/**
+ * RFC 3339 UTC.
+ */
+askedAt: string, 
+/**
+ * Made on this machine.
+ */
+hashes: LegHashes, 
+/**
+ * Stored signatures over it.
+ */
+signatures: Array<SignatureView>, 
+/**
+ * Signatures needed on chain.
+ */
+threshold: number, };
+
 export type LegView = { 
 /**
  * From 1.
@@ -697,6 +733,10 @@ signatures: Array<SignatureView>,
  * Signatures needed on chain.
  */
 threshold: number, 
+/**
+ * Its rejection, if somebody asked for one.
+ */
+rejection: RejectionView | null, 
 /**
  * Ethereum transaction, once submitted.
  */
@@ -1152,6 +1192,10 @@ state: string,
  */
 safeTxHash: string, 
 /**
+ * Whether it is the rejection of the leg, which pays nobody.
+ */
+isRejection: boolean, 
+/**
  * Signatures that make it executable.
  */
 threshold: number, 
@@ -1365,6 +1409,58 @@ threshold: number,
  * What was asked beside the signature and did not come about, in a sentence.
  */
 note: string | null, };
+
+export type RejectionAsk = { 
+/**
+ * UUID of the batch.
+ */
+batchId: string, 
+/**
+ * Numbers from 1; every leg that can be rejected when empty.
+ */
+legs: Array<number>, 
+/**
+ * Why, at least ten characters; kept in the audit trail.
+ */
+reason: string, };
+
+export type RejectionReview = { 
+/**
+ * The batch.
+ */
+batch: BatchSummary, 
+/**
+ * The Safe.
+ */
+safe: SafeView, 
+/**
+ * The leg, with its rejection.
+ */
+leg: LegView, 
+/**
+ * What the rejection does, in words.
+ */
+sentence: string, 
+/**
+ * Does nothing, Safe as signed, nonce, equal on chain.
+ */
+checks: Array<Check>, 
+/**
+ * EIP-55 address of the key that would sign.
+ */
+signer: string | null, 
+/**
+ * Where this person's owner key is, the one to sign with first; empty without one.
+ */
+keys: Array<KeyKind>, 
+/**
+ * What the Ledger will show, where one was chosen.
+ */
+device: DeviceReview | null, 
+/**
+ * Whether it can be signed now.
+ */
+sign: Action, };
 
 export type RunSummary = { 
 /**

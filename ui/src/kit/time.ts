@@ -34,6 +34,18 @@ export function dateTime(at: string, zone = 'UTC'): string {
   return p.day ? `${p.day} ${p.month} ${p.year}, ${p.hour}:${p.minute}` : at;
 }
 
+/** `2026-11-17`: the day in the zone, as one filters by it. */
+export function dayOf(at: string, zone = 'UTC'): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return at;
+  const of = Object.fromEntries(
+    format(`day ${zone}`, { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' })
+      .formatToParts(date)
+      .map((part) => [part.type, part.value]),
+  );
+  return `${of.year}-${of.month}-${of.day}`;
+}
+
 /** `16:42:08` */
 export function clock(at: string, zone = 'UTC'): string {
   const p = parts(at, zone);

@@ -5,8 +5,10 @@ import { FreezeDialog } from '../features/freeze/dialog';
 import { useActivity } from '../features/session/lock';
 import { SessionProvider } from '../features/session/session';
 import { t } from '../kit/say';
+import { isTyping, somethingIsOpen } from '../kit/keys';
 import { setPrefs, stepZoom } from '../kit/prefs';
 import { Failure, Waiting } from '../kit/states';
+import { KeepTables } from '../table/state';
 import { Palette } from './palette';
 import { Rail } from './rail';
 import { useScreenInfo } from './screen';
@@ -29,7 +31,9 @@ export function Signed() {
   if (!session.data) return <Waiting what={t('Opening the program')} />;
   return (
     <SessionProvider value={session.data}>
-      <Watched />
+      <KeepTables key={session.data.login}>
+        <Watched />
+      </KeepTables>
     </SessionProvider>
   );
 }
@@ -38,14 +42,6 @@ export function Signed() {
 function Watched() {
   useActivity();
   return <Outlet />;
-}
-
-/** Whether keys typed here belong to a text. */
-function typing(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  );
 }
 
 /** Keys of the whole window. None of them approves, signs or sends anything. */
@@ -66,14 +62,13 @@ function useKeys(onPalette: () => void): void {
       } else if (command && event.key === '0') {
         event.preventDefault();
         setPrefs({ zoom: 100 });
-      } else if (event.key === 'Escape' && !event.defaultPrevented && !typing(event.target)) {
-        if (
-          !document.querySelector(
-            '[role="dialog"],[role="alertdialog"],[role="listbox"],[role="menu"]',
-          )
-        ) {
-          router.history.back();
-        }
+      } else if (
+        event.key === 'Escape' &&
+        !event.defaultPrevented &&
+        !isTyping(event.target) &&
+        !somethingIsOpen()
+      ) {
+        router.history.back();
       }
     };
     window.addEventListener('keydown', down);

@@ -1,22 +1,29 @@
-import { ArrowDownIcon, ArrowUpIcon } from '@phosphor-icons/react';
 import type { RowSelectionState } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type ReactNode, memo, useEffect, useRef, useState } from 'react';
 import { t } from '../kit/say';
 import { usePrefs } from '../kit/prefs';
-import { type Column, type GridModel, type Item, useGridModel } from './model';
+import { NothingPasses } from './bar';
+import { copied, isCopy } from './copied';
+import { Head } from './head';
+import { type GridModel, type Item, useGridModel } from './model';
+import type { TableState } from './state';
+
+/** A row that stands for many: a group, or a total. */
+export interface Sum {
+  label: ReactNode;
+  /** By the id of their column. */
+  cells: Record<string, ReactNode>;
+}
 
 export interface GridProps<R> {
-  /** Name of the table, for those who do not see it. */
-  label: string;
-  rows: R[];
-  columns: Column<R>[];
+  table: TableState<R>;
   keyOf: (row: R) => string;
   /** Height of a row in rem: 2, or 2.5 with two lines. */
   rowRem?: number;
   groupOf?: (row: R) => string;
-  /** Cells of a group row after the checkbox column, one per column. */
-  groupCells?: (rows: R[]) => ReactNode[];
+  /** What stands above the rows of a group. */
+  groupSum?: (rows: R[]) => Sum;
   /** With it, rows can be chosen. */
   selection?: {
     selected: RowSelectionState;
@@ -28,9 +35,9 @@ export interface GridProps<R> {
   onFocusRow?: (row: R) => void;
   /** Marks the row that is shown beside the table. */
   currentKey?: string | null;
-  /** Rows of totals: cells after the checkbox column, one per column. */
-  totals?: ReactNode[][];
-  /** Shown instead of rows when there are none. */
+  /** Totals of the rows that are shown, one per asset. */
+  totals?: Sum[];
+  /** Shown when there are no rows at all. */
   empty?: ReactNode;
   className?: string;
 }
@@ -43,62 +50,42 @@ const CHECK_TRACK = '2.25rem';
 
 const CELL = 'flex min-w-0 items-center px-2 first:pl-4 last:pr-4';
 
-function Head<R>(props: { grid: GridProps<R>; model: GridModel<R> }) {
+function HeadCheck<R>(props: { grid: GridProps<R>; model: GridModel<R> }) {
   const { grid, model } = props;
+  if (!grid.selection) return null;
   const chosen = model.rows.filter((row) => model.selected[grid.keyOf(row)]).length;
   const all = chosen > 0 && chosen === model.rows.length;
   return (
-    <div
-      role="row"
-      aria-rowindex={1}
-      className="sticky top-0 z-10 col-span-full grid min-h-7 grid-cols-subgrid border-b border-line2 bg-sunk text-small font-medium text-ink3"
-    >
-      {grid.selection ? (
-        <div role="columnheader" className="flex">
-          <CheckBox
-            label={t('Select all rows')}
-            checked={all}
-            mixed={chosen > 0 && !all}
-            onChange={() =>
-              grid.selection?.onChange(
-                all ? {} : Object.fromEntries(model.rows.map((row) => [grid.keyOf(row), true])),
-              )
-            }
-          />
-        </div>
-      ) : null}
-      {grid.columns.map((column) => {
-        const sort = model.sorting.find((one) => one.id === column.id);
-        return (
-          <div
-            key={column.id}
-            role="columnheader"
-            aria-sort={sort ? (sort.desc ? 'descending' : 'ascending') : undefined}
-            className={`${CELL} ${column.end ? 'justify-end' : ''} ${column.headPad ? 'pr-16' : ''}`}
-          >
-            {column.compare ? (
-              <button
-                type="button"
-                className="-mx-1 inline-flex min-h-6 items-center gap-1 rounded-pill px-1 hover:text-ink"
-                onClick={() => model.sortBy(column.id)}
-              >
-                {column.head}
-                {sort ? (
-                  sort.desc ? (
-                    <ArrowDownIcon size="0.75rem" />
-                  ) : (
-                    <ArrowUpIcon size="0.75rem" />
-                  )
-                ) : null}
-              </button>
-            ) : (
-              column.head
-            )}
-          </div>
-        );
-      })}
+    <div role="columnheader" className="flex">
+      <CheckBox
+        label={t('Select all rows')}
+        checked={all}
+        mixed={chosen > 0 && !all}
+        onChange={() =>
+          grid.selection?.onChange(
+            all ? {} : Object.fromEntries(model.rows.map((row) => [grid.keyOf(row), true])),
+          )
+        }
+      />
     </div>
   );
+}
+
+/** The cells of a row that stands for many: its label in the first free column that has room for words. */
+function SumCells<R>(props: { table: TableState<R>; sum: Sum }) {
+  const { shown } = props.table;
+  const { label, cells } = props.sum;
+  const free = shown.filter((column) => !(column.id in cells));
+  const place = free.find((column) => !column.end) ?? free[0];
+  return shown.map((column) => (
+    <div
+      role="gridcell"
+      key={column.id}
+      className={`${CELL} ${column.end ? 'justify-end' : ''} ${column === place ? 'overflow-visible whitespace-nowrap' : ''}`}
+    >
+      {column === place ? label : cells[column.id]}
+    </div>
+  ));
 }
 
 /** A checkbox that owns its whole cell. */
@@ -136,7 +123,7 @@ interface RowProps<R> {
 }
 
 function GroupRowDrawn<R>({ grid, item, index, active, onActive }: RowProps<R>) {
-  const cells = item.kind === 'group' ? (grid.groupCells?.(item.rows) ?? []) : [];
+  if (item.kind === 'row') return null;
   return (
     <div
       role="row"
@@ -147,15 +134,7 @@ function GroupRowDrawn<R>({ grid, item, index, active, onActive }: RowProps<R>) 
       className="col-span-full grid min-h-8 grid-cols-subgrid border-b border-line bg-sunk -outline-offset-2 focus:outline-2 focus:outline-accent"
     >
       {grid.selection ? <div role="gridcell" /> : null}
-      {cells.map((cell, at) => (
-        <div
-          role="gridcell"
-          key={at}
-          className={`${CELL} ${grid.columns[at]?.end ? 'justify-end' : ''} ${at === 0 ? 'overflow-visible whitespace-nowrap' : ''}`}
-        >
-          {cell}
-        </div>
-      ))}
+      {grid.groupSum ? <SumCells table={grid.table} sum={grid.groupSum(item.rows)} /> : null}
     </div>
   );
 }
@@ -209,7 +188,7 @@ function DataRowDrawn<R>({ grid, model, item, index, active, onActive }: RowProp
           />
         </div>
       ) : null}
-      {grid.columns.map((column) => (
+      {grid.table.shown.map((column) => (
         <div
           role="gridcell"
           key={column.id}
@@ -233,18 +212,10 @@ function Totals<R>({ grid }: { grid: GridProps<R> }) {
       role="rowgroup"
       className="totals sticky bottom-0 z-10 col-span-full grid grid-cols-subgrid bg-surface font-semibold"
     >
-      {grid.totals.map((cells, row) => (
+      {grid.totals.map((sum, row) => (
         <div role="row" key={row} className="col-span-full grid min-h-7 grid-cols-subgrid">
           {grid.selection ? <div role="gridcell" /> : null}
-          {cells.map((cell, at) => (
-            <div
-              role="gridcell"
-              key={at}
-              className={`${CELL} ${grid.columns[at]?.end ? 'justify-end' : ''} ${at < 2 ? 'whitespace-nowrap' : ''}`}
-            >
-              {cell}
-            </div>
-          ))}
+          <SumCells table={grid.table} sum={sum} />
         </div>
       ))}
     </div>
@@ -262,14 +233,13 @@ const STEPS: Record<string, (at: number, last: number) => number> = {
 
 /** A table over any number of rows: arrows move, Enter opens, Space chooses. */
 export function Grid<R extends object>(props: GridProps<R>) {
-  const { rows, columns, keyOf, groupOf } = props;
+  const { table, keyOf, groupOf } = props;
   const { zoom } = usePrefs();
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const wanted = useRef<number | null>(null);
   const model = useGridModel({
-    rows,
-    columns,
+    table,
     keyOf,
     groupOf,
     selected: props.selection?.selected ?? NONE,
@@ -300,9 +270,21 @@ export function Grid<R extends object>(props: GridProps<R>) {
     }
   });
 
+  const copy = () => {
+    const chosen = model.rows.filter((row) => model.selected[keyOf(row)]);
+    const item = items[at];
+    const focused = item?.kind === 'row' ? [item.row] : [];
+    void navigator.clipboard.writeText(copied(table.shown, chosen.length > 0 ? chosen : focused));
+  };
+
   const move = (event: KeyboardEvent) => {
     const step = STEPS[event.key];
     const target = event.target as HTMLElement;
+    if (target.getAttribute('role') === 'row' && isCopy(event)) {
+      event.preventDefault();
+      copy();
+      return;
+    }
     if (
       !step ||
       event.ctrlKey ||
@@ -320,20 +302,20 @@ export function Grid<R extends object>(props: GridProps<R>) {
 
   const tracks = [
     ...(props.selection ? [CHECK_TRACK] : []),
-    ...columns.map((column) => column.track),
+    ...table.shown.map((column) => column.track),
   ];
   return (
     <div ref={scroller} className={`min-h-0 overflow-auto ${props.className ?? ''}`}>
       <div
         role="grid"
-        aria-label={props.label}
+        aria-label={table.label}
         aria-rowcount={items.length + 1}
         aria-multiselectable={props.selection ? true : undefined}
         onKeyDown={move}
         style={{ gridTemplateColumns: tracks.join(' ') }}
         className="grid min-w-fit content-start"
       >
-        <Head grid={props} model={model} />
+        <Head table={table} before={<HeadCheck grid={props} model={model} />} />
         {above > 0 ? <div role="none" className="col-span-full" style={{ height: above }} /> : null}
         {drawn.map(({ index }) => {
           const item = items[index];
@@ -355,7 +337,11 @@ export function Grid<R extends object>(props: GridProps<R>) {
         {below > 0 ? <div role="none" className="col-span-full" style={{ height: below }} /> : null}
         <Totals grid={props} />
       </div>
-      {items.length === 0 ? props.empty : null}
+      {table.all.length === 0 ? (
+        props.empty
+      ) : items.length === 0 ? (
+        <NothingPasses table={table} />
+      ) : null}
     </div>
   );
 }

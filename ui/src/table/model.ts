@@ -8,22 +8,8 @@ import {
   tableFeatures,
   useTable,
 } from '@tanstack/react-table';
-import { type ReactNode, useMemo, useState } from 'react';
-
-/** A column of a grid. */
-export interface Column<R> {
-  id: string;
-  head: string;
-  /** CSS grid track, in rem so that it follows the zoom. */
-  track: string;
-  /** Right-aligned head, for amounts and counts. */
-  end?: boolean;
-  /** The head leaves room for an asset that stands in the same cell. */
-  headPad?: boolean;
-  cell: (row: R) => ReactNode;
-  /** Ascending order; a column without one cannot be sorted. */
-  compare?: (a: R, b: R) => number;
-}
+import { useMemo } from 'react';
+import type { TableState } from './state';
 
 /** What is drawn under the head: group rows between their rows. */
 export type Item<R> =
@@ -32,8 +18,6 @@ export type Item<R> =
 
 export interface GridModel<R> {
   items: Item<R>[];
-  sorting: SortingState;
-  sortBy: (id: string) => void;
   selected: RowSelectionState;
   rows: R[];
 }
@@ -46,8 +30,7 @@ const features = tableFeatures({
 });
 
 interface ModelOptions<R> {
-  rows: R[];
-  columns: Column<R>[];
+  table: TableState<R>;
   keyOf: (row: R) => string;
   groupOf?: ((row: R) => string) | undefined;
   selected: RowSelectionState;
@@ -71,8 +54,9 @@ function grouped<R>(
 
 /** Order, groups and selection of a grid. */
 export function useGridModel<R extends object>(options: ModelOptions<R>): GridModel<R> {
-  const { rows, columns, keyOf, groupOf, selected } = options;
-  const [sorting, setSorting] = useState<SortingState>([]);
+  const { keyOf, groupOf, selected } = options;
+  const { rows, columns, arrangement } = options.table;
+  const { sort } = arrangement;
   const definitions = useMemo<ColumnDef<typeof features, R, unknown>[]>(
     () =>
       columns.map((column) => ({
@@ -85,13 +69,19 @@ export function useGridModel<R extends object>(options: ModelOptions<R>): GridMo
       })),
     [columns],
   );
+  const sorting = useMemo<SortingState>(
+    () =>
+      sort && columns.some((column) => column.id === sort.column && column.compare)
+        ? [{ id: sort.column, desc: sort.descending }]
+        : [],
+    [sort, columns],
+  );
   const table = useTable({
     features,
     columns: definitions,
     data: rows,
     getRowId: keyOf,
     state: { sorting, rowSelection: selected },
-    onSortingChange: setSorting,
   });
   const model = table.getRowModel();
   // Scrolling draws again and again; the order and the groups change only with the data.
@@ -100,12 +90,6 @@ export function useGridModel<R extends object>(options: ModelOptions<R>): GridMo
     const items = groupOf
       ? grouped(sorted, keyOf, groupOf, rows)
       : sorted.map((row) => ({ kind: 'row' as const, key: keyOf(row), row }));
-    const sortBy = (id: string) =>
-      setSorting((now) => {
-        const found = now.find((sort) => sort.id === id);
-        if (!found) return [{ id, desc: false }];
-        return found.desc ? [] : [{ id, desc: true }];
-      });
-    return { items, sorting, sortBy, selected, rows: sorted };
-  }, [model, rows, keyOf, groupOf, sorting, selected]);
+    return { items, selected, rows: sorted };
+  }, [model, rows, keyOf, groupOf, selected]);
 }

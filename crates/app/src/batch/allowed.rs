@@ -21,6 +21,10 @@ pub(crate) struct Facts<'a> {
     pub lacks_high_value: bool,
     /// States of the legs, by number.
     pub legs: &'a [SafeTransactionState],
+    /// Legs whose nonce can still be used up.
+    pub can_reject_on_chain: usize,
+    /// Of those, the ones whose rejection was asked for.
+    pub asked_to_reject: usize,
     /// Whether a signature is out that the chain may still take.
     pub has_live_signature: bool,
     /// Whether the person signed every leg.
@@ -76,6 +80,10 @@ impl Facts<'_> {
                 offer(ActionName::BringIn, self.frozen().or_else(|| self.why_not_bring_in()));
             }
             _ => {}
+        }
+        // Frozen or not: a freeze stops payments.
+        if self.can_reject_on_chain > 0 {
+            offer(ActionName::RejectOnChain, self.why_not_reject_on_chain());
         }
         out
     }
@@ -151,6 +159,13 @@ impl Facts<'_> {
         }
     }
 
+    fn why_not_reject_on_chain(&self) -> Option<String> {
+        if self.asked_to_reject == self.can_reject_on_chain {
+            return Some("It was asked for: the owners of the Safe sign it".into());
+        }
+        self.needs("operate", "ask for a rejection")
+    }
+
     fn why_not_cancel(&self) -> Option<String> {
         if self.has_live_signature {
             return Some("It is signed: a signature stays valid until its nonce is used".into());
@@ -176,6 +191,8 @@ mod tests {
             required: Some(2),
             lacks_high_value: false,
             legs,
+            can_reject_on_chain: 0,
+            asked_to_reject: 0,
             has_live_signature: false,
             signed_all: false,
             holds_owner_key: true,

@@ -17,7 +17,7 @@ use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, grouped, money, time};
 use crate::worker::Problem;
-use crate::{AppError, Session, trust};
+use crate::{AppError, Session, rejection, trust};
 
 /// A batch with what this machine rebuilt of it; also what later use cases start from.
 pub(crate) struct Loaded {
@@ -273,6 +273,7 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
             })
             .collect(),
         threshold: loaded.safe.threshold,
+        rejection: rejection::view(loaded, index)?,
         tx_hash: stored.and_then(|l| l.ethereum_tx_hash).map(|h| h.to_string()),
         block: stored.and_then(|l| l.block_number).map(|b| b.to_string()),
         confirmations: stored.and_then(|l| l.block_number).map(|block| {

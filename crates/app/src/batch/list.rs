@@ -2,9 +2,10 @@
 
 use contract::{BatchSource, BatchSummary, Money};
 use domain::states::{BatchState, SafeTransactionState};
-use store::{BatchRow, LegRow, SafeRow, SignatureRow};
+use store::{BatchRow, LegRow, RejectionRow, SafeRow, SignatureRow};
 
 use crate::batch::allowed::Facts;
+use crate::rejection::is_stoppable;
 use crate::session::Assets;
 use crate::view::{count, money, time};
 use crate::{AppError, Session};
@@ -31,6 +32,7 @@ pub async fn list(session: &Session) -> Result<Vec<BatchSummary>, AppError> {
 pub(crate) struct Progress {
     pub legs: Vec<LegRow>,
     pub signatures: Vec<SignatureRow>,
+    pub rejections: Vec<RejectionRow>,
     pub part: Option<String>,
     pub approved_by_me: bool,
 }
@@ -45,9 +47,10 @@ impl Progress {
 
     pub async fn load_whole(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
         let program = session.program_id();
-        let (legs, signatures, part, approvals) = tokio::try_join!(
+        let (legs, signatures, rejections, part, approvals) = tokio::try_join!(
             session.db.legs(program, row.id),
             session.db.signatures(program, row.id),
+            session.db.rejections(program, row.id),
             session.db.my_part(program, row.id),
             session.db.approvals(program, row.id),
         )?;
@@ -55,7 +58,7 @@ impl Progress {
             a.staff_id == session.me.id
                 && row.content_hash.is_some_and(|hash| a.content_hash.as_slice() == hash.as_slice())
         });
-        Ok(Self { legs, signatures, part, approved_by_me })
+        Ok(Self { legs, signatures, rejections, part, approved_by_me })
     }
 
     /// Facts for what this person may do.
@@ -76,6 +79,12 @@ impl Progress {
             required: row.required_approvers,
             lacks_high_value: row.lacks_high_value,
             legs: leg_states,
+            can_reject_on_chain: self.legs.iter().filter(|l| is_stoppable(l)).count(),
+            asked_to_reject: self
+                .legs
+                .iter()
+                .filter(|l| is_stoppable(l) && self.rejections.iter().any(|r| r.leg == l.index))
+                .count(),
             has_live_signature: self
                 .signatures
                 .iter()
@@ -122,6 +131,7 @@ pub(crate) fn summary(
                     a.name,
                     contract::ActionName::Cancel
                         | contract::ActionName::Reject
+                        | contract::ActionName::RejectOnChain
                         | contract::ActionName::Return
                         | contract::ActionName::TakeOut
                 )

@@ -31,6 +31,7 @@ fn by_transaction(rows: Vec<LiveSignatureRow>) -> Vec<LiveTransaction> {
                 leg: row.leg,
                 state: row.state.to_string(),
                 safe_tx_hash,
+                is_rejection: row.is_rejection,
                 threshold: row.threshold,
                 signers: vec![signer],
             }),

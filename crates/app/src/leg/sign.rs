@@ -7,11 +7,11 @@ use alloy_primitives::{Address, B256};
 use contract::{ActionName, DeviceFlow, LegSigned, Level};
 use domain::id::BatchId;
 use domain::states::BatchState;
+use safe::OwnerSignature;
 use secrecy::SecretString;
 use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
 use signing::{EnvelopeError, KeyKind, KeystoreError, SignError, Signer, sign_and_verify};
-
 use store::KeyUsed;
 
 use crate::batch::get::Loaded;
@@ -21,6 +21,7 @@ use crate::host::Host;
 use crate::kept::{NotOpened, Passphrase};
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
 use crate::preflight::is_open;
+use crate::rebuild::SignableLeg;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
 use crate::{AppError, Session, device, kept, trust};
@@ -73,7 +74,6 @@ pub async fn sign(
         owner: owner.to_checksum(None),
         with: key.words(),
     };
-    let flow = key.flow();
     let _done_to_its_end = ask(session, &host, &loaded, &act).await?;
     // The dialog may have stood for long: what is signed now must still be what was confirmed.
     let again = Loaded::load_identical(session, id).await?;
@@ -86,7 +86,34 @@ pub async fn sign(
             "The batch changed while you were asked: open it again. Nothing was signed".into(),
         ));
     }
-    let (domain, tx, safe_tx_hash) = (own.domain, own.tx, own.hashes.safe_tx_hash);
+    let safe_tx_hash = own.hashes.safe_tx_hash;
+    let Countersigned { signature, kind, flow, note } = countersign(session, &loaded, key, &own, owner).await?;
+    let used = KeyUsed { kind, flow };
+    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, used, &signature.bytes).await?;
+    Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })
+}
+
+/// A verified signature, and what it was made with.
+pub(crate) struct Countersigned {
+    /// By the person's owner key over our own hash.
+    pub signature: OwnerSignature,
+    /// `SOFTWARE` or `LEDGER`.
+    pub kind: &'static str,
+    /// What was sent to a Ledger: `HASHED` or `FULL`.
+    pub flow: Option<&'static str>,
+    /// What was asked beside the signature and did not come about.
+    pub note: Option<String>,
+}
+
+/// Asks the key and verifies what came back. Anything else that came back is kept, and the Safe is frozen.
+pub(crate) async fn countersign(
+    session: &Session,
+    loaded: &Loaded,
+    key: OwnKey,
+    own: &SignableLeg,
+    owner: Address,
+) -> Result<Countersigned, AppError> {
+    let (domain, tx, flow) = (own.domain, own.tx.clone(), key.flow());
     let to_keep = match &key {
         OwnKey::File(_, Passphrase::Typed { text, keep: true }) => Some(text.clone()),
         _ => None,
@@ -118,17 +145,13 @@ pub async fn sign(
                 // It opens nothing: the next question is for the person.
                 kept::forget(session).await?;
             }
-            return Err(report(session, &loaded, failure, from_store).await);
+            return Err(report(session, loaded, failure, from_store).await);
         }
     };
     let kind = match kind {
         KeyKind::Software => "SOFTWARE",
         KeyKind::Ledger => "LEDGER",
     };
-    let signatures = session
-        .db
-        .sign_leg(session.program_id(), id, leg, safe_tx_hash, KeyUsed { kind, flow }, &signature.bytes)
-        .await?;
     // The signature stands whatever the key store says.
     let note = match to_keep {
         Some(passphrase) => {
@@ -136,7 +159,7 @@ pub async fn sign(
         }
         None => None,
     };
-    Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })
+    Ok(Countersigned { signature, kind, flow, note })
 }
 
 /// What the database would refuse to store is not signed: the signature would exist all the same.
@@ -159,14 +182,14 @@ fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError
 }
 
 /// The key with what it takes to ask it.
-enum OwnKey {
+pub(crate) enum OwnKey {
     File(PathBuf, Passphrase),
     Ledger(LedgerSettings, Flow),
 }
 
 impl OwnKey {
     /// Which key signs and what is sent to it, for the system's dialog.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Self::Ledger(_, Flow::Hashed) => "Key: Ledger, which gets and shows the two hashes".into(),
             Self::Ledger(_, Flow::Full) => "Key: Ledger, which gets all fields".into(),
@@ -190,18 +213,13 @@ impl OwnKey {
     }
 }
 
-async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<OwnKey, AppError> {
+/// The key that a person named, whichever kind it is.
+pub(crate) fn any_key(session: &Session, key: SigningKey) -> Result<OwnKey, AppError> {
     match key {
         SigningKey::Ledger(flow) => {
             let ledger = session.ledger().ok_or_else(|| {
                 AppError::Key("No Ledger is chosen on this machine: choose yours first. Nothing was signed".into())
             })?;
-            if ledger.device != DeviceAddress::Hid && !software_key_allowed(session, loaded).await? {
-                return Err(AppError::Conflict(
-                    "On this chain the policy asks for a hardware key, and an emulator is none. Nothing was signed"
-                        .into(),
-                ));
-            }
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
         software => {
@@ -214,16 +232,24 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
                 .keystore
                 .clone()
                 .ok_or_else(|| AppError::Key("This machine has no owner key of yours. Nothing was signed".into()))?;
-            // Who has a Ledger too may still not sign with the file where the policy asks for hardware.
-            if !software_key_allowed(session, loaded).await? {
-                return Err(AppError::Conflict(
-                    "On this chain the policy asks for a hardware key: sign with your Ledger. Nothing was signed"
-                        .into(),
-                ));
-            }
             Ok(OwnKey::File(path, passphrase))
         }
     }
+}
+
+/// The same, where the policy lets a key of that kind pay.
+async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<OwnKey, AppError> {
+    let key = any_key(session, key)?;
+    let advice = match &key {
+        OwnKey::Ledger(ledger, _) if ledger.device == DeviceAddress::Hid => return Ok(key),
+        OwnKey::Ledger(..) => "and an emulator is none",
+        // Who has a Ledger too may still not sign with the file where the policy asks for hardware.
+        OwnKey::File(..) => "so sign with your Ledger",
+    };
+    if software_key_allowed(session, loaded).await? {
+        return Ok(key);
+    }
+    Err(AppError::Conflict(format!("On this chain the policy asks for a hardware key, {advice}. Nothing was signed")))
 }
 
 enum Failure {

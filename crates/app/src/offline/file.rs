@@ -9,14 +9,16 @@ use domain::id::{AffiliateId, AssetId, ChangeId, ProgramId, SafeId, StaffId};
 use money::Amount;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use signing::trust::CommissionFacts;
 use uuid::Uuid;
 
 /// Names the layout of [`BatchFile`].
 pub(super) const BATCH_FORMAT: &str = "countersign/batch-file/1";
 /// Names the layout of [`SignatureFile`].
 pub(super) const SIGNATURE_FORMAT: &str = "countersign/signature-file/1";
-/// The largest file that is read: a batch of 1,000 lines takes about 400 KiB.
-pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The largest file that is read or written: a batch of 1,000 lines takes about 400 KiB, and each commission in it about 500 bytes
+/// more.
+pub(super) const BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Writes JSON to its last byte.
 pub(super) fn write_json(mut out: impl Write, value: &impl Serialize) -> Result<(), String> {
@@ -53,6 +55,8 @@ pub struct BatchFile {
     pub lines: Vec<FileLine>,
     /// Policies of these assets.
     pub policies: Vec<FilePolicy>,
+    /// Commission rules, terms of affiliates, and the commissions that lines pay, each with its sale; nothing when no line does.
+    pub commissions: CommissionFacts,
     /// Who submitted which content.
     pub revisions: Vec<FileClaim>,
     /// Who approved which content.

@@ -175,6 +175,7 @@ fn facts(file: &BatchFile) -> Result<BatchFacts, String> {
             recipient: l.recipient,
             amount: l.amount,
             affiliate: known.affiliate,
+            source: l.source.clone(),
         })
     };
     let own_hash = content_hash(content);
@@ -216,6 +217,7 @@ fn facts(file: &BatchFile) -> Result<BatchFacts, String> {
             .collect(),
         required: file.required_approvers,
         lines: content.lines.iter().map(line).collect::<Result<_, _>>()?,
+        commissions: file.commissions.clone(),
         assets,
     })
 }

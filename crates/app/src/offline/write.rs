@@ -1,10 +1,11 @@
 //! A batch is written to a file.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
 
 use alloy_primitives::{B256, Bytes};
-use domain::id::{AffiliateId, AssetId, BatchId};
+use domain::id::{AssetId, BatchId};
 use domain::statement;
 use domain::states::BatchState;
 use signing::trust::Stage;
@@ -13,10 +14,11 @@ use crate::batch::get::Loaded;
 use crate::files::write_whole;
 use crate::leg::review::signable;
 use crate::offline::file::{
-    self, BATCH_FORMAT, BatchFile, FileAsset, FileCarried, FileChange, FileClaim, FileLine, FilePerson, FilePolicy,
-    FileSafe,
+    BATCH_FORMAT, BYTES_MAX, BatchFile, FileAsset, FileCarried, FileChange, FileClaim, FileLine, FilePerson,
+    FilePolicy, FileSafe,
 };
-use crate::{AppError, Session, trust};
+use crate::trust::{self, Gathered};
+use crate::{AppError, Session};
 
 /// Writes an approved batch with its nonces for another machine, which rebuilds and verifies it by itself. This machine verifies
 /// it first, so that nobody carries along what cannot be signed. From then on the batch is freed only when its nonces are used.
@@ -31,11 +33,20 @@ pub async fn write_batch(session: &Session, id: BatchId, path: &Path) -> Result<
     let hash = file.hash().map_err(AppError::Internal)?;
     let signature = session.sign_statement(&statement::carry(session.program_id(), id, &hash))?;
     file.carried = Some(FileCarried { staff: session.me.id, signature: Bytes::from(signature) });
+    let bytes = serde_json::to_vec_pretty(&file).map_err(|e| AppError::Internal(e.to_string()))?;
+    if bytes.len() > BYTES_MAX {
+        return Err(AppError::Invalid(format!(
+            "Batch {} takes {} MiB with all its commissions, and a batch file has at most {}: sign it on this machine",
+            loaded.row.number,
+            bytes.len() / (1024 * 1024),
+            BYTES_MAX / (1024 * 1024)
+        )));
+    }
     // Before the file exists: whoever has it may sign where nobody sees it, so from here on its legs count as signed (law 6).
     let hashes = loaded.rebuilt.legs.iter().map(|leg| Ok(signable(&loaded, leg.index)?.hashes.safe_tx_hash));
     let hashes: Vec<B256> = hashes.collect::<Result<_, AppError>>()?;
     session.db.carry_batch(session.program_id(), id, &hashes).await?;
-    write_whole(path, |out| file::write_json(out, &file))?;
+    write_whole(path, |mut out| out.write_all(&bytes).map_err(|e| e.to_string()))?;
     Ok(file)
 }
 
@@ -51,16 +62,8 @@ pub(super) fn refuse_unopened(loaded: &Loaded) -> Result<(), AppError> {
 }
 
 async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppError> {
-    let (program, id) = (session.program_id(), loaded.row.id);
-    let affiliates: BTreeSet<AffiliateId> = loaded.lines.iter().filter_map(|l| l.affiliate_id).collect();
-    let affiliates: Vec<AffiliateId> = affiliates.into_iter().collect();
-    let (changes, revisions, approvals, policies, people) = tokio::try_join!(
-        session.db.confirmed_changes(program, &affiliates),
-        session.db.revisions(program, id),
-        session.db.approvals(program, id),
-        session.db.policies(program),
-        session.db.granted(program),
-    )?;
+    let Gathered { changes, revisions, approvals, policies, people, commissions } =
+        Gathered::load(session, loaded).await?;
     let used: BTreeSet<AssetId> = loaded.lines.iter().map(|l| l.asset_id).collect();
     let safe = &loaded.safe;
     let nonces = loaded.rebuilt.legs.iter().map(|own| {
@@ -119,6 +122,7 @@ async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppErr
                 software_keys: p.software_keys,
             })
             .collect(),
+        commissions,
         revisions: revisions
             .into_iter()
             .map(|r| FileClaim {

@@ -10,7 +10,7 @@ use domain::states::SafeTransactionState;
 use safe::deployments;
 use safe::execution::exec_transaction;
 use safe::signature::{SignatureKind, check, encode_sorted};
-use safe::{OwnerSignature, SafeDomain, hashes, leg_transaction};
+use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, leg_transaction};
 use signing::LocalSigner;
 use store::{Db, LegWork, StoredSignature};
 
@@ -47,6 +47,8 @@ pub struct Sent {
     pub again: bool,
     /// Whether it takes the place of one with a lower fee.
     pub replaces: bool,
+    /// Whether it rejects the leg, and pays nobody.
+    pub rejects: bool,
 }
 
 /// What one round did.
@@ -182,7 +184,9 @@ impl Sender<'_> {
             ))
             .into());
         }
-        self.refuse_foreign_target(leg, BlockId::from(observed.block.hash)).await?;
+        if !leg.is_rejection {
+            self.refuse_foreign_target(leg, BlockId::from(observed.block.hash)).await?;
+        }
         let threshold = observed.safe.threshold.max(leg.threshold);
         let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
         let key = self.executor.to_alloy();
@@ -212,32 +216,25 @@ impl Sender<'_> {
 }
 
 fn answer(leg: &LegWork, tx_hash: B256, again: bool) -> Sent {
-    Sent { batch_id: leg.batch_id.to_string(), leg: leg.index, tx_hash: tx_hash.to_string(), again, replaces: false }
+    Sent {
+        batch_id: leg.batch_id.to_string(),
+        leg: leg.index,
+        tx_hash: tx_hash.to_string(),
+        again,
+        replaces: false,
+        rejects: leg.is_rejection,
+    }
 }
 
-/// Rebuilds the Safe transaction from the lines, requires the hash that was signed, and uses only signatures that prove
-/// themselves to be owners' over it.
+/// Rebuilds the Safe transaction and uses only signatures that prove themselves to be owners' over it.
 fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Result<Bytes, AppError> {
     let version = leg
         .safe_version
         .parse()
         .map_err(|_| AppError::Internal(format!("unknown Safe version {}", leg.safe_version)))?;
-    let tx =
-        leg_transaction(&calls(leg), leg.to, U256::from(leg.nonce)).map_err(|e| AppError::Internal(e.to_string()))?;
     let domain = SafeDomain { version, chain_id: leg.chain_id, safe: leg.safe };
+    let tx = if leg.is_rejection { rejection(leg) } else { payment(leg, &domain)? };
     let hash = hashes(&domain, &tx).safe_tx_hash;
-    // Refunds, delegate calls, calls to the Safe, functions that change it: whatever was signed, a payout has none of them.
-    let explained = safe::decode::explain(&domain, &tx);
-    if explained.payouts().is_none() {
-        let what = explained.sentence();
-        return Err(AppError::Incident(format!("Leg {} is not payments alone and is not sent: {what}", leg.index)));
-    }
-    if hash != leg.safe_tx_hash {
-        return Err(AppError::Incident(format!(
-            "Leg {} rebuilds to {hash} and {} was signed: it is not sent",
-            leg.index, leg.safe_tx_hash
-        )));
-    }
     let stays = |why: String| AppError::Incident(format!("Leg {} is not sent: {why}", leg.index));
     let blob = encode_sorted(&usable(leg, hash, owners)).map_err(|e| stays(e.to_string()))?;
     let threshold = usize::try_from(threshold).map_err(|e| stays(e.to_string()))?;
@@ -246,6 +243,31 @@ fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Resul
         return Err(stays("a signature needs the chain to prove it".to_owned()));
     }
     Ok(exec_transaction(&tx, &blob))
+}
+
+/// The Safe calls itself with nothing: whatever its row says, this is what is sent.
+fn rejection(leg: &LegWork) -> SafeTx {
+    SafeTx::rejection(leg.safe, U256::from(leg.nonce))
+}
+
+/// The leg from its lines; requires the hash that was signed.
+fn payment(leg: &LegWork, domain: &SafeDomain) -> Result<SafeTx, AppError> {
+    let tx =
+        leg_transaction(&calls(leg), leg.to, U256::from(leg.nonce)).map_err(|e| AppError::Internal(e.to_string()))?;
+    // Refunds, delegate calls, calls to the Safe, functions that change it: whatever was signed, a payout has none of them.
+    let explained = safe::decode::explain(domain, &tx);
+    if explained.payouts().is_none() {
+        let what = explained.sentence();
+        return Err(AppError::Incident(format!("Leg {} is not payments alone and is not sent: {what}", leg.index)));
+    }
+    let hash = hashes(domain, &tx).safe_tx_hash;
+    if hash != leg.safe_tx_hash {
+        return Err(AppError::Incident(format!(
+            "Leg {} rebuilds to {hash} and {} was signed: it is not sent",
+            leg.index, leg.safe_tx_hash
+        )));
+    }
+    Ok(tx)
 }
 
 /// The stored signatures that hold; one that does not is logged and left out, for it must not keep the others back.

@@ -1,4 +1,4 @@
-//! `countersign batch`: a batch apart from the database and the network.
+//! `countersign batch`: a batch apart from the database and the network, and its rejection.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,12 +19,12 @@ use signing::ledger::{DerivationPath, DeviceAddress, Flow};
 use signing::trust::Root;
 use signing::{Keystore, PassphraseStore as _, Signer, SystemStore};
 
-use crate::commands::Connection;
 use crate::commands::device::sign::{FlowName, open as open_device, words as shown};
 use crate::commands::staff::hidden_line;
+use crate::commands::{Connection, rejection};
 use crate::output::{Output, WrongUse};
 
-/// Write an approved batch to a file, verify and sign it on a machine without a network, and bring the signature back.
+/// Write an approved batch to a file, verify and sign it on a machine without a network, and bring the signature back; or reject it.
 ///
 /// The file holds lines, plan and nonces, and the identity signatures of the people who submitted and approved them; no signature of a
 /// Safe owner and no secret. Whoever reads it rebuilds every Safe transaction and verifies every person from the two identity keys
@@ -41,6 +41,7 @@ enum Command {
     Verify(Verify),
     Sign(Sign),
     Import(Import),
+    Reject(rejection::Args),
 }
 
 /// Write an approved batch to a file.
@@ -229,6 +230,7 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
                 )
             });
         }
+        Command::Reject(args) => return rejection::run(args, output).await,
         Command::Import(args) => {
             let session = args.connection.session().await?;
             let signature = read_signature(&args.file).await?;

@@ -9,6 +9,7 @@ pub mod export;
 pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
+mod rejection;
 pub mod safe;
 pub mod sanctions;
 pub mod staff;
@@ -83,6 +84,13 @@ impl Connection {
     /// Signs in as the person of the URL.
     pub async fn session(&self) -> Result<Session> {
         self.session_with(None).await
+    }
+
+    /// The same, with a root that was named instead of the one of the settings.
+    pub async fn session_from(&self, root: Option<&[String]>) -> Result<Session> {
+        let Some(root) = root else { return self.session().await };
+        let known = Arc::new(Known::open(None, root)?);
+        Ok(Session::open(&self.database()?, None, None, self.chains()?, known).await?)
     }
 
     /// The same, with an identity key to sign statements with.

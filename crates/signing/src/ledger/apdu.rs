@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use crate::port::SignError;
+
+/// More than any answer of the protocol has.
+pub const ANSWER_MAX: usize = 4096;
+
 /// Most bytes of data in one command.
 pub const DATA_MAX: usize = 255;
 
@@ -113,6 +118,25 @@ impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Answer({} bytes, {})", self.data.len(), self.status)
     }
+}
+
+/// Reads an answer as it comes over TCP: four bytes of length, big-endian, which do not count the status word, the data,
+/// the status word. `fill` fills what it is given with the bytes that come next.
+///
+/// # Errors
+/// [`SignError::BadAnswer`] for a length that no answer has, before anything of it is read, and whatever `fill` says.
+pub fn read_answer(mut fill: impl FnMut(&mut [u8]) -> Result<(), SignError>) -> Result<Answer, SignError> {
+    let mut len = [0; 4];
+    fill(&mut len)?;
+    let len = usize::try_from(u32::from_be_bytes(len)).unwrap_or(usize::MAX);
+    if len > ANSWER_MAX {
+        return Err(SignError::BadAnswer { what: "a length that no answer has" });
+    }
+    let mut data = vec![0; len];
+    fill(&mut data)?;
+    let mut status = [0; 2];
+    fill(&mut status)?;
+    Ok(Answer { data, status: Status(u16::from_be_bytes(status)) })
 }
 
 #[cfg(test)]

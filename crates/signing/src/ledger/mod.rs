@@ -5,6 +5,7 @@
 //! - [`eip712`]: a Safe transaction as the app reads it, hashed or in full
 //! - [`app`]: what the app is asked, and how its answers are read
 //! - [`pages`]: what a person will see on the device
+//! - [`status`]: what each status word means
 //! - [`transport`]: USB and TCP
 //!
 //! The byte formats are those of Ledger's Ethereum app 1.22.0 as its emulator answers; `tests/vectors/ledger.json` holds the
@@ -17,7 +18,7 @@ mod hid;
 pub mod pages;
 pub mod path;
 mod signer;
-mod status;
+pub mod status;
 mod tcp;
 pub mod transport;
 

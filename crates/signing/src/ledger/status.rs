@@ -6,17 +6,22 @@ use crate::port::SignError;
 
 /// What was asked when a status word came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     /// Name and version, settings: answered by itself.
     Facts,
     /// An address, shown or not.
     Address,
     /// A signature, with what the app says about blind signing.
-    Signature { flow: Flow, blind_signing: bool },
+    Signature {
+        /// How it was asked for.
+        flow: Flow,
+        /// Whether the app says that hashes may be signed.
+        blind_signing: bool,
+    },
 }
 
 /// The error for a status word other than 9000.
-pub(super) fn error(status: Status, asked: Asked) -> SignError {
+pub fn error(status: Status, asked: Asked) -> SignError {
     match status.0 {
         0x6985 | 0x5501 => SignError::UserRefused,
         0x5515 | 0x6982 | 0x6804 | 0x6b0c => SignError::Locked,

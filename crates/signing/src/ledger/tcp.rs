@@ -1,7 +1,6 @@
 //! A device over TCP, as the Speculos emulator offers it.
 //!
-//! Out goes a length of four bytes, big-endian, and the command; back come four bytes of length, which do not count the
-//! status word, the data and the status word.
+//! Out goes a length of four bytes, big-endian, and the command; back comes what [`read_answer`] reads.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -9,12 +8,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
-use super::apdu::{Answer, Command, Status};
+use super::apdu::{Answer, Command, read_answer};
 use super::transport::Wait;
 use crate::port::SignError;
 
-/// More than any answer of the protocol has.
-const ANSWER_MAX: usize = 4096;
 const CONNECT: Duration = Duration::from_secs(3);
 /// A peer that died without a word is noticed after about this and three probes.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
@@ -54,16 +51,7 @@ impl Tcp {
         // A command has at most 260 bytes.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
         self.stream.write_all(&[&len, &bytes[..]].concat()).map_err(|_| SignError::Disconnected)?;
-        let mut len = [0; 4];
-        self.read(&mut len, wait)?;
-        let len = usize::try_from(u32::from_be_bytes(len)).unwrap_or(usize::MAX);
-        if len > ANSWER_MAX {
-            return Err(SignError::BadAnswer { what: "a length that no answer has" });
-        }
-        let mut data = vec![0; len + 2];
-        self.read(&mut data, wait)?;
-        let status = data.split_off(len);
-        Ok(Answer { data, status: Status(u16::from_be_bytes([status[0], status[1]])) })
+        read_answer(|bytes| self.read(bytes, wait))
     }
 
     fn read(&mut self, bytes: &mut [u8], wait: &Wait<'_>) -> Result<(), SignError> {

@@ -9,7 +9,7 @@ use domain::statement;
 use money::Amount;
 use uuid::Uuid;
 
-use super::{AssetPin, Forged, House, PolicyPin, SafePin};
+use super::{AssetPin, CommissionFacts, Forged, House, PolicyPin, SafePin};
 
 /// A submitted revision of a batch.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Line {
     pub amount: Amount,
     /// Whose commissions it pays, if any.
     pub affiliate: Option<AffiliateId>,
+    /// What it pays: commissions, or a line of a file.
+    pub source: String,
 }
 
 /// A batch as its rows say.
@@ -77,6 +79,8 @@ pub struct BatchFacts {
     pub required: u32,
     /// Lines.
     pub lines: Vec<Line>,
+    /// What lines of commissions stand on; nothing when there are none.
+    pub commissions: CommissionFacts,
 }
 
 /// What is about to be done with a batch.
@@ -111,7 +115,7 @@ impl House {
             self.check_asset(program, *id, asset)?;
         }
         self.check_policies(facts)?;
-        self.check_lines(facts)?;
+        self.check_commissions(facts)?;
         let editors = self.check_revisions(facts)?;
         let approvers = self.check_approvals(facts, &editors)?;
         if stage == Stage::Approve {
@@ -181,20 +185,6 @@ impl House {
                 Err(Forged(format!("{}, which two people signed, is not in force in the database", named(missing))))
             }
         }
-    }
-
-    /// Lines of commissions go to the wallet that was registered for the affiliate.
-    fn check_lines(&self, facts: &BatchFacts) -> Result<(), Forged> {
-        for line in &facts.lines {
-            let Some(affiliate) = line.affiliate else { continue };
-            let what = format!("The payee of line {}", line.line_no);
-            let wallet =
-                self.wallet(facts.program, affiliate).ok_or_else(|| self.no_change(&what, affiliate.as_uuid()))?;
-            if wallet != line.recipient {
-                return Err(Forged(format!("{what} is paid at {}, and two people signed {wallet}", line.recipient)));
-            }
-        }
-        Ok(())
     }
 
     /// Who submitted revisions; the content of this batch must be one of them, signed.

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use domain::Address;
 use domain::change;
-use domain::id::{AffiliateId, AssetId, ChangeId, ProgramId, SafeId, StaffId};
+use domain::id::{AssetId, ChangeId, ProgramId, SafeId, StaffId};
 use domain::role::{POLICY_DEFAULTS, permission_of_change, role_has};
 use domain::statement;
 use money::Amount;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::commission::Commissions;
 use super::{Forged, Root};
 use crate::identity::{IdentityPublicKey, SIGNATURE_LEN};
 
@@ -162,7 +163,7 @@ pub struct House {
     policies: BTreeMap<(ProgramId, AssetId, Amount), Policy>,
     /// By currency and whole units of it: approvers that an asset begins with, and whether one of them is for high value.
     defaults: BTreeMap<(String, u64), (u32, bool)>,
-    wallets: BTreeMap<(ProgramId, AffiliateId), Address>,
+    pub(super) commissions: Commissions,
     unproven: Vec<Unproven>,
 }
 
@@ -199,10 +200,6 @@ impl House {
 
     pub(super) fn person(&self, id: StaffId) -> Option<&Person> {
         self.people.get(&id)
-    }
-
-    pub(super) fn wallet(&self, program: ProgramId, affiliate: AffiliateId) -> Option<Address> {
-        self.wallets.get(&(program, affiliate)).copied()
     }
 
     /// Policies in force for an asset.
@@ -447,16 +444,7 @@ impl House {
                 };
                 self.policies.insert((change.program?, pin.asset, pin.at_least), Policy { pin, is_set: true });
             }
-            "affiliate.add" => {
-                self.wallets.insert((change.program?, AffiliateId::new(id)), address(body, "wallet")?);
-            }
-            // A payee that is an affiliate has the affiliate's id.
-            "payee.address" => {
-                let of = (change.program?, text(body, "payee_id")?.parse().ok()?);
-                let to = address(body, "address")?;
-                self.wallets.entry(of).and_modify(|wallet| *wallet = to);
-            }
-            _ => {}
+            _ => self.commissions.apply(change, body)?,
         }
         Some(Ok(()))
     }
@@ -473,7 +461,7 @@ fn scope(change: &SignedChange) -> ProgramId {
     change.program.unwrap_or(ProgramId::new(Uuid::nil()))
 }
 
-fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
     body.get(field)?.as_str()
 }
 
@@ -492,12 +480,12 @@ fn base_units(units: u64, decimals: u8) -> Option<Amount> {
 }
 
 /// A number, or its digits as PostgreSQL would read them.
-fn number(body: &Value, field: &str) -> Option<u64> {
+pub(super) fn number(body: &Value, field: &str) -> Option<u64> {
     let value = body.get(field)?;
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn address(body: &Value, field: &str) -> Option<Address> {
+pub(super) fn address(body: &Value, field: &str) -> Option<Address> {
     text(body, field)?.parse().ok()
 }
 

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign_signing::IdentityKey;
-use countersign_signing::trust::{AssetPin, BatchFacts, House, PolicyPin, Root, SafePin, SignedChange, Stage};
+use countersign_signing::trust::{
+    AssetPin, BatchFacts, CommissionFacts, House, PolicyPin, Root, SafePin, SignedChange, Stage,
+};
 use domain::id::{AssetId, ChangeId, ProgramId, SafeId, StaffId};
 use domain::{change, statement};
 use serde_json::{Value, json};
@@ -273,6 +275,7 @@ fn facts(safe: SafeId, asset: AssetId, policies: Vec<(Uuid, PolicyPin)>) -> Batc
         approvals: Vec::new(),
         required: 1,
         lines: Vec::new(),
+        commissions: CommissionFacts::default(),
     }
 }
 

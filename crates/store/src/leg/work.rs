@@ -91,6 +91,8 @@ pub struct LegWork {
     pub sent_hashes: Vec<B256>,
     /// Seconds since the newest of them was made, by the database's clock.
     pub sent_secs_ago: Option<u64>,
+    /// Whether the signatures are over the rejection of the leg, which pays nobody and has no lines (executor only).
+    pub is_rejection: bool,
 }
 
 /// A leg that is confirmed, and its block.
@@ -170,6 +172,7 @@ struct WorkRow {
     is_overdue: bool,
     sent_hashes: Vec<Vec<u8>>,
     sent_secs_ago: Option<i64>,
+    is_rejection: bool,
 }
 
 impl TryFrom<WorkRow> for LegWork {
@@ -228,6 +231,7 @@ impl TryFrom<WorkRow> for LegWork {
                 .map(|hash| column!("broadcasts", "ethereum_tx_hash", id).hash(hash))
                 .collect::<Result<_, _>>()?,
             sent_secs_ago: r.sent_secs_ago.map(|secs| u64::try_from(secs).unwrap_or_default()),
+            is_rejection: r.is_rejection,
         })
     }
 }
@@ -241,7 +245,7 @@ impl Db {
                  confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
                  to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
                  lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!",
-                 sent_hashes AS "sent_hashes!", sent_secs_ago FROM api.executor_work($1)"#,
+                 sent_hashes AS "sent_hashes!", sent_secs_ago, is_rejection AS "is_rejection!" FROM api.executor_work($1)"#,
             column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
@@ -257,7 +261,7 @@ impl Db {
                  confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
                  to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
                  lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!",
-                 sent_hashes AS "sent_hashes!", sent_secs_ago FROM api.watcher_work($1)"#,
+                 sent_hashes AS "sent_hashes!", sent_secs_ago, is_rejection AS "is_rejection!" FROM api.watcher_work($1)"#,
             column!("chains", "id", chain_id).bigint(chain_id)?
         )
         .fetch_all(&self.pool)
@@ -277,6 +281,9 @@ impl Db {
         executor: Address,
         executor_nonce: u64,
     ) -> Result<(), StoreError> {
+        if leg.is_rejection {
+            return self.record_rejection(leg, tx_hash, raw, executor, executor_nonce).await;
+        }
         sqlx::query!(
             "SELECT api.record_submission($1, $2, $3, $4, $5, $6)",
             leg.program.as_uuid(),
@@ -303,6 +310,9 @@ impl Db {
         executor: Address,
         executor_nonce: u64,
     ) -> Result<(), StoreError> {
+        if leg.is_rejection {
+            return self.record_rejection_replacement(leg, tx_hash, raw, executor, executor_nonce).await;
+        }
         sqlx::query!(
             "SELECT api.record_replacement($1, $2, $3, $4, $5, $6)",
             leg.program.as_uuid(),

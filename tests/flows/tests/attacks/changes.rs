@@ -127,6 +127,44 @@ async fn nobody_confirms_alone_or_something_else() {
 }
 
 #[tokio::test]
+async fn whoever_administers_the_server_is_no_person_and_no_machine() {
+    let house = House::new().await;
+    let mut admin = house.owner().await;
+    // What CREATEROLE gives its holder since PostgreSQL 16, given by hand.
+    for (name, group) in [("dba_staff", "countersign_staff"), ("dba_worker", "countersign_worker")] {
+        let made = format!(
+            "RESET ROLE; DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN CREATE ROLE {name} LOGIN CREATEROLE; GRANT {group} TO {name} WITH ADMIN OPTION; END IF; END $$"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(made)).execute(&mut admin).await.expect("an administrator");
+    }
+    let staff = json!({ "login": "dba_staff", "person": "Data Base" });
+    let refusal = house.try_change("sue", "sam", None, "staff.add", staff).await;
+    refused(refusal, RefusalCode::InvalidInput, "administers the database server");
+    let machine = json!({ "login": "dba_worker", "kind": "worker" });
+    let refusal = house.try_change("sue", "sam", None, "machine.add", machine).await;
+    refused(refusal, RefusalCode::InvalidInput, "is no login of a worker");
+    let is = "SELECT concat_ws(' ', core.is_login_of('dba_staff', 'countersign_staff'), core.is_login_of('mia', 'countersign_staff'), core.is_login_of('mia', 'countersign_worker'), core.is_login_of('worker', 'countersign_worker'))";
+    assert_eq!(house.read(is).await, "f t f t");
+}
+
+#[tokio::test]
+async fn a_program_is_paused_and_closed_by_two() {
+    let house = House::new().await;
+    let acme = Some(house.acme().id);
+    let set = async |first: &str, second: &str, status: &str| {
+        house.try_change(first, second, acme, "program_status.set", json!({ "status": status })).await
+    };
+    refused(set("ada", "ada", "CLOSED").await, RefusalCode::Forbidden, "somebody else confirms");
+    refused(set("ada", "mia", "CLOSED").await, RefusalCode::Forbidden, "permission manage_rules");
+    refused(set("ada", "otto", "CLOSED").await, RefusalCode::Forbidden, "permission manage_rules");
+    refused(set("ada", "abe", "GONE").await, RefusalCode::InvalidInput, "programs_status_check");
+    refused(set("ada", "abe", "ACTIVE").await, RefusalCode::Conflict, "is ACTIVE already");
+    set("ada", "abe", "CLOSED").await.expect("closed");
+    let states = "SELECT string_agg(status, ' ' ORDER BY slug) FROM core.programs";
+    assert_eq!(house.read(states).await, "CLOSED ACTIVE", "the other program stays as it is");
+}
+
+#[tokio::test]
 async fn one_person_is_one_login_one_name_and_one_owner_key() {
     let house = House::new().await;
     house.read("SELECT 1").await;

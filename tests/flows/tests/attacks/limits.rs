@@ -21,6 +21,7 @@ async fn nothing_is_done_from_an_old_snapshot() {
             "signs",
             format!("SELECT api.sign_leg('{acme}', '{batch}', 1, {}, 'SOFTWARE', {})", bytes(32), bytes(65)),
         ),
+        ("pol", "asks for signatures", format!("SELECT api.ask_for_package('{acme}', '{batch}')")),
         ("pol", "reads signatures", format!("SELECT api.execution_package('{acme}', '{batch}')")),
         ("pol", "hands over", format!("SELECT api.execute_batch('{acme}', '{batch}', {hash})")),
         (
@@ -159,8 +160,7 @@ async fn a_frozen_program_confirms_nothing_and_a_paused_one_what_it_owes() {
     all_refused(&house, &table("platform", vec![attack])).await;
     let freeze = house.read("SELECT id FROM core.freezes").await;
     house.change("mia", "max", Some(acme), "freeze.lift", json!({ "freeze_id": freeze })).await;
-    let pause = format!("UPDATE core.programs SET status = 'PAUSED' WHERE id = '{acme}'");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(pause)).execute(&mut house.owner().await).await.expect("paused");
+    house.change("ada", "abe", Some(acme), "program_status.set", json!({ "status": "PAUSED" })).await;
     assert_eq!(platform.confirm_settlements(&[id]).await.expect("confirmed"), 1);
 }
 

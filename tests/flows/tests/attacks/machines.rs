@@ -46,15 +46,20 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         all_refused(&house, &read).await;
     }
     // A login that the administrator put into the group, and that nobody registered, is nobody.
-    let mut owner = house.owner().await;
-    let revoke = "UPDATE core.machines SET revoked_at = clock_timestamp()";
-    sqlx::query(revoke).execute(&mut owner).await.expect("revoked");
+    let machines = ["worker", "watcher", "executor", "platform"];
+    for login in machines {
+        house.change("sue", "sam", None, "machine.revoke", json!({ "login": login })).await;
+    }
     let gone = |name, sql: &str, says| (name, sql.to_owned(), "CS403", says);
     all_refused(
         &house,
         &table(
             "worker",
-            vec![gone("a revoked worker", "SELECT api.claim_intents(1, '1 min')", "not a registered worker")],
+            vec![gone(
+                "a revoked worker",
+                "SELECT api.claim_intents(1, '1 min')",
+                "The worker login worker was revoked by two people",
+            )],
         ),
     )
     .await;
@@ -62,7 +67,11 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         &house,
         &table(
             "watcher",
-            vec![gone("a revoked watcher", "SELECT api.watcher_work(31337)", "not a registered watcher")],
+            vec![gone(
+                "a revoked watcher",
+                "SELECT api.watcher_work(31337)",
+                "The watcher login watcher was revoked by two people",
+            )],
         ),
     )
     .await;
@@ -70,7 +79,11 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
         &house,
         &table(
             "executor",
-            vec![gone("a revoked executor", "SELECT api.executor_work(31337)", "not a registered executor")],
+            vec![gone(
+                "a revoked executor",
+                "SELECT api.executor_work(31337)",
+                "The executor login executor was revoked by two people",
+            )],
         ),
     )
     .await;
@@ -81,11 +94,65 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
             vec![gone(
                 "a revoked platform",
                 "SELECT api.submit_intents('REGISTER', '[]')",
-                "not a registered platform",
+                "The platform login platform was revoked by two people",
             )],
         ),
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_revoked_machine_does_nothing_more_and_what_it_said_is_read_again() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let revoke = |login: &str| json!({ "login": login });
+    let alone = house.try_change("sue", "sue", None, "machine.revoke", revoke("watcher")).await;
+    assert!(alone.expect_err("one person").to_string().contains("somebody else confirms"));
+    let other = house.try_change("ada", "abe", None, "machine.revoke", revoke("watcher")).await;
+    assert!(other.expect_err("another permission").to_string().contains("permission manage_staff"));
+    let nobody = house.try_change("sue", "sam", None, "machine.revoke", revoke("mia")).await;
+    assert!(nobody.expect_err("a person").to_string().contains("no machine with the login mia"));
+    let by_word = "UPDATE core.machines SET revoked_at = clock_timestamp()".to_owned();
+    let says = "together with the change that two people signed for it (machine.revoke)";
+    all_refused(&house, &table("owner", vec![("one statement revokes", by_word, "CS409", says)])).await;
+
+    // In the middle of something, with a lie that is not committed yet; and with one that is.
+    let observe = |block: u64| {
+        let (program, safe, owner) = (acme.id, acme.safe, bytes(20));
+        format!("SELECT api.observe_safe('{program}', '{safe}', 6, {block}, ARRAY[{owner}], '[]')")
+    };
+    let mut stolen = house.psql("watcher").await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(observe(900_000))).execute(&mut stolen).await.expect("a lie");
+    let mut busy = house.psql("watcher").await;
+    let open = format!("BEGIN; SELECT api.record_inflows_read('{}', '{}', 8, 900000)", acme.id, acme.safe);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(open)).execute(&mut busy).await.expect("another lie");
+    house.change("sue", "sam", None, "machine.revoke", revoke("watcher")).await;
+    assert!(sqlx::raw_sql("COMMIT").execute(&mut busy).await.is_err(), "its sessions ended");
+    let twice = house.try_change("sue", "sam", None, "machine.revoke", revoke("watcher")).await;
+    assert!(twice.expect_err("twice").to_string().contains("is revoked already"));
+    let says = "The watcher login watcher was revoked by two people on";
+    let beat = "SELECT api.heartbeat('watch', 'a', '{}')".to_owned();
+    let after = vec![
+        ("a revoked watcher speaks of the chain", observe(900_001), "CS403", says),
+        ("a revoked watcher looks alive", beat, "CS403", "is no machine login that does the job"),
+        ("a revoked watcher measures", "SELECT * FROM api.metrics()".to_owned(), "CS403", "not a registered machine"),
+    ];
+    all_refused(&house, &table("watcher", after)).await;
+    let observed = format!(
+        "SELECT concat_ws(' ', observed_nonce, observed_block, inflows_read_to) FROM core.safes WHERE id = '{}'",
+        acme.safe
+    );
+    assert_eq!(house.read(&observed).await, "", "nothing of what it said is left");
+
+    // Another login does the work from here on, and is believed.
+    let make = "RESET ROLE; DO $$ BEGIN CREATE ROLE watcher_2 LOGIN PASSWORD 'second' IN ROLE countersign_watcher; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+    sqlx::raw_sql(make).execute(&mut house.owner().await).await.expect("a login");
+    house.change("sue", "sam", None, "machine.add", json!({ "login": "watcher_2", "kind": "watcher" })).await;
+    let mut next = house.psql_as("watcher_2", "second").await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(observe(12))).execute(&mut next).await.expect("the truth");
+    assert_eq!(house.read(&observed).await, "6 12");
+    let trail = "SELECT count(*) FROM core.audit_entries WHERE action = 'change.confirmed' AND detail ->> 'kind' = 'machine.revoke'";
+    assert_eq!(house.read(trail).await, "1");
 }
 
 #[tokio::test]
@@ -455,6 +522,36 @@ async fn a_machine_speaks_for_its_own_jobs_and_of_what_a_chain_can_do() {
             ("a nonce ahead in the same block", observe("6", "10"), "CS409", "cannot be at 6 so soon"),
         ],
     );
+    // A Safe that nobody has read yet is on the same chain as the others.
+    let unread = "UPDATE core.safes SET observed_block = NULL, observed_nonce = NULL, observed_at = NULL, observed_owners = NULL";
+    let mut owner = house.owner().await;
+    let first = format!("{unread} WHERE id = '{}'", house.other().safe);
+    sqlx::query(sqlx::AssertSqlSafe(first)).execute(&mut owner).await.expect("unread");
+    let observe_other = |nonce: &str, block: &str| {
+        format!(
+            "SELECT api.observe_safe('{}', '{}', {nonce}, {block}, ARRAY[{}], '[]')",
+            house.other().id,
+            house.other().safe,
+            bytes(20)
+        )
+    };
+    attacks.extend(table(
+        "watcher",
+        vec![
+            (
+                "a first reading at the end of time",
+                observe_other("5", "9000000000000000000"),
+                "CS409",
+                "no chain is at 9000000000000000000 so soon",
+            ),
+            (
+                "a first reading of a nonce that never comes",
+                observe_other("1000000000", "10"),
+                "CS409",
+                "cannot be at 1000000000 so soon",
+            ),
+        ],
+    ));
     attacks.extend(table("worker", vec![no_job("the watcher lives", "watch")]));
     attacks.extend(table("executor", vec![no_job("the sealer lives", "seal")]));
     all_refused(&house, &attacks).await;
@@ -467,4 +564,32 @@ async fn a_machine_speaks_for_its_own_jobs_and_of_what_a_chain_can_do() {
             .await,
         "6 11"
     );
+    house.observe(&house.other(), 0, 11).await;
+}
+
+#[tokio::test]
+async fn small_lies_of_a_watcher_add_up_to_a_conflict_that_people_see() {
+    let house = House::new().await;
+    let acme = house.acme();
+    let (mut lie, mut nonce) = (10, 5);
+    // Each step is within what a chain can do.
+    while lie < 2_000 {
+        (lie, nonce) = (lie + 500, nonce + 1);
+        house.observe(&acme, nonce, lie).await;
+    }
+    let says = |block: u64| {
+        let (program, safe, owner) = (acme.id, acme.safe, bytes(20));
+        format!("SELECT api.observe_safe('{program}', '{safe}', 5, {block}, ARRAY[{owner}], '[]')")
+    };
+    let conflict = "is at block 12 by this watcher, and the Safe Main was read at block 2010 already";
+    all_refused(&house, &table("watcher", vec![("the truth is told", says(12), "CS409", conflict)])).await;
+    // A little behind is no conflict, and changes nothing; a nonce that falls is taken and stays on record.
+    house.observe(&acme, nonce, 2_000).await;
+    let observed = format!("SELECT observed_nonce || ' ' || observed_block FROM core.safes WHERE id = '{}'", acme.safe);
+    assert_eq!(house.read(&observed).await, "9 2010");
+    house.observe(&acme, 5, 2_011).await;
+    assert_eq!(house.read(&observed).await, "5 2011");
+    let fell =
+        "SELECT detail ->> 'from' || ' ' || (detail ->> 'to') FROM core.audit_entries WHERE action = 'safe.nonce_fell'";
+    assert_eq!(house.read(fell).await, "9 5");
 }

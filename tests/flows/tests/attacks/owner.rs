@@ -276,6 +276,12 @@ async fn people_keys_and_rules_stay_as_they_were_approved() {
                 "keeps its parent and its registered wallet",
             ),
             (
+                "a closed program is opened by one statement",
+                "UPDATE core.programs SET status = 'PAUSED'".to_owned(),
+                "CS409",
+                "together with the change that two people signed for it (payee_cooling.set, program_status.set)",
+            ),
+            (
                 "a confirmed change is changed",
                 "UPDATE core.change_requests SET payload = '{}'".to_owned(),
                 "CS409",

@@ -4,6 +4,7 @@ use domain::id::BatchId;
 use flows::House;
 use flows::attack::{Attack, all_refused};
 use flows::flow::{MULTI_SEND, safe_tx_hash};
+use sqlx::AssertSqlSafe;
 
 use crate::{bytes, signature, table};
 
@@ -330,6 +331,12 @@ async fn a_freeze_stops_every_step_and_takes_two_to_lift() {
                 "frozen by Person pia",
             ),
             (
+                "asking for the signatures",
+                format!("SELECT api.ask_for_package('{program}', '{batch}')"),
+                "CS423",
+                "frozen",
+            ),
+            (
                 "reading the signatures",
                 format!("SELECT api.execution_package('{program}', '{batch}')"),
                 "CS423",
@@ -372,6 +379,55 @@ async fn a_freeze_stops_every_step_and_takes_two_to_lift() {
     assert!(alone.expect_err("one person").to_string().contains("somebody else confirms"));
     house.change("pia", "mia", Some(program), "freeze.lift", serde_json::json!({ "freeze_id": freeze })).await;
     house.send("pia", batch).await.expect("free again");
+}
+
+#[tokio::test]
+async fn whoever_reads_signatures_is_on_record_before_they_see_one() {
+    let house = House::new().await;
+    let (acme, batch) = (house.acme().id, house.approved("cheque.csv", 5).await);
+    house.sign("mia", batch).await.expect("a signature");
+    house.sign("ada", batch).await.expect("a signature");
+    let ask = format!("SELECT api.ask_for_package('{acme}', '{batch}')");
+    let read =
+        format!("SELECT count(*) FROM api.execution_package('{acme}', '{batch}') w WHERE w.signatures IS NOT NULL");
+    let says = "Who reads signatures stays on record";
+    let unasked = table(
+        "pol",
+        vec![
+            ("nobody asked", read.clone(), "CS409", says),
+            ("asked in the reader's own transaction", format!("{ask}; {read}"), "CS409", says),
+            ("asked in a savepoint", format!("SAVEPOINT a; {ask}; RELEASE a; {read}"), "CS409", says),
+            (
+                "asked in a block",
+                format!(
+                    "DO $$ BEGIN PERFORM api.ask_for_package('{acme}', '{batch}'); EXCEPTION WHEN division_by_zero THEN NULL; END $$; {read}"
+                ),
+                "CS409",
+                says,
+            ),
+        ],
+    );
+    all_refused(&house, &unasked).await;
+    // Asked in a transaction that is still open, by the same login: on record for nobody yet.
+    let mut asking = house.psql("pol").await;
+    sqlx::raw_sql(AssertSqlSafe(format!("BEGIN; {ask}"))).execute(&mut asking).await.expect("asked");
+    all_refused(&house, &table("pol", vec![("asked in an open transaction", read.clone(), "CS409", says)])).await;
+    sqlx::raw_sql("COMMIT").execute(&mut asking).await.expect("committed");
+    all_refused(&house, &table("mia", vec![("somebody else asked", read.clone(), "CS409", says)])).await;
+    let mut pol = house.psql("pol").await;
+    sqlx::raw_sql("BEGIN").execute(&mut pol).await.expect("a transaction");
+    let legs: i64 = sqlx::query_scalar(AssertSqlSafe(read.clone())).fetch_one(&mut pol).await.expect("asked for");
+    assert_eq!(legs, 1);
+    sqlx::raw_sql("ROLLBACK").execute(&mut pol).await.expect("rolled back");
+    let record = "SELECT string_agg(login, ' ') FROM core.audit_entries WHERE action = 'signatures.read'";
+    assert_eq!(house.read(record).await, "pol", "what was read stays on record");
+    // A minute later it is asked for again.
+    let later = "ALTER TABLE core.audit_entries DISABLE TRIGGER ALL; UPDATE core.audit_entries SET at = at - interval '1 minute' WHERE action = 'signatures.read'; ALTER TABLE core.audit_entries ENABLE TRIGGER ALL";
+    sqlx::raw_sql(AssertSqlSafe(format!("RESET ROLE; {later}")))
+        .execute(&mut house.owner().await)
+        .await
+        .expect("later");
+    all_refused(&house, &table("pol", vec![("asked long ago", read, "CS409", says)])).await;
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::id::BatchId;
+use domain::states::BatchState;
 use flows::House;
 use flows::flow::{USER, safe_tx_hash, sale};
 use serde_json::json;
@@ -165,6 +166,55 @@ async fn what_began_before_a_freeze_is_not_committed_after_it() {
     house.change("mia", "max", Some(acme), "freeze.lift", json!({ "freeze_id": freeze })).await;
     house.sign("mia", approved).await.expect("a signature");
     house.sign("ada", other).await.expect("a signature");
+}
+
+#[tokio::test]
+async fn an_approval_that_did_not_see_a_freeze_never_counts() {
+    let house = House::new().await;
+    let acme = house.acme().id;
+    let before = house.import("pia", "before.csv", &[house.line(1, 5)]).await;
+    let seen = house.submit("pia", before).await;
+    house.approve("max", before, &seen).await.expect("an approval that the freeze sees");
+    let waiting = house.import("pia", "waiting.csv", &[house.line(1, 5)]).await;
+    let content = house.submit("pia", waiting).await;
+    house.approve("mia", waiting, &content).await.expect("an approval that the freeze sees");
+    // The attack: everything is asked before the freeze, nothing when it ends.
+    let hash = hex::encode(content);
+    let approve = format!("SELECT api.approve_batch('{acme}', '{waiting}', '\\x{hash}', {})", signature());
+    let mut early = house.psql("max").await;
+    begin(&mut early, &format!("SET CONSTRAINTS ALL IMMEDIATE; {approve}")).await;
+    house.db("pol").await.freeze(acme, "BATCH", waiting.as_uuid(), "the recipient looks wrong").await.expect("frozen");
+    send(&mut early, "COMMIT").await.expect("it slips in");
+    let state = format!("SELECT state FROM core.batches WHERE id = '{waiting}'");
+    assert_eq!(house.read(&state).await, "APPROVED", "it was the second approval");
+
+    let freeze = house.read("SELECT id FROM core.freezes").await;
+    house.change("mia", "abe", Some(acme), "freeze.lift", json!({ "freeze_id": freeze })).await;
+    let refused = house.sign("mia", waiting).await.expect_err("one of the two does not count");
+    assert!(refused.to_string().contains("asks for 2 approvers of this content and 1 approved it"), "{refused}");
+    let refused = house.approve("max", waiting, &content).await.expect_err("approved already");
+    assert!(refused.to_string().contains("while it was being frozen, which does not count"), "{refused}");
+    // Whoever approves it after the freeze counts, and what was approved before it still does.
+    house.approve("ada", waiting, &content).await.expect("an approval");
+    house.sign("mia", waiting).await.expect("a signature");
+    house.db("pol").await.freeze(acme, "PROGRAM", acme.as_uuid(), "a look at everything").await.expect("frozen");
+    let freeze = house.read("SELECT id FROM core.freezes WHERE lifted_at IS NULL").await;
+    house.change("mia", "abe", Some(acme), "freeze.lift", json!({ "freeze_id": freeze })).await;
+    house.sign("ada", waiting).await.expect("a signature");
+    assert_eq!(house.approve("mia", before, &seen).await.expect("an approval"), BatchState::Approved);
+    // The owner cannot make an approval look older than it is.
+    let counted = format!(
+        "INSERT INTO core.batch_participants SELECT program_id, batch_id, '{0}', part FROM core.approvals WHERE batch_id = '{before}' AND staff_id = '{1}';
+         INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, signature, made_in, made_seeing)
+         SELECT program_id, batch_id, '{0}', content_hash, (SELECT id FROM core.identity_keys WHERE staff_id = '{0}'), signature, '3', '3:3:' FROM core.approvals WHERE batch_id = '{before}' AND staff_id = '{1}'",
+        house.staff("abe"),
+        house.staff("mia")
+    );
+    let stamped = format!(
+        "SELECT (made_in = pg_current_xact_id())::text FROM core.approvals WHERE staff_id = '{}'",
+        house.staff("abe")
+    );
+    assert_eq!(house.in_draft(&counted, &stamped).await, "true");
 }
 
 #[tokio::test]

@@ -83,6 +83,12 @@ async fn another_programs_people_write_nothing_here() {
                 "There is no program",
             ),
             (
+                "ask for signatures there",
+                format!("SELECT api.ask_for_package('{acme}', '{batch}')"),
+                "CS403",
+                "permission execute",
+            ),
+            (
                 "read signatures there",
                 format!("SELECT api.execution_package('{acme}', '{batch}')"),
                 "CS403",
@@ -114,6 +120,8 @@ async fn another_programs_people_write_nothing_here() {
     ));
     all_refused(&house, &attacks).await;
     let mut omar = house.psql("omar").await;
+    let asked = format!("SELECT api.ask_for_package('{other}', '{batch}')");
+    sqlx::query(AssertSqlSafe(asked)).execute(&mut omar).await.expect("of their own program");
     let package = format!("SELECT count(*) FROM api.execution_package('{other}', '{batch}')");
     let legs: i64 = sqlx::query_scalar(AssertSqlSafe(package)).fetch_one(&mut omar).await.expect("a count");
     assert_eq!(legs, 0);

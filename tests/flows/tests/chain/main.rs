@@ -6,6 +6,7 @@ mod booked;
 mod device;
 mod killed;
 mod locked;
+mod rejected;
 mod reorganised;
 mod replaced;
 mod sent;

@@ -1,5 +1,6 @@
 import { valibotResolver } from '@hookform/resolvers/valibot';
 import { useNavigate } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import { Controller, useForm } from 'react-hook-form';
 import * as v from 'valibot';
 import { useDo, useRead } from '../../backend/use';
@@ -16,8 +17,9 @@ import { t } from '../../kit/say';
 import { Failure, InlineFailure, Notice } from '../../kit/states';
 import { stateLook } from '../../kit/status';
 import { useScreen } from '../../routes/screen';
+import type { Column } from '../../table/column';
 import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
+import { useTableState } from '../../table/state';
 import { useSession } from '../session/session';
 
 /** Choices of a Safe, with where it is. */
@@ -33,7 +35,9 @@ export function safeOptions(safes: readonly SafeView[] | undefined) {
   }));
 }
 
-const errorColumns: () => Column<FileError & { key: string }>[] = () => [
+type KeyedError = FileError & { key: string };
+
+const errorColumns: () => Column<KeyedError>[] = () => [
   {
     id: 'line',
     head: t('Line'),
@@ -41,29 +45,39 @@ const errorColumns: () => Column<FileError & { key: string }>[] = () => [
     end: true,
     cell: (error) => error.fileLine,
     compare: (a, b) => a.fileLine - b.fileLine,
+    text: (error) => String(error.fileLine),
   },
   {
     id: 'field',
     head: t('Column'),
     track: '10rem',
     cell: (error) => <span className="font-mono text-small">{error.field ?? ''}</span>,
+    text: (error) => error.field ?? '',
   },
   {
     id: 'message',
     head: t('What is wrong'),
     track: 'minmax(20rem, 1fr)',
     cell: (error) => error.message,
+    text: (error) => error.message,
   },
 ];
 
 /** Every bad line of a file; while there is one, nothing is made of it. */
 export function FileErrors(props: { preview: FilePreview }) {
   const { preview } = props;
-  const rows = preview.errors.map((error, index) => ({
-    ...error,
-    key: `${error.fileLine} ${index}`,
-  }));
+  const rows = useMemo<KeyedError[]>(
+    () => preview.errors.map((error, index) => ({ ...error, key: `${error.fileLine} ${index}` })),
+    [preview.errors],
+  );
   const first = preview.errors[0]?.fileLine ?? 0;
+  const columns = useMemo(errorColumns, []);
+  const table = useTableState({
+    name: 'file errors',
+    label: t('Errors in {file}', { file: preview.fileName }),
+    rows,
+    columns,
+  });
   const lines = new Set(preview.errors.map((error) => error.fileLine)).size;
   return (
     <>
@@ -78,13 +92,7 @@ export function FileErrors(props: { preview: FilePreview }) {
         {t('Nothing is saved. Mend the file and choose it again.')} {t('File')}{' '}
         <span className="font-mono">{preview.fileName}</span>.
       </Notice>
-      <Grid
-        label={t('Errors in {file}', { file: preview.fileName })}
-        rows={rows}
-        columns={errorColumns()}
-        keyOf={(error) => error.key}
-        className="flex-1 border-t border-line2"
-      />
+      <Grid table={table} keyOf={(error) => error.key} className="flex-1 border-t border-line2" />
     </>
   );
 }
@@ -97,6 +105,7 @@ function previewColumns(slot: number): Column<PreviewLine>[] {
       track: '4rem',
       end: true,
       cell: (line) => <span className="text-ink3">{line.line}</span>,
+      text: (line) => String(line.line),
     },
     {
       id: 'payee',
@@ -113,6 +122,7 @@ function previewColumns(slot: number): Column<PreviewLine>[] {
           <Address address={line.recipient} />
         </span>
       ),
+      text: (line) => [line.payee, line.reference, line.recipient].filter(Boolean).join(' '),
     },
     {
       id: 'amount',
@@ -122,12 +132,14 @@ function previewColumns(slot: number): Column<PreviewLine>[] {
       cell: (line) => (
         <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />
       ),
+      text: (line) => line.money.amount,
     },
     {
       id: 'asset',
       head: t('Asset'),
       track: '5rem',
       cell: (line) => <Asset asset={line.money.asset} />,
+      text: (line) => line.money.asset.symbol,
     },
   ];
 }
@@ -140,21 +152,28 @@ function Preview(props: { preview: FilePreview }) {
       decimals: money.asset.decimals,
     })),
   );
+  const columns = useMemo(() => previewColumns(slot), [slot]);
+  const table = useTableState({
+    name: 'file lines',
+    label: t('Lines of {file}', { file: preview.fileName }),
+    rows: preview.lines,
+    columns,
+  });
   return (
     <Grid
-      label={t('Lines of {file}', { file: preview.fileName })}
-      rows={preview.lines}
-      columns={previewColumns(slot)}
+      table={table}
       keyOf={(line) => String(line.line)}
       rowRem={preview.lines.some((line) => line.payee || line.reference) ? 2.5 : 2}
-      totals={preview.totals.map((total, index) => [
-        '',
-        index === 0
-          ? t('{lines, plural, one {# line} other {# lines}}', { lines: preview.lines.length })
-          : '',
-        <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />,
-        <Asset key="asset" asset={total.asset} />,
-      ])}
+      totals={preview.totals.map((total, index) => ({
+        label:
+          index === 0
+            ? t('{lines, plural, one {# line} other {# lines}}', { lines: preview.lines.length })
+            : '',
+        cells: {
+          amount: <Amount value={total.amount} decimals={total.asset.decimals} slot={slot} />,
+          asset: <Asset asset={total.asset} />,
+        },
+      }))}
       className="flex-1"
     />
   );

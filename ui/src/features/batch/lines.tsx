@@ -1,17 +1,18 @@
 import type { RowSelectionState } from '@tanstack/react-table';
-import { useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import type { BatchDetail, LegView, PayoutLine, Warning } from '../../contract/types';
 import { Address } from '../../kit/address';
 import { Amount, Asset } from '../../kit/amount';
 import { compareDecimals, widestFraction } from '../../kit/decimal';
 import { t } from '../../kit/say';
-import { Notice } from '../../kit/states';
 import { Button } from '../../kit/button';
-import { State, StatusIcon, levelShape, levelWord } from '../../kit/status';
+import { State, StatusIcon, levelShape, levelWord, stateLook } from '../../kit/status';
 import { countText } from '../../kit/time';
-import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
-import { useShowChosen } from '../../table/selection';
+import { TableBar } from '../../table/bar';
+import type { Column } from '../../table/column';
+import { Grid, type Sum } from '../../table/grid';
+import { sumByAsset, useShowChosen } from '../../table/selection';
+import { type TableState, useTableState } from '../../table/state';
 import { stoppedLines } from './actions';
 
 /** What is known of a line, with the mark of whoever returned it first. */
@@ -71,17 +72,17 @@ function LineState(props: { line: PayoutLine }) {
   );
 }
 
+function slotOf(batch: BatchDetail): number {
+  return widestFraction(
+    [...batch.lines.map((line) => line.money), ...batch.summary.totals].map((money) => ({
+      amount: money.amount,
+      decimals: money.asset.decimals,
+    })),
+  );
+}
+
 function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
-  const slot = widestFraction([
-    ...batch.lines.map((line) => ({
-      amount: line.money.amount,
-      decimals: line.money.asset.decimals,
-    })),
-    ...batch.summary.totals.map((total) => ({
-      amount: total.amount,
-      decimals: total.asset.decimals,
-    })),
-  ]);
+  const slot = slotOf(batch);
   const columns: Column<PayoutLine>[] = [
     {
       id: 'line',
@@ -90,6 +91,8 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
       end: true,
       cell: (line) => <span className="text-ink3">{line.line}</span>,
       compare: (a, b) => a.line - b.line,
+      text: (line) => String(line.line),
+      filter: { kind: 'amount', of: (line) => String(line.line) },
     },
     {
       id: 'payee',
@@ -117,6 +120,8 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
         </span>
       ),
       compare: (a, b) => (a.payee ?? a.recipient).localeCompare(b.payee ?? b.recipient),
+      text: whoIs,
+      filter: { kind: 'text', of: whoIs },
     },
     {
       id: 'amount',
@@ -127,12 +132,16 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
         <Amount value={line.money.amount} decimals={line.money.asset.decimals} slot={slot} />
       ),
       compare: (a, b) => compareDecimals(a.money.amount, b.money.amount),
+      text: (line) => line.money.amount,
+      filter: { kind: 'amount', of: (line) => line.money.amount },
     },
     {
       id: 'asset',
       head: t('Asset'),
       track: '3.25rem',
       cell: (line) => <Asset asset={line.money.asset} />,
+      text: (line) => line.money.asset.symbol,
+      filter: { kind: 'choice', of: (line) => [line.money.asset.symbol], word: (one) => one },
     },
   ];
   if (moving) {
@@ -142,6 +151,8 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
       track: 'minmax(11.5rem, 15rem)',
       cell: (line) => <LineState line={line} />,
       compare: (a, b) => a.state.localeCompare(b.state),
+      text: (line) => stateLook(line.state).word,
+      filter: { kind: 'choice', of: (line) => [line.state], word: (one) => stateLook(one).word },
     });
   } else {
     columns.push({
@@ -150,49 +161,61 @@ function columnsOf(batch: BatchDetail, moving: boolean): Column<PayoutLine>[] {
       track: 'minmax(11.5rem, 15rem)',
       cell: (line) => <WarningCell line={line} />,
       compare: (a, b) => rank(b) - rank(a),
+      text: (line) =>
+        shownWarnings(line)
+          .map((one) => one.title)
+          .join('; '),
+      filter: { kind: 'choice', of: (line) => [worst(line)], word: worstWord },
     });
   }
   return columns;
 }
 
-function groupCells(leg: LegView | undefined, rows: PayoutLine[], slot: number, moving: boolean) {
+function groupSum(
+  leg: LegView | undefined,
+  rows: PayoutLine[],
+  slot: number,
+  moving: boolean,
+): Sum {
   if (!leg) {
-    return [
-      '',
-      <span key="t">
-        {t('{lines, plural, one {# line} other {# lines}}, no plan yet', { lines: rows.length })}
-      </span>,
-      '',
-      '',
-      '',
-    ];
+    return {
+      label: t('{lines, plural, one {# line} other {# lines}}, no plan yet', {
+        lines: rows.length,
+      }),
+      cells: {},
+    };
   }
   const total = leg.totals[0];
-  return [
-    '',
-    <span key="leg">
-      <strong className="font-semibold">{t('Leg {leg}', { leg: leg.index })}</strong>{' '}
-      <span className="text-ink3">
-        {leg.nonce === null
-          ? t('{transfers, plural, one {# transfer} other {# transfers}}', {
-              transfers: leg.transfers,
-            })
-          : t('nonce {nonce}, {transfers, plural, one {# transfer} other {# transfers}}', {
-              nonce: leg.nonce,
-              transfers: leg.transfers,
-            })}
-      </span>
-    </span>,
-    leg.totals.length === 1 && total ? (
-      <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />
-    ) : (
-      <span key="amount" className="text-small text-ink3">
-        {t('{count} assets, no sum', { count: leg.totals.length })}
+  const one = leg.totals.length === 1 && total ? total : null;
+  return {
+    label: (
+      <span>
+        <strong className="font-semibold">{t('Leg {leg}', { leg: leg.index })}</strong>{' '}
+        <span className="text-ink3">
+          {leg.nonce === null
+            ? t('{transfers, plural, one {# transfer} other {# transfers}}', {
+                transfers: leg.transfers,
+              })
+            : t('nonce {nonce}, {transfers, plural, one {# transfer} other {# transfers}}', {
+                nonce: leg.nonce,
+                transfers: leg.transfers,
+              })}
+        </span>
       </span>
     ),
-    leg.totals.length === 1 && total ? <Asset key="asset" asset={total.asset} /> : '',
-    moving ? <State key="state" state={leg.state} /> : '',
-  ];
+    cells: {
+      line: '',
+      amount: one ? (
+        <Amount value={one.amount} decimals={one.asset.decimals} slot={slot} />
+      ) : (
+        <span className="text-small text-ink3">
+          {t('{count} assets, no sum', { count: leg.totals.length })}
+        </span>
+      ),
+      asset: one ? <Asset asset={one.asset} /> : '',
+      ...(moving ? { state: <State state={leg.state} /> } : {}),
+    },
+  };
 }
 
 /** Serious before many. */
@@ -201,40 +224,57 @@ function rank(line: PayoutLine): number {
   return shownWarnings(line).reduce((sum, one) => sum + weights[one.level], 0);
 }
 
-type Show = 'all' | 'check' | 'note';
+/** What a line asks of its reader. */
+type Worst = 'check' | 'note' | 'none';
 
-function worst(line: PayoutLine): Show {
-  if (
-    shownWarnings(line).some(
-      (one) => one.level === 'CHECK' || one.level === 'BLOCK' || one.level === 'UNKNOWN',
-    )
-  )
+function worst(line: PayoutLine): Worst {
+  const levels = shownWarnings(line).map((one) => one.level);
+  if (levels.some((level) => level === 'CHECK' || level === 'BLOCK' || level === 'UNKNOWN'))
     return 'check';
-  return line.warnings.length > 0 ? 'note' : 'all';
+  return levels.length > 0 ? 'note' : 'none';
 }
 
-function ShowPill(props: {
-  show: Show;
-  now: Show;
-  onShow: (show: Show) => void;
+function worstWord(value: string): string {
+  if (value === 'check') return t('to check');
+  return value === 'note' ? t('a note') : t('none');
+}
+
+/** Everything by which a payee is looked for. */
+function whoIs(line: PayoutLine): string {
+  return [line.payee, line.reference, line.recipient].filter(Boolean).join(' ');
+}
+
+/** A pill that sets the filter of its kind and takes it away again. */
+function WorstPill(props: {
+  table: TableState<PayoutLine>;
+  value: Worst;
   count: number;
   label: string;
 }) {
-  const on = props.show === props.now;
+  const { table, value } = props;
+  const { filters } = table.arrangement;
+  const mine = filters.find(
+    (one) => one.column === 'warning' && one.test === 'is' && one.values.join() === value,
+  );
+  const others = filters.filter((one) => one.column !== 'warning');
   return (
     <button
       type="button"
-      aria-pressed={on}
-      onClick={() => props.onShow(on ? 'all' : props.show)}
+      aria-pressed={Boolean(mine)}
+      onClick={() =>
+        table.change({
+          filters: mine ? others : [...others, { column: 'warning', test: 'is', values: [value] }],
+        })
+      }
       className={`inline-flex min-h-6 items-center gap-1.5 rounded-pill border px-2 ${
-        props.show === 'check' && props.count > 0
+        value === 'check' && props.count > 0
           ? 'border-warn bg-warn-soft font-medium text-warn'
           : 'border-line2 text-ink2'
-      } ${on ? 'outline-2 outline-accent' : ''}`}
+      } ${mine ? 'outline-2 outline-accent' : ''}`}
     >
       <StatusIcon
-        shape={props.show === 'check' ? 'check' : 'note'}
-        tone={props.show === 'check' && props.count === 0 ? 'muted' : undefined}
+        shape={value === 'check' ? 'check' : 'note'}
+        tone={value === 'check' && props.count === 0 ? 'muted' : undefined}
       />
       {props.label}
     </button>
@@ -270,92 +310,85 @@ export function Lines(props: {
   onTakeOut: () => void;
 }) {
   const { batch, moving, selected } = props;
-  const [show, setShow] = useState<Show>('all');
   const columns = useMemo(() => columnsOf(batch, moving), [batch, moving]);
-  const slot = widestFraction([
-    ...batch.lines.map((line) => ({
-      amount: line.money.amount,
-      decimals: line.money.asset.decimals,
-    })),
-    ...batch.summary.totals.map((total) => ({
-      amount: total.amount,
-      decimals: total.asset.decimals,
-    })),
-  ]);
-  const rows = useMemo(
-    () => batch.lines.filter((line) => show === 'all' || worst(line) === show),
-    [batch.lines, show],
-  );
+  const { summary } = batch;
+  const table = useTableState({
+    name: moving ? 'moving lines' : 'lines',
+    of: summary.id,
+    label: t('Lines of batch {number}', { number: summary.number }),
+    whole: t('Plan order'),
+    rows: batch.lines,
+    columns,
+    presets: moving
+      ? []
+      : [
+          {
+            name: t('Only what is to check'),
+            filters: [{ column: 'warning', test: 'is', values: ['check'] }],
+          },
+        ],
+  });
+  const slot = slotOf(batch);
   useShowChosen(batch.lines.filter((line) => selected[line.id]).map((line) => line.money));
   const checks = batch.lines.filter((line) => worst(line) === 'check').length;
   const notes = batch.lines.filter((line) => worst(line) === 'note').length;
-  const { summary } = batch;
-  const totals = summary.totals.map((total, index) => [
-    '',
-    index === 0
-      ? t(
-          '{lines, plural, one {# line} other {# lines}}, {payees, plural, one {# payee} other {# payees}}',
-          {
-            lines: summary.lines,
-            payees: summary.payees,
-          },
-        )
-      : '',
-    <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />,
-    <Asset key="asset" asset={total.asset} />,
-    '',
-  ]);
+  const { rows } = table;
+  const payees = new Set(rows.map((line) => line.recipient)).size;
   return (
     <>
-      <div className="flex min-h-10 flex-wrap items-center gap-2 border-b border-line2 px-4 py-1.5">
-        <span className="font-medium">{t('Plan order')}</span>
+      <TableBar
+        table={table}
+        count={t('{shown} of {lines, plural, one {# line} other {# lines}}', {
+          shown: rows.length,
+          lines: summary.lines,
+        })}
+      >
         <TakeOut batch={batch} onTakeOut={props.onTakeOut} />
-        <span className="ml-auto" />
-        <ShowPill
-          show="check"
-          now={show}
-          onShow={setShow}
-          count={checks}
-          label={t('{checks} to check', { checks })}
-        />
-        <ShowPill
-          show="note"
-          now={show}
-          onShow={setShow}
-          count={notes}
-          label={t('{notes, plural, one {# note} other {# notes}}', { notes })}
-        />
-        <span className="text-small text-ink3">
-          {t('{shown} of {lines, plural, one {# line} other {# lines}}', {
-            shown: rows.length,
-            lines: summary.lines,
-          })}
-        </span>
-      </div>
+        {moving ? null : (
+          <>
+            <WorstPill
+              table={table}
+              value="check"
+              count={checks}
+              label={t('{checks} to check', { checks })}
+            />
+            <WorstPill
+              table={table}
+              value="note"
+              count={notes}
+              label={t('{notes, plural, one {# note} other {# notes}}', { notes })}
+            />
+          </>
+        )}
+      </TableBar>
       <Grid
-        label={t('Lines of batch {number}', { number: summary.number })}
-        rows={rows}
-        columns={columns}
+        table={table}
         keyOf={(line) => line.id}
         rowRem={2.5}
         groupOf={(line) => String(line.leg ?? 0)}
-        groupCells={(group) => {
+        groupSum={(group) => {
           const leg = batch.legs.find((one) => one.index === group[0]?.leg);
-          return groupCells(leg, group, slot, moving);
+          return groupSum(leg, group, slot, moving);
         }}
         selection={{
           selected,
           onChange: props.onSelect,
           labelOf: (line) => t('Select line {line}', { line: line.line }),
         }}
-        totals={totals}
-        empty={
-          <Notice
-            shape="note"
-            title={show === 'check' ? t('No line has to be checked') : t('No line has a note')}
-            actions={<Button onPress={() => setShow('all')}>{t('Show all lines')}</Button>}
-          />
-        }
+        totals={sumByAsset(rows.map((line) => line.money)).map((total, index) => ({
+          label:
+            index === 0
+              ? t(
+                  '{lines, plural, one {# line} other {# lines}}, {payees, plural, one {# payee} other {# payees}}',
+                  { lines: rows.length, payees },
+                )
+              : '',
+          cells: {
+            line: '',
+            amount: <Amount value={total.amount} decimals={total.asset.decimals} slot={slot} />,
+            asset: <Asset asset={total.asset} />,
+          },
+        }))}
         className="flex-1"
       />
     </>

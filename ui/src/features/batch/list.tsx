@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useMemo } from 'react';
 import { useRead } from '../../backend/use';
 import type { BatchSummary, Money } from '../../contract/types';
 import { Amount, Asset } from '../../kit/amount';
@@ -7,13 +7,14 @@ import { Button } from '../../kit/button';
 import { PageHead } from '../../kit/layout';
 import { LinkButton, TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
-import { Segments } from '../../kit/segments';
 import { Failure, Notice, Waiting } from '../../kit/states';
-import { State, Status, StatusIcon } from '../../kit/status';
-import { dateTime, zoneName } from '../../kit/time';
+import { State, Status, StatusIcon, stateLook } from '../../kit/status';
+import { dateTime, dayOf, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
+import { TableBar } from '../../table/bar';
+import type { Column } from '../../table/column';
 import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
+import { useTableState } from '../../table/state';
 import { useSession } from '../session/session';
 
 /** Digits after the point on overviews; what is longer ends in an ellipsis. */
@@ -79,6 +80,8 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
       end: true,
       cell: (batch) => <span className="text-ink3">{batch.number}</span>,
       compare: (a, b) => a.number - b.number,
+      text: (batch) => String(batch.number),
+      filter: { kind: 'amount', of: (batch) => String(batch.number) },
     },
     {
       id: 'title',
@@ -95,12 +98,14 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
             {batch.title}
           </TextLink>
           <span className="block truncate text-small text-ink3">
-            {batch.source === 'FILE' ? t('File') : t('Commissions')} · {batch.preparedBy},{' '}
-            {dateTime(batch.createdAt, zone)} {zoneName(batch.createdAt, zone)}
+            {sourceWord(batch.source)} · {batch.preparedBy}, {dateTime(batch.createdAt, zone)}{' '}
+            {zoneName(batch.createdAt, zone)}
           </span>
         </span>
       ),
       compare: (a, b) => a.title.localeCompare(b.title),
+      text: (batch) => batch.title,
+      filter: { kind: 'text', of: (batch) => batch.title },
     },
     {
       id: 'lines',
@@ -109,6 +114,8 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
       end: true,
       cell: (batch) => batch.lines,
       compare: (a, b) => a.lines - b.lines,
+      text: (batch) => String(batch.lines),
+      filter: { kind: 'amount', of: (batch) => String(batch.lines) },
     },
     {
       id: 'amount',
@@ -117,6 +124,12 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
       end: true,
       headPad: true,
       cell: (batch) => <TotalsCell totals={batch.totals} />,
+      text: (batch) => batch.totals.map((one) => `${one.amount} ${one.asset.symbol}`).join(' + '),
+      filter: {
+        kind: 'choice',
+        of: (batch) => batch.totals.map((one) => one.asset.symbol),
+        word: (symbol) => symbol,
+      },
     },
     {
       id: 'state',
@@ -137,6 +150,8 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
         </span>
       ),
       compare: (a, b) => a.state.localeCompare(b.state),
+      text: (batch) => stateWord(stateOf(batch)),
+      filter: { kind: 'choice', of: (batch) => [stateOf(batch)], word: stateWord },
     },
     {
       id: 'next',
@@ -157,29 +172,113 @@ function columnsOf(zone: string): Column<BatchSummary>[] {
           </span>
         </span>
       ),
+      text: (batch) => batch.next,
+      filter: {
+        kind: 'choice',
+        of: (batch) => [batch.waitsForMe ? ME : OTHERS],
+        word: (whom) => (whom === ME ? t('waits for you') : t('does not wait for you')),
+      },
+    },
+    {
+      id: 'source',
+      head: t('Made from'),
+      track: '8rem',
+      cell: (batch) => sourceWord(batch.source),
+      compare: (a, b) => a.source.localeCompare(b.source),
+      text: (batch) => sourceWord(batch.source),
+      filter: { kind: 'choice', of: (batch) => [batch.source], word: sourceWord },
+    },
+    {
+      id: 'preparedBy',
+      head: t('Prepared by'),
+      track: 'minmax(8rem, 13rem)',
+      cell: (batch) => batch.preparedBy,
+      compare: (a, b) => a.preparedBy.localeCompare(b.preparedBy),
+      text: (batch) => batch.preparedBy,
+      filter: { kind: 'choice', of: (batch) => [batch.preparedBy], word: (person) => person },
+    },
+    {
+      id: 'created',
+      head: t('Created'),
+      track: '12rem',
+      cell: (batch) => (
+        <span>
+          {dateTime(batch.createdAt, zone)}{' '}
+          <span className="text-ink3">{zoneName(batch.createdAt, zone)}</span>
+        </span>
+      ),
+      compare: (a, b) => a.createdAt.localeCompare(b.createdAt),
+      text: (batch) => batch.createdAt,
+      filter: { kind: 'day', of: (batch) => dayOf(batch.createdAt, zone) },
     },
   ];
 }
 
-type View = 'all' | 'mine' | 'open' | 'done';
+const FROZEN = 'FROZEN';
+const ME = 'me';
+const OTHERS = 'others';
 const DONE = ['EXECUTED', 'REJECTED', 'CANCELLED', 'FAILED'];
 
-const VIEWS: Record<View, (batch: BatchSummary) => boolean> = {
-  all: () => true,
-  mine: (batch) => batch.waitsForMe,
-  open: (batch) => !DONE.includes(batch.state),
-  done: (batch) => DONE.includes(batch.state),
-};
+function stateOf(batch: BatchSummary): string {
+  return batch.frozen ? FROZEN : batch.state;
+}
+
+function stateWord(state: string): string {
+  return state === FROZEN ? t('Frozen') : stateLook(state).word;
+}
+
+function sourceWord(source: string): string {
+  return source === 'FILE' ? t('File') : t('Commissions');
+}
+
+function BatchTable(props: { batches: BatchSummary[] }) {
+  const zone = useSession().program.timeZone;
+  const navigate = useNavigate();
+  const columns = useMemo(() => columnsOf(zone), [zone]);
+  const table = useTableState({
+    name: 'batches',
+    label: t('Batches'),
+    whole: t('All batches'),
+    rows: props.batches,
+    columns,
+    aside: ['source', 'preparedBy', 'created'],
+    presets: [
+      { name: t('Waits for you'), filters: [{ column: 'next', test: 'is', values: [ME] }] },
+      { name: t('Open'), filters: [{ column: 'state', test: 'isNot', values: DONE }] },
+      { name: t('Final'), filters: [{ column: 'state', test: 'is', values: DONE }] },
+    ],
+  });
+  return (
+    <>
+      <TableBar
+        table={table}
+        count={t('{shown} of {all, plural, one {# batch} other {# batches}}', {
+          shown: table.rows.length,
+          all: table.all.length,
+        })}
+      />
+      <Grid
+        table={table}
+        keyOf={(batch) => batch.id}
+        rowRem={2.75}
+        onOpen={(batch) => void navigate({ to: '/batches/$id', params: { id: batch.id } })}
+        empty={
+          <Notice shape="approved" title={t('There is no batch yet')} actions={<NewBatchButtons />}>
+            {t(
+              'A batch is made from payable commissions or from a payout file. Nothing is paid before two other people agree.',
+            )}
+          </Notice>
+        }
+        className="flex-1"
+      />
+    </>
+  );
+}
 
 /** Every batch of the program, newest first. */
 export function BatchListScreen() {
-  const session = useSession();
-  const navigate = useNavigate();
-  const [view, setView] = useState<View>('all');
   const batches = useRead('batch_list', null, { every: 5_000 });
   useScreen([{ label: t('Batches') }]);
-  const all = batches.data ?? [];
-  const rows = all.filter(VIEWS[view]);
   return (
     <>
       <PageHead title={t('Batches')} actions={<NewBatchButtons />} />
@@ -187,63 +286,7 @@ export function BatchListScreen() {
       {batches.isError && !batches.data ? (
         <Failure error={batches.error} onRetry={() => void batches.refetch()} />
       ) : null}
-      {batches.data ? (
-        <>
-          <div className="flex min-h-10 flex-wrap items-center gap-3 border-b border-line2 px-4 py-1.5">
-            <Segments
-              label={t('Which batches')}
-              value={view}
-              onChange={setView}
-              options={[
-                { id: 'all', label: t('All') },
-                { id: 'mine', label: t('Waits for you') },
-                { id: 'open', label: t('Open') },
-                { id: 'done', label: t('Final') },
-              ]}
-            />
-            <span className="ml-auto text-small text-ink3">
-              {t('{shown} of {all, plural, one {# batch} other {# batches}}', {
-                shown: rows.length,
-                all: all.length,
-              })}
-            </span>
-          </div>
-          <Grid
-            label={t('Batches')}
-            rows={rows}
-            columns={columnsOf(session.program.timeZone)}
-            keyOf={(batch) => batch.id}
-            rowRem={2.75}
-            onOpen={(batch) => void navigate({ to: '/batches/$id', params: { id: batch.id } })}
-            empty={
-              all.length === 0 ? (
-                <Notice
-                  shape="approved"
-                  title={t('There is no batch yet')}
-                  actions={<NewBatchButtons />}
-                >
-                  {t(
-                    'A batch is made from payable commissions or from a payout file. Nothing is paid before two other people agree.',
-                  )}
-                </Notice>
-              ) : (
-                <Notice
-                  shape="note"
-                  title={
-                    view === 'mine' ? t('Nothing waits for you') : t('No batch is in this view')
-                  }
-                  actions={<Button onPress={() => setView('all')}>{t('Show all batches')}</Button>}
-                >
-                  {t('{all, plural, one {# batch is} other {# batches are}} under All.', {
-                    all: all.length,
-                  })}
-                </Notice>
-              )
-            }
-            className="flex-1"
-          />
-        </>
-      ) : null}
+      {batches.data ? <BatchTable batches={batches.data} /> : null}
     </>
   );
 }

@@ -1,12 +1,15 @@
+import { useMemo } from 'react';
 import type { PayableRow } from '../../contract/types';
 import { Address } from '../../kit/address';
 import { Amount, Asset } from '../../kit/amount';
 import { compareDecimals, widestFraction } from '../../kit/decimal';
 import { t } from '../../kit/say';
 import { Notice } from '../../kit/states';
+import { TableBar } from '../../table/bar';
+import type { Column } from '../../table/column';
 import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
 import { sumByAsset } from '../../table/selection';
+import { useTableState } from '../../table/state';
 
 function columnsOf(slot: number): Column<PayableRow>[] {
   const amount = (
@@ -28,6 +31,8 @@ function columnsOf(slot: number): Column<PayableRow>[] {
       />
     ),
     compare: (a, b) => compareDecimals(of(a).amount, of(b).amount),
+    text: (row) => of(row).amount,
+    filter: { kind: 'amount', of: (row) => of(row).amount },
   });
   return [
     {
@@ -41,6 +46,8 @@ function columnsOf(slot: number): Column<PayableRow>[] {
         </span>
       ),
       compare: (a, b) => a.affiliate.localeCompare(b.affiliate),
+      text: (row) => `${row.affiliate} ${row.wallet}`,
+      filter: { kind: 'text', of: (row) => `${row.affiliate} ${row.wallet}` },
     },
     {
       id: 'period',
@@ -54,6 +61,8 @@ function columnsOf(slot: number): Column<PayableRow>[] {
           )}
         </span>
       ),
+      text: (row) => row.period.join(' '),
+      filter: { kind: 'day', of: (row) => row.period[1] },
     },
     {
       id: 'commissions',
@@ -62,6 +71,8 @@ function columnsOf(slot: number): Column<PayableRow>[] {
       end: true,
       cell: (row) => row.commissions,
       compare: (a, b) => a.commissions - b.commissions,
+      text: (row) => String(row.commissions),
+      filter: { kind: 'amount', of: (row) => String(row.commissions) },
     },
     amount('direct', t('Direct'), (row) => row.direct),
     amount('over', t('Override'), (row) => row.over),
@@ -72,6 +83,8 @@ function columnsOf(slot: number): Column<PayableRow>[] {
       head: t('Asset'),
       track: '3.75rem',
       cell: (row) => <Asset asset={row.total.asset} />,
+      text: (row) => row.total.asset.symbol,
+      filter: { kind: 'choice', of: (row) => [row.total.asset.symbol], word: (symbol) => symbol },
     },
   ];
 }
@@ -79,37 +92,54 @@ function columnsOf(slot: number): Column<PayableRow>[] {
 /** What is payable now, netted per affiliate and asset. */
 export function PayableGrid(props: { rows: PayableRow[] }) {
   const all = props.rows.flatMap((row) => [row.direct, row.over, row.owedBack, row.total]);
-  const totals = sumByAsset(props.rows.map((row) => row.total));
   const slot = widestFraction(
-    [...all, ...totals].map((money) => ({ amount: money.amount, decimals: money.asset.decimals })),
+    [...all, ...sumByAsset(props.rows.map((row) => row.total))].map((money) => ({
+      amount: money.amount,
+      decimals: money.asset.decimals,
+    })),
   );
+  const columns = useMemo(() => columnsOf(slot), [slot]);
+  const table = useTableState({
+    name: 'payable',
+    label: t('Payable commissions'),
+    rows: props.rows,
+    columns,
+  });
+  const totals = sumByAsset(table.rows.map((row) => row.total));
   return (
-    <Grid
-      label={t('Payable commissions')}
-      rows={props.rows}
-      columns={columnsOf(slot)}
-      keyOf={(row) => `${row.wallet} ${row.total.asset.token ?? row.total.asset.symbol}`}
-      rowRem={2.5}
-      totals={totals.map((total, index) => [
-        index === 0
-          ? t('{rows, plural, one {# payment} other {# payments}}', { rows: props.rows.length })
-          : '',
-        '',
-        '',
-        '',
-        '',
-        '',
-        <Amount key="amount" value={total.amount} decimals={total.asset.decimals} slot={slot} />,
-        <Asset key="asset" asset={total.asset} />,
-      ])}
-      empty={
-        <Notice shape="approved" title={t('Nothing is payable')}>
-          {t(
-            'A commission becomes payable when its settlement is confirmed and the holding period is over.',
-          )}
-        </Notice>
-      }
-      className="flex-1"
-    />
+    <>
+      <TableBar
+        table={table}
+        count={t('{shown} of {all, plural, one {# payment} other {# payments}}', {
+          shown: table.rows.length,
+          all: table.all.length,
+        })}
+      />
+      <Grid
+        table={table}
+        keyOf={(row) => `${row.wallet} ${row.total.asset.token ?? row.total.asset.symbol}`}
+        rowRem={2.5}
+        totals={totals.map((total, index) => ({
+          label:
+            index === 0
+              ? t('{rows, plural, one {# payment} other {# payments}}', {
+                  rows: table.rows.length,
+                })
+              : '',
+          cells: {
+            total: <Amount value={total.amount} decimals={total.asset.decimals} slot={slot} />,
+            asset: <Asset asset={total.asset} />,
+          },
+        }))}
+        empty={
+          <Notice shape="approved" title={t('Nothing is payable')}>
+            {t(
+              'A commission becomes payable when its settlement is confirmed and the holding period is over.',
+            )}
+          </Notice>
+        }
+        className="flex-1"
+      />
+    </>
   );
 }

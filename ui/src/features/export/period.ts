@@ -1,4 +1,5 @@
 import type { Period } from '../../contract/types';
+import { dayWrong } from '../../kit/day';
 import { t } from '../../kit/say';
 
 function today(now: Date, zone: string): { year: number; month: number } {
@@ -32,19 +33,11 @@ export function yearOf(now: Date, zone: string): Period {
   return { from: iso(year, 1, 1), to: iso(year, 12, 31) };
 }
 
-function wrongDate(text: string): string | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return t('Write it as 2026-11-30');
-  const date = new Date(`${text}T00:00:00Z`);
-  if (Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text)
-    return t('There is no such day');
-  return undefined;
-}
-
 /** What is wrong with each end of a period. */
 export function dateWrong(period: Period): { from: string | undefined; to: string | undefined } {
-  const from = wrongDate(period.from);
+  const from = dayWrong(period.from);
   const to =
-    wrongDate(period.to) ??
+    dayWrong(period.to) ??
     (!from && period.to < period.from ? t('It ends before it begins') : undefined);
   return { from, to };
 }

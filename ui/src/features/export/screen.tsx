@@ -1,8 +1,9 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useDo, useRead } from '../../backend/use';
 import type {
   ExportView,
   ExportWritten,
+  JournalPreview,
   JournalRow,
   JournalTotal,
   Period,
@@ -17,10 +18,12 @@ import { t } from '../../kit/say';
 import { Segments } from '../../kit/segments';
 import { Failure, InlineFailure, Notice, useElapsed, Waiting } from '../../kit/states';
 import { Status } from '../../kit/status';
-import { count, dateTime, span, zoneName } from '../../kit/time';
+import { count, dateTime, dayOf, span, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
+import { TableBar } from '../../table/bar';
+import type { Column } from '../../table/column';
 import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
+import { useTableState } from '../../table/state';
 import { useSession } from '../session/session';
 import { dateWrong, monthOf, yearOf } from './period';
 
@@ -36,6 +39,7 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
     end: true,
     cell: (row) =>
       of(row) === '' ? null : <Amount value={of(row)} decimals={row.asset.decimals} slot={slot} />,
+    text: of,
   });
   return [
     {
@@ -44,8 +48,15 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
       track: '6.5rem',
       end: true,
       cell: (row) => <span className="whitespace-nowrap text-ink3">{row.entry}</span>,
+      text: (row) => row.entry,
     },
-    { id: 'date', head: t('Date'), track: '6.5rem', cell: (row) => row.date },
+    {
+      id: 'date',
+      head: t('Date'),
+      track: '6.5rem',
+      cell: (row) => row.date,
+      text: (row) => row.date,
+    },
     {
       id: 'account',
       head: t('Account'),
@@ -58,10 +69,17 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
           </span>
         </span>
       ),
+      text: (row) => row.account,
     },
     amount('debit', t('Debit'), (row) => row.debit),
     amount('credit', t('Credit'), (row) => row.credit),
-    { id: 'asset', head: t('Asset'), track: '4rem', cell: (row) => <Asset asset={row.asset} /> },
+    {
+      id: 'asset',
+      head: t('Asset'),
+      track: '4rem',
+      cell: (row) => <Asset asset={row.asset} />,
+      text: (row) => row.asset.symbol,
+    },
     {
       id: 'narration',
       head: t('What happened'),
@@ -74,6 +92,7 @@ function journalColumns(slot: number): Column<JournalRow & { key: string }>[] {
           <span className="block truncate text-small text-ink3">{row.reference}</span>
         </span>
       ),
+      text: (row) => [row.narration, row.reference].filter(Boolean).join(', '),
     },
   ];
 }
@@ -88,7 +107,11 @@ function PreviewView(props: { period: Period }) {
   if (preview.isPending) return <Waiting what={t('Reading the journal')} />;
   if (preview.isError)
     return <Failure error={preview.error} onRetry={() => void preview.refetch()} />;
-  const { first, rows, totals } = preview.data;
+  return <JournalTable preview={preview.data} />;
+}
+
+function JournalTable(props: { preview: JournalPreview }) {
+  const { first, rows, totals } = props.preview;
   const slot = widestFraction([
     ...first.map((row) => ({
       amount: row.debit || row.credit || '0',
@@ -96,7 +119,9 @@ function PreviewView(props: { period: Period }) {
     })),
     ...totals.map((total) => ({ amount: total.debits, decimals: total.asset.decimals })),
   ]);
-  const keyed = first.map((row, index) => ({ ...row, key: `${index}` }));
+  const keyed = useMemo(() => first.map((row, index) => ({ ...row, key: `${index}` })), [first]);
+  const columns = useMemo(() => journalColumns(slot), [slot]);
+  const table = useTableState({ name: 'journal', label: t('Journal'), rows: keyed, columns });
   return (
     <>
       <div className="flex min-h-9 flex-wrap items-center gap-x-4 border-b border-line2 px-4 py-1">
@@ -115,27 +140,24 @@ function PreviewView(props: { period: Period }) {
         </span>
       </div>
       <Grid
-        label={t('Journal')}
-        rows={keyed}
-        columns={journalColumns(slot)}
+        table={table}
         keyOf={(row) => row.key}
         rowRem={2.5}
-        totals={totals.map((total, index) => [
-          '',
-          '',
-          index === 0 ? t('All {rows} lines', { rows: count(rows) }) : '',
-          <Amount key="debits" value={total.debits} decimals={total.asset.decimals} slot={slot} />,
-          <Amount
-            key="credits"
-            value={total.credits}
-            decimals={total.asset.decimals}
-            slot={slot}
-          />,
-          <Asset key="asset" asset={total.asset} />,
-          <span key="entries" className="font-normal text-ink3">
-            {t('{entries, plural, one {# entry} other {# entries}}', { entries: total.entries })}
-          </span>,
-        ])}
+        totals={totals.map((total, index) => ({
+          label: index === 0 ? t('All {rows} lines', { rows: count(rows) }) : '',
+          cells: {
+            debit: <Amount value={total.debits} decimals={total.asset.decimals} slot={slot} />,
+            credit: <Amount value={total.credits} decimals={total.asset.decimals} slot={slot} />,
+            asset: <Asset asset={total.asset} />,
+            narration: (
+              <span className="font-normal text-ink3">
+                {t('{entries, plural, one {# entry} other {# entries}}', {
+                  entries: total.entries,
+                })}
+              </span>
+            ),
+          },
+        }))}
         empty={
           <Notice shape="note" title={t('Nothing was posted in this period')}>
             {t('Choose another period. Days follow the time zone of the program.')}
@@ -158,50 +180,100 @@ function exportColumns(zone: string): Column<ExportView>[] {
           {dateTime(one.at, zone)} <span className="text-ink3">{zoneName(one.at, zone)}</span>
         </span>
       ),
+      compare: (a, b) => a.at.localeCompare(b.at),
+      text: (one) => one.at,
+      filter: { kind: 'day', of: (one) => dayOf(one.at, zone) },
     },
-    { id: 'person', head: t('By'), track: 'minmax(9rem, 13rem)', cell: (one) => one.person },
-    { id: 'kind', head: t('What'), track: '9rem', cell: (one) => one.kind },
+    {
+      id: 'person',
+      head: t('By'),
+      track: 'minmax(9rem, 13rem)',
+      cell: (one) => one.person,
+      compare: (a, b) => a.person.localeCompare(b.person),
+      text: (one) => one.person,
+      filter: { kind: 'choice', of: (one) => [one.person], word: (person) => person },
+    },
+    {
+      id: 'kind',
+      head: t('What'),
+      track: '9rem',
+      cell: (one) => one.kind,
+      text: (one) => one.kind,
+      filter: { kind: 'choice', of: (one) => [one.kind], word: (kind) => kind },
+    },
     {
       id: 'period',
       head: t('Period'),
       track: '13rem',
       cell: (one) => t('{from} to {to}', { from: one.period.from, to: one.period.to }),
+      text: (one) => `${one.period.from} ${one.period.to}`,
     },
     {
       id: 'file',
       head: t('File'),
       track: 'minmax(14rem, 1fr)',
       cell: (one) => <span className="truncate font-mono text-small">{one.fileName}</span>,
+      text: (one) => one.fileName,
+      filter: { kind: 'text', of: (one) => one.fileName },
     },
-    { id: 'rows', head: t('Lines'), track: '6rem', end: true, cell: (one) => count(one.rows) },
+    {
+      id: 'rows',
+      head: t('Lines'),
+      track: '6rem',
+      end: true,
+      cell: (one) => count(one.rows),
+      compare: (a, b) => a.rows - b.rows,
+      text: (one) => String(one.rows),
+    },
     {
       id: 'sha',
       head: t('SHA-256'),
       track: '13rem',
       cell: (one) => <ShortHash hash={one.sha256} />,
+      text: (one) => one.sha256,
+      filter: { kind: 'text', of: (one) => one.sha256 },
     },
   ];
 }
 
+function ExportTable(props: { exports: ExportView[] }) {
+  const zone = useSession().program.timeZone;
+  const columns = useMemo(() => exportColumns(zone), [zone]);
+  const table = useTableState({
+    name: 'exports',
+    label: t('Exports'),
+    whole: t('All files'),
+    rows: props.exports,
+    columns,
+  });
+  return (
+    <>
+      <TableBar
+        table={table}
+        count={t('{shown} of {all, plural, one {# file} other {# files}}', {
+          shown: table.rows.length,
+          all: table.all.length,
+        })}
+      />
+      <Grid
+        table={table}
+        keyOf={(one) => one.id}
+        empty={
+          <Notice shape="draft" title={t('Nothing has left the house yet')}>
+            {t('Every file that is exported is listed here with its SHA-256, for good.')}
+          </Notice>
+        }
+        className="flex-1"
+      />
+    </>
+  );
+}
+
 function ExportList() {
-  const session = useSession();
   const list = useRead('export_list', null);
   if (list.isPending) return <Waiting what={t('Reading exports')} />;
   if (list.isError) return <Failure error={list.error} onRetry={() => void list.refetch()} />;
-  return (
-    <Grid
-      label={t('Exports')}
-      rows={list.data}
-      columns={exportColumns(session.program.timeZone)}
-      keyOf={(one) => one.id}
-      empty={
-        <Notice shape="draft" title={t('Nothing has left the house yet')}>
-          {t('Every file that is exported is listed here with its SHA-256, for good.')}
-        </Notice>
-      }
-      className="flex-1"
-    />
-  );
+  return <ExportTable exports={list.data} />;
 }
 
 function Written(props: { written: ExportWritten }) {

@@ -1,16 +1,20 @@
 import { useNavigate } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import { useDo, useRead } from '../../backend/use';
 import type { RunSummary } from '../../contract/types';
 import { Button } from '../../kit/button';
+import { compareDecimals } from '../../kit/decimal';
 import { PageHead } from '../../kit/layout';
 import { TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
 import { Failure, InlineFailure, Notice, Waiting, useElapsed } from '../../kit/states';
 import { Status } from '../../kit/status';
-import { count, countText, dateTime, span, zoneName } from '../../kit/time';
+import { count, countText, dateTime, dayOf, span, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
+import { TableBar } from '../../table/bar';
+import type { Column } from '../../table/column';
 import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
+import { useTableState } from '../../table/state';
 import { useSession } from '../session/session';
 
 function columnsOf(zone: string): Column<RunSummary>[] {
@@ -30,6 +34,7 @@ function columnsOf(zone: string): Column<RunSummary>[] {
         </TextLink>
       ),
       compare: (a, b) => a.number - b.number,
+      text: (run) => String(run.number),
     },
     {
       id: 'completed',
@@ -41,12 +46,18 @@ function columnsOf(zone: string): Column<RunSummary>[] {
           <span className="text-ink3">{zoneName(run.completedAt, zone)}</span>
         </span>
       ),
+      compare: (a, b) => a.completedAt.localeCompare(b.completedAt),
+      text: (run) => run.completedAt,
+      filter: { kind: 'day', of: (run) => dayOf(run.completedAt, zone) },
     },
     {
       id: 'by',
       head: t('Started by'),
       track: 'minmax(10rem, 14rem)',
       cell: (run) => run.startedBy,
+      compare: (a, b) => a.startedBy.localeCompare(b.startedBy),
+      text: (run) => run.startedBy,
+      filter: { kind: 'choice', of: (run) => [run.startedBy], word: (person) => person },
     },
     {
       id: 'blocks',
@@ -57,6 +68,7 @@ function columnsOf(zone: string): Column<RunSummary>[] {
           {t('{from} to {to}', { from: countText(run.blocks[0]), to: countText(run.blocks[1]) })}
         </span>
       ),
+      text: (run) => run.blocks.join(' '),
     },
     {
       id: 'lines',
@@ -65,6 +77,8 @@ function columnsOf(zone: string): Column<RunSummary>[] {
       end: true,
       cell: (run) => count(run.lines),
       compare: (a, b) => a.lines - b.lines,
+      text: (run) => String(run.lines),
+      filter: { kind: 'amount', of: (run) => String(run.lines) },
     },
     {
       id: 'matched',
@@ -72,6 +86,8 @@ function columnsOf(zone: string): Column<RunSummary>[] {
       track: '6rem',
       end: true,
       cell: (run) => count(run.matched),
+      compare: (a, b) => a.matched - b.matched,
+      text: (run) => String(run.matched),
     },
     {
       id: 'rate',
@@ -79,7 +95,9 @@ function columnsOf(zone: string): Column<RunSummary>[] {
       track: '7rem',
       end: true,
       cell: (run) => <strong className="font-semibold">{run.matchRate} %</strong>,
-      compare: (a, b) => Number.parseFloat(a.matchRate) - Number.parseFloat(b.matchRate),
+      compare: (a, b) => compareDecimals(a.matchRate, b.matchRate),
+      text: (run) => run.matchRate,
+      filter: { kind: 'amount', of: (run) => run.matchRate },
     },
     {
       id: 'open',
@@ -91,6 +109,9 @@ function columnsOf(zone: string): Column<RunSummary>[] {
         ) : (
           <Status shape="executed">{t('None open')}</Status>
         ),
+      compare: (a, b) => a.open - b.open,
+      text: (run) => String(run.open),
+      filter: { kind: 'amount', of: (run) => String(run.open) },
     },
   ];
 }
@@ -120,11 +141,52 @@ export function RunButton(props: { label: string }) {
   );
 }
 
+function RunTable(props: { runs: RunSummary[] }) {
+  const zone = useSession().program.timeZone;
+  const navigate = useNavigate();
+  const columns = useMemo(() => columnsOf(zone), [zone]);
+  const table = useTableState({
+    name: 'runs',
+    label: t('Reconciliation runs'),
+    whole: t('All runs'),
+    rows: props.runs,
+    columns,
+    presets: [
+      {
+        name: t('With open discrepancies'),
+        filters: [{ column: 'open', test: 'atLeast', values: ['1'] }],
+      },
+    ],
+  });
+  return (
+    <>
+      <TableBar
+        table={table}
+        count={t('{shown} of {all, plural, one {# run} other {# runs}}', {
+          shown: table.rows.length,
+          all: table.all.length,
+        })}
+      />
+      <Grid
+        table={table}
+        keyOf={(run) => run.id}
+        onOpen={(run) => void navigate({ to: '/reconciliation/$id', params: { id: run.id } })}
+        empty={
+          <Notice shape="draft" title={t('Nothing is proven yet')}>
+            {t(
+              'A run reads the chain, compares every line with ledger and batch, and keeps what it found.',
+            )}
+          </Notice>
+        }
+        className="flex-1"
+      />
+    </>
+  );
+}
+
 /** Every reconciliation run, newest first. */
 export function RunListScreen() {
   useScreen([{ label: t('Reconciliation') }]);
-  const session = useSession();
-  const navigate = useNavigate();
   const runs = useRead('reconciliation_list', null);
   return (
     <>
@@ -137,23 +199,7 @@ export function RunListScreen() {
       {runs.isError && !runs.data ? (
         <Failure error={runs.error} onRetry={() => void runs.refetch()} />
       ) : null}
-      {runs.data ? (
-        <Grid
-          label={t('Reconciliation runs')}
-          rows={runs.data}
-          columns={columnsOf(session.program.timeZone)}
-          keyOf={(run) => run.id}
-          onOpen={(run) => void navigate({ to: '/reconciliation/$id', params: { id: run.id } })}
-          empty={
-            <Notice shape="draft" title={t('Nothing is proven yet')}>
-              {t(
-                'A run reads the chain, compares every line with ledger and batch, and keeps what it found.',
-              )}
-            </Notice>
-          }
-          className="flex-1"
-        />
-      ) : null}
+      {runs.data ? <RunTable runs={runs.data} /> : null}
     </>
   );
 }

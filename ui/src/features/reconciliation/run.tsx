@@ -12,9 +12,11 @@ import { Failure, Notice, Waiting } from '../../kit/states';
 import { Status, StatusIcon, kindShape } from '../../kit/status';
 import { clock, count, countText, dateTime, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
+import { TableBar } from '../../table/bar';
+import type { Column } from '../../table/column';
 import { Grid } from '../../table/grid';
-import type { Column } from '../../table/model';
 import { sumByAsset } from '../../table/selection';
+import { useTableState } from '../../table/state';
 import { useSession } from '../session/session';
 import { RunButton } from './list';
 import { TwoSides } from './sides';
@@ -118,6 +120,8 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
       );
     },
     compare: (a, b) => compareDecimals(of(a) ?? '0', of(b) ?? '0'),
+    text: (row) => of(row) ?? '',
+    filter: { kind: 'amount', of },
   });
   const names = new Set(rows.map((row) => `${row.leftName}|${row.rightName}`));
   const [left, right] =
@@ -128,6 +132,8 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
       head: t('Number'),
       track: '5rem',
       cell: (row) => <span className="font-mono text-small">D-{row.number}</span>,
+      compare: (a, b) => a.number - b.number,
+      text: (row) => `D-${row.number}`,
     },
     {
       id: 'subject',
@@ -138,6 +144,8 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
           {row.subject || row.title}
         </span>
       ),
+      text: (row) => row.subject || row.title,
+      filter: { kind: 'text', of: (row) => `${row.subject} ${row.title}` },
     },
     amount('left', left ?? '', (row) => row.leftAmount),
     amount('right', right ?? '', (row) => row.rightAmount),
@@ -152,18 +160,30 @@ function discrepancyColumns(rows: DiscrepancyView[], slot: number): Column<Discr
         </strong>
       ),
       compare: (a, b) => compareDecimals(a.difference, b.difference),
+      text: (row) => row.difference,
+      filter: { kind: 'amount', of: (row) => row.difference },
     },
-    { id: 'asset', head: t('Asset'), track: '4rem', cell: (row) => <Asset asset={row.asset} /> },
+    {
+      id: 'asset',
+      head: t('Asset'),
+      track: '4rem',
+      cell: (row) => <Asset asset={row.asset} />,
+      text: (row) => row.asset.symbol,
+      filter: { kind: 'choice', of: (row) => [row.asset.symbol], word: (symbol) => symbol },
+    },
   ];
 }
 
 function Discrepancies(props: {
+  /** Which run and group. */
+  of: string;
   rows: DiscrepancyView[];
   item: DiscrepancyView | undefined;
   onItem: (number: number) => void;
 }) {
   const { rows, item } = props;
-  const sums = sumByAsset(rows.map((row) => ({ asset: row.asset, amount: row.difference })));
+  const sumOf = (some: DiscrepancyView[]) =>
+    sumByAsset(some.map((row) => ({ asset: row.asset, amount: row.difference })));
   const slot = widestFraction([
     ...rows.flatMap((row) =>
       [row.leftAmount, row.rightAmount, row.difference].map((amount) => ({
@@ -171,12 +191,29 @@ function Discrepancies(props: {
         decimals: row.asset.decimals,
       })),
     ),
-    ...sums.map((sum) => ({ amount: sum.amount, decimals: sum.asset.decimals })),
+    ...sumOf(rows).map((sum) => ({ amount: sum.amount, decimals: sum.asset.decimals })),
   ]);
+  const columns = useMemo(() => discrepancyColumns(rows, slot), [rows, slot]);
+  const table = useTableState({
+    name: 'discrepancies',
+    of: props.of,
+    label: t('Discrepancies'),
+    whole: t('All of this group'),
+    rows,
+    columns,
+  });
+  const sums = sumOf(table.rows);
   return (
-    <div className="flex flex-col gap-2 overflow-auto px-4 pb-4">
+    <div className="flex flex-col gap-2 overflow-auto pb-4">
+      <TableBar
+        table={table}
+        count={t('{shown} of {all, plural, one {# discrepancy} other {# discrepancies}}', {
+          shown: table.rows.length,
+          all: table.all.length,
+        })}
+      />
       <div
-        className="max-h-80 shrink-0 overflow-auto"
+        className="max-h-80 shrink-0 overflow-auto px-4"
         onClickCapture={(event) => {
           const row = (event.target as HTMLElement).closest<HTMLElement>(
             '[role="row"][data-index]',
@@ -185,34 +222,32 @@ function Discrepancies(props: {
         }}
       >
         <Grid
-          label={t('Discrepancies')}
-          rows={rows}
-          columns={discrepancyColumns(rows, slot)}
+          table={table}
           keyOf={(row) => String(row.number)}
           currentKey={item ? String(item.number) : null}
           onOpen={(row) => props.onItem(row.number)}
           onFocusRow={(row) => props.onItem(row.number)}
-          totals={sums.map((sum, index) => [
-            '',
-            index === 0
-              ? t('{rows, plural, one {# discrepancy} other {# discrepancies}}', {
-                  rows: rows.length,
-                })
-              : '',
-            '',
-            '',
-            <Amount
-              key="sum"
-              value={sum.amount}
-              decimals={sum.asset.decimals}
-              slot={slot}
-              signed
-            />,
-            <Asset key="asset" asset={sum.asset} />,
-          ])}
+          totals={sums.map((sum, index) => ({
+            label:
+              index === 0
+                ? t('{rows, plural, one {# discrepancy} other {# discrepancies}}', {
+                    rows: table.rows.length,
+                  })
+                : '',
+            cells: {
+              difference: (
+                <Amount value={sum.amount} decimals={sum.asset.decimals} slot={slot} signed />
+              ),
+              asset: <Asset asset={sum.asset} />,
+            },
+          }))}
         />
       </div>
-      {item ? <TwoSides item={item} /> : null}
+      {item ? (
+        <div className="px-4">
+          <TwoSides item={item} />
+        </div>
+      ) : null}
     </div>
   );
 }
@@ -229,12 +264,16 @@ function matchColumns(slot: number): Column<MatchView>[] {
         </TextLink>
       ),
       compare: (a, b) => a.batch - b.batch || a.line - b.line,
+      text: (match) => t('Batch {batch}, line {line}', { batch: match.batch, line: match.line }),
+      filter: { kind: 'amount', of: (match) => String(match.batch) },
     },
     {
       id: 'recipient',
       head: t('Recipient'),
       track: 'minmax(22.5rem, 1fr)',
       cell: (match) => <Address address={match.recipient} />,
+      text: (match) => match.recipient,
+      filter: { kind: 'text', of: (match) => match.recipient },
     },
     {
       id: 'amount',
@@ -245,18 +284,24 @@ function matchColumns(slot: number): Column<MatchView>[] {
         <Amount value={match.money.amount} decimals={match.money.asset.decimals} slot={slot} />
       ),
       compare: (a, b) => compareDecimals(a.money.amount, b.money.amount),
+      text: (match) => match.money.amount,
+      filter: { kind: 'amount', of: (match) => match.money.amount },
     },
     {
       id: 'asset',
       head: t('Asset'),
       track: '4rem',
       cell: (match) => <Asset asset={match.money.asset} />,
+      text: (match) => match.money.asset.symbol,
+      filter: { kind: 'choice', of: (match) => [match.money.asset.symbol], word: (one) => one },
     },
     {
       id: 'rule',
       head: t('Rule'),
       track: 'minmax(4rem, max-content)',
       cell: (match) => match.rule,
+      text: (match) => match.rule,
+      filter: { kind: 'choice', of: (match) => [match.rule], word: (rule) => rule },
     },
     {
       id: 'evidence',
@@ -268,6 +313,8 @@ function matchColumns(slot: number): Column<MatchView>[] {
           <span className="text-small text-ink3">{match.position}</span>
         </span>
       ),
+      text: (match) => `${match.txHash} ${match.position}`,
+      filter: { kind: 'text', of: (match) => match.txHash },
     },
   ];
 }
@@ -280,19 +327,34 @@ function Matches(props: { matches: MatchView[]; number: number }) {
     })),
   );
   const columns = useMemo(() => matchColumns(slot), [slot]);
+  const table = useTableState({
+    name: 'matches',
+    of: String(props.number),
+    label: t('Matched lines of run {number}', { number: props.number }),
+    whole: t('All that agree'),
+    rows: props.matches,
+    columns,
+  });
   return (
-    <Grid
-      label={t('Matched lines of run {number}', { number: props.number })}
-      rows={props.matches}
-      columns={columns}
-      keyOf={(match) => `${match.batch} ${match.line}`}
-      className="flex-1"
-      empty={
-        <Notice shape="note" title={t('No line matched')}>
-          {t('The discrepancies say why.')}
-        </Notice>
-      }
-    />
+    <>
+      <TableBar
+        table={table}
+        count={t('{shown} of {all, plural, one {# line} other {# lines}}', {
+          shown: table.rows.length,
+          all: table.all.length,
+        })}
+      />
+      <Grid
+        table={table}
+        keyOf={(match) => `${match.batch} ${match.line}`}
+        className="flex-1"
+        empty={
+          <Notice shape="note" title={t('No line matched')}>
+            {t('The discrepancies say why.')}
+          </Notice>
+        }
+      />
+    </>
   );
 }
 
@@ -308,7 +370,10 @@ export function RunScreen(props: {
   const run = query.data;
   const firstOpen = run?.groups.find((group) => group.kind !== MATCHED && group.count > 0)?.kind;
   const group = props.search.group ?? firstOpen ?? MATCHED;
-  const rows = run?.discrepancies.filter((one) => one.kind === group) ?? [];
+  const rows = useMemo(
+    () => run?.discrepancies.filter((one) => one.kind === group) ?? [],
+    [run, group],
+  );
   const item = rows.find((one) => one.number === props.search.item) ?? rows[0];
   const label = run?.groups.find((one) => one.kind === group)?.label;
   useScreen([
@@ -387,6 +452,8 @@ export function RunScreen(props: {
             <Notice shape="executed" title={t('No line is in this group')} />
           ) : (
             <Discrepancies
+              key={group}
+              of={`${summary.number} ${group}`}
               rows={rows}
               item={item}
               onItem={(number) => props.onSearch({ group, item: number })}

@@ -1,6 +1,6 @@
 //! What became of the nonce of a leg: once it is used, the leg was executed by somebody, or never will be.
 
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256};
 use chain::Quorum;
 use chain::nonce::NonceUse;
 use chain::track::ExecutedSafeTx;
@@ -9,7 +9,7 @@ use safe::evidence::{LegOutcome, leg_outcome};
 use safe::{SafeDomain, hashes};
 use store::{Db, LegWork, Replacement};
 
-use super::{Seen, calls};
+use super::{Seen, block_time, book_gas, calls};
 use crate::AppError;
 use crate::worker::Problem;
 
@@ -40,6 +40,9 @@ pub(super) async fn resolve(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut 
             db.record_replaced(leg, &by).await?;
             tracing::warn!(batch = %leg.batch_id, leg = leg.index, nonce = leg.nonce, by = %by.safe_tx_hash, "another Safe transaction used the nonce of a leg: its lines are free");
             seen.replaced += 1;
+            if by.is_rejection {
+                book_rejection(db, quorum, leg, by.tx_hash).await?;
+            }
             Ok(true)
         }
         NonceUse::Unlogged => {
@@ -51,6 +54,17 @@ pub(super) async fn resolve(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut 
             Ok(true)
         }
     }
+}
+
+/// Books what our own executor paid for a rejection; somebody else's is not ours.
+async fn book_rejection(db: &Db, quorum: &Quorum, leg: &LegWork, tx_hash: B256) -> Result<(), AppError> {
+    let finality = quorum.for_finality()?;
+    let depth = u64::from(leg.confirmation_depth);
+    let Some(receipt) = finality.confirmed_receipt(tx_hash, depth).await? else { return Ok(()) };
+    if let Some(time) = block_time(&finality, &receipt).await? {
+        book_gas(db, leg, &receipt, time).await;
+    }
+    Ok(())
 }
 
 /// Follows the leg in the transaction that executed it.
