@@ -275,19 +275,21 @@ CREATE TABLE core.signatures (
 );
 CALL core.make_append_only('signatures');
 
--- The one nonce of the one executor that sends a leg, and the one that sends its rejection.
+-- The one nonce of the one executor that sends a leg, and the one that sends its rejection. The sender is the person who sends it with a key
+-- of their own; nobody is a machine. What a person says to have sent takes nothing from the machines: neither a nonce nor, for long, a leg.
 CREATE TABLE core.submissions (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
   is_rejection boolean NOT NULL DEFAULT false,
+  sender uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   chain_id bigint NOT NULL REFERENCES core.chains,
   executor bytea NOT NULL CHECK (length(executor) = 20),
   executor_nonce bigint NOT NULL CHECK (executor_nonce >= 0),
   submitted_by name NOT NULL DEFAULT session_user,
   submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (program_id, safe_transaction_id, is_rejection),
+  PRIMARY KEY (program_id, safe_transaction_id, is_rejection, sender),
   -- Of two transactions with one nonce the chain takes one, and the other leg would wait for ever.
-  UNIQUE (chain_id, executor, executor_nonce),
+  UNIQUE (chain_id, executor, executor_nonce, sender),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
 );
 CALL core.make_append_only('submissions');
@@ -298,17 +300,25 @@ CREATE TABLE core.broadcasts (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
   is_rejection boolean NOT NULL DEFAULT false,
+  sender uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
   raw_transaction bytea NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
-  FOREIGN KEY (program_id, safe_transaction_id, is_rejection) REFERENCES core.submissions
+  FOREIGN KEY (program_id, safe_transaction_id, is_rejection, sender) REFERENCES core.submissions
 );
 CALL core.make_append_only('broadcasts');
 
 CREATE FUNCTION core.is_broadcast(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND NOT o.is_rejection AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
+$$;
+
+-- Whether a leg is being sent by somebody: by our executor, which sends it again until the chain has it, or by a person who said so less
+-- than ten minutes ago. After that it is sent by the executor too; the Safe takes one of them.
+CREATE FUNCTION core.is_being_sent(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection
+    AND (u.sender = '00000000-0000-0000-0000-000000000000' OR u.submitted_at > clock_timestamp() - interval '10 minutes'))
 $$;
 
 -- Legs that somebody else's transaction executed: whoever saw the signatures in a public mempool can send them first. The

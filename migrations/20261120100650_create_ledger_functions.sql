@@ -222,7 +222,7 @@ DECLARE
   paid core.gas_payments;
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection)
+  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection, sender)
   WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was not sent in that transaction by an executor of ours: its gas is not ours';

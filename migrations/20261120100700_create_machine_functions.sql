@@ -29,15 +29,17 @@ CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures bo
     coalesce(p_leg.state = 'SUBMITTED' AND p_leg.submitted_at < clock_timestamp() - interval '10 minutes', false),
     coalesce(sent.hashes, '{}'), extract(epoch FROM clock_timestamp() - sent.at)::bigint, false, sent.executor_nonce
   FROM core.safes s JOIN core.chains c ON c.id = s.chain_id
-  CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC))[1] AS newest, max(o.recorded_at) AS at, max(u.executor_nonce) AS executor_nonce
-    FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection)
+  CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC) FILTER (WHERE sender = '00000000-0000-0000-0000-000000000000'))[1] AS newest,
+      max(o.recorded_at) FILTER (WHERE sender = '00000000-0000-0000-0000-000000000000') AS at, max(u.executor_nonce) FILTER (WHERE sender = '00000000-0000-0000-0000-000000000000') AS executor_nonce
+    FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection, sender)
     WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection) sent
   WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
 $$;
 
 -- What the executor has to send: first what it sent before, in the order of its own nonces, then SIGNED legs of batches
 -- handed to it, in the order of the Safe's. What it sent for a leg that somebody else executed or replaced is sent on for a day:
--- its nonce has to be used before later ones count. A leg that enough owners reject waits for its rejection, which is sent instead.
+-- its nonce has to be used before later ones count. A leg that enough owners reject waits for its rejection, which is sent instead, and one
+-- that a person is sending waits for ten minutes.
 CREATE FUNCTION api.executor_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM core.require_machine('executor');
@@ -46,9 +48,9 @@ BEGIN
     SELECT l.* FROM core.safe_transactions t
     JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id
     JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
-    LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND NOT u.is_rejection
+    LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND NOT u.is_rejection AND u.sender = '00000000-0000-0000-0000-000000000000'
     CROSS JOIN LATERAL core.leg_work(t, true) l
-    WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING' AND (u.executor IS NOT NULL OR NOT core.is_rejection_signed(t)))
+    WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING' AND (u.executor IS NOT NULL OR NOT (core.is_rejection_signed(t) OR core.is_being_sent(t))))
         OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (NOT core.is_broadcast(t) OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
       AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
     UNION ALL SELECT r.* FROM core.rejection_work(p_chain) r) w
@@ -96,27 +98,44 @@ BEGIN
 END $$;
 
 -- Recorded before anything is sent: whoever records a leg first is the one who sends it.
-CREATE FUNCTION api.record_submission(p_program uuid, p_leg uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.record_submission(p_program uuid, p_leg uuid, p_sender uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  leg core.safe_transactions;
+  leg core.safe_transactions := core.lock_leg(p_program, p_leg);
 BEGIN
-  PERFORM core.require_machine('executor');
-  leg := core.lock_leg(p_program, p_leg);
-  -- Signed, or executed by somebody else's transaction that left the chain again.
-  IF (leg.state = 'SIGNED' OR (leg.state = 'SUBMITTED' AND NOT EXISTS (
-        SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection))) IS NOT TRUE
+  -- Signed; or executed by somebody else's transaction that left the chain again; or said to be sent by a person long ago.
+  IF (leg.state = 'SIGNED' OR (leg.state = 'SUBMITTED' AND NOT core.is_being_sent(leg))) IS NOT TRUE
      OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
   END IF;
-  INSERT INTO core.submissions (program_id, safe_transaction_id, chain_id, executor, executor_nonce)
-  SELECT p_program, p_leg, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
-  INSERT INTO core.broadcasts (program_id, safe_transaction_id, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_tx_hash, p_raw);
+  PERFORM core.refuse_frozen(p_program, leg.safe_id, leg.batch_id);
+  INSERT INTO core.submissions (program_id, safe_transaction_id, sender, chain_id, executor, executor_nonce)
+  SELECT p_program, p_leg, p_sender, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, sender, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_sender, p_tx_hash, p_raw);
   UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
   UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state IN ('PROCESSING', 'UNKNOWN');
   PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of this executor is taken by another leg: nothing is sent, and this leg is prepared again', p_executor_nonce);
+END $$;
+
+CREATE FUNCTION api.record_submission(p_program uuid, p_leg uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('executor');
+  PERFORM core.record_submission(p_program, p_leg, '00000000-0000-0000-0000-000000000000', p_tx_hash, p_raw, p_executor, p_executor_nonce);
+END $$;
+
+-- The same by a person who may execute, with a key of their own.
+CREATE FUNCTION api.send_leg(p_program uuid, p_leg uuid, p_tx_hash bytea, p_raw bytea, p_executor bytea, p_executor_nonce bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := core.require(p_program, 'execute');
+BEGIN
+  IF (length(p_tx_hash) = 32 AND length(p_raw) BETWEEN 1 AND 131072 AND length(p_executor) = 20 AND p_executor_nonce >= 0) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A leg is sent as a signed transaction with its hash, its sender and the sender''s nonce';
+  END IF;
+  PERFORM core.record_submission(p_program, p_leg, person, p_tx_hash, p_raw, p_executor, p_executor_nonce);
 END $$;
 
 -- The same call at the same nonce of the executor with a higher fee, because the chain does not take the one before. Recorded before
@@ -130,7 +149,7 @@ BEGIN
   leg := core.lock_leg(p_program, p_leg);
   IF leg.state IS DISTINCT FROM 'SUBMITTED'
      OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING')
-     OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
+     OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection AND u.sender = '00000000-0000-0000-0000-000000000000' AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only what this executor sent at this nonce, and is in no block, is replaced';
   END IF;
   PERFORM core.refuse_frozen(p_program, leg.safe_id, leg.batch_id);

@@ -54,7 +54,8 @@ BEGIN
   IF p_leg.nonce IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Leg %s has no nonce: nothing of it was signed, and its batch can be cancelled', p_leg.leg_index);
   END IF;
-  IF p_leg.state NOT IN ('PROPOSED', 'SIGNED', 'SUBMITTED')
+  -- One in a block may have failed there: then its nonce is open, and its signatures are good.
+  IF p_leg.state NOT IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED')
      OR EXISTS (SELECT FROM core.safes s WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id AND s.observed_nonce > p_leg.nonce) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of leg %s is used already: there is nothing left to reject', p_leg.nonce, p_leg.leg_index);
   END IF;
@@ -167,7 +168,7 @@ END $$;
 -- Rejections that are signed, as work of the executor: those that were sent before (for a day after their leg ended, whose nonce of the
 -- executor has to be used before its later ones count), and those that are to be sent. Frozen or not.
 CREATE FUNCTION core.rejection_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT w.program_id, w.leg_id, w.batch_id, w.leg_index, CASE WHEN t.state NOT IN ('PROPOSED', 'SIGNED', 'SUBMITTED') THEN t.state WHEN u.executor IS NULL THEN 'SIGNED' ELSE 'SUBMITTED' END,
+  SELECT w.program_id, w.leg_id, w.batch_id, w.leg_index, CASE WHEN t.state NOT IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED') THEN t.state WHEN u.executor IS NULL THEN 'SIGNED' ELSE 'SUBMITTED' END,
     w.chain_id, w.confirmation_depth, w.safe_id, w.safe_address, w.safe_version, w.threshold, w.safe_address, w.nonce,
     (SELECT mode() WITHIN GROUP (ORDER BY g.safe_tx_hash) FROM core.rejection_signatures g WHERE g.program_id = t.program_id AND g.safe_transaction_id = t.id),
     sent.hashes[1], sent.newest, NULL::bigint, NULL::bytea, '[]'::jsonb,
@@ -181,7 +182,7 @@ CREATE FUNCTION core.rejection_work(p_chain bigint) RETURNS SETOF core.leg_work 
   CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC))[1] AS newest, max(o.recorded_at) AS at
     FROM core.broadcasts o WHERE o.program_id = t.program_id AND o.safe_transaction_id = t.id AND o.is_rejection) sent
   WHERE w.chain_id = p_chain AND core.is_rejection_signed(t)
-    AND (t.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED') OR u.submitted_at > clock_timestamp() - interval '1 day')
+    AND (t.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED') OR u.submitted_at > clock_timestamp() - interval '1 day')
 $$;
 
 -- Recorded before it is sent, like a leg: whoever records it first is the one who sends it.

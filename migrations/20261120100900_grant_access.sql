@@ -52,7 +52,7 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text, jsonb), api.take_out_lines(uuid, uuid, integer[]),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea, text),
   api.ask_rejection(uuid, uuid, integer[], text), api.sign_rejection(uuid, uuid, integer, bytea, bytea, text, bytea),
-  api.execute_batch(uuid, uuid, bytea), api.ask_for_package(uuid, uuid), api.execution_package(uuid, uuid),
+  api.execute_batch(uuid, uuid, bytea), api.send_leg(uuid, uuid, bytea, bytea, bytea, bigint), api.ask_for_package(uuid, uuid), api.execution_package(uuid, uuid),
   api.record_reconciliation(uuid, timestamptz, bigint, bigint, integer, jsonb, jsonb),
   api.record_export(uuid, text, date, date, text, integer, bytea) TO countersign_staff;
 

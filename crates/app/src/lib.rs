@@ -56,7 +56,9 @@ pub mod use_cases {
     pub use crate::batch::execute::execute;
     pub use crate::batch::get::get as batch_get;
     pub use crate::batch::list::list as batch_list;
+    pub use crate::batch::plan::{MeasuredLeg, plan_measured};
     pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
+    pub use crate::batch::send::send as batch_send;
     pub use crate::batch::submit::submit;
     pub use crate::batch::transactions::{PlannedTransaction, plan as batch_plan};
     pub use crate::commission::payable;

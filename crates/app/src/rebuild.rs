@@ -6,7 +6,7 @@ use alloy_primitives::{Address, U256};
 use domain::content::{BatchContent, ContentLeg, ContentLine, content_hash};
 use domain::id::{BatchId, ProgramId};
 use money::Amount;
-use safe::deployments;
+use safe::deployments::{self, Flavour};
 use safe::{
     Hashes, LegLimits, PayoutCall, PlanLine, PlannedLeg, SafeDomain, SafeTx, SafeVersion, hashes, leg_transaction,
     plan_legs,
@@ -73,7 +73,7 @@ pub(crate) fn rebuild(
     plan: Option<Plan>,
 ) -> Result<Rebuilt, AppError> {
     let version = version(safe)?;
-    let to = deployments::multi_send_call_only(version).address;
+    let to = multi_send(version, safe.singleton)?;
     let plan_lines: Vec<PlanLine> = lines.iter().map(|line| plan_line(line, assets)).collect::<Result<_, _>>()?;
     let planned = match plan {
         Some(plan) => plan,
@@ -111,6 +111,16 @@ pub(crate) fn rebuild(
     };
     content.check().map_err(|e| AppError::Incident(format!("The batch is not one that can be paid: {e}")))?;
     Ok(Rebuilt { content_hash: content_hash(&content), content, legs })
+}
+
+/// The MultiSendCallOnly of the flavour that the Safe itself is of: its singleton says which, and two people signed that. On chains
+/// with another deployer or machine the canonical address has no code, and a delegate call to it would succeed and pay nobody.
+fn multi_send(version: SafeVersion, singleton: Address) -> Result<Address, AppError> {
+    let flavour = deployments::singleton(singleton, version).map_or(Flavour::Canonical, |own| own.flavour);
+    let of_flavour = deployments::multi_send_call_only_of(version, flavour);
+    of_flavour.map(|target| target.address).ok_or_else(|| {
+        AppError::Conflict(format!("No MultiSendCallOnly is published for a Safe {version} of this chain's flavour"))
+    })
 }
 
 /// Legs as they are stored: numbered from 1.
@@ -199,4 +209,37 @@ pub(crate) fn version(safe: &SafeRow) -> Result<SafeVersion, AppError> {
     safe.version
         .parse()
         .map_err(|_| AppError::Internal(format!("Safe {} has the unknown version {}", safe.name, safe.version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use safe::deployments::Contract;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_runs_the_multi_send_of_the_safes_own_flavour() {
+        let mut flavours = std::collections::BTreeSet::new();
+        for version in [SafeVersion::V1_3_0, SafeVersion::V1_4_1, SafeVersion::V1_5_0] {
+            for own in deployments::all() {
+                let Some(singleton) = deployments::singleton(own.address, version).filter(|s| *s == own) else {
+                    continue;
+                };
+                match multi_send(version, singleton.address) {
+                    Ok(target) => {
+                        let target = deployments::at_version(target, version).expect("a published target");
+                        assert_eq!((target.contract, target.flavour), (Contract::MultiSendCallOnly, own.flavour));
+                        flavours.insert(format!("{version} {:?}", own.flavour));
+                    }
+                    Err(error) => assert!(error.to_string().contains("flavour"), "{error}"),
+                }
+            }
+        }
+        let known =
+            ["1.3.0 Canonical", "1.3.0 Eip155", "1.3.0 Zksync", "1.4.1 Canonical", "1.4.1 Zksync", "1.5.0 Canonical"];
+        assert_eq!(flavours.iter().map(String::as_str).collect::<Vec<_>>(), known);
+        // One that nobody published is stopped by the account scan; its plan is the canonical one.
+        let unknown = multi_send(SafeVersion::V1_4_1, Address::repeat_byte(1)).expect("the canonical one");
+        assert_eq!(unknown, deployments::multi_send_call_only(SafeVersion::V1_4_1).address);
+    }
 }

@@ -21,11 +21,11 @@ use crate::batch::get::{Loaded, leg_view};
 use crate::batch::list::summary;
 use crate::confirm::{Act, ask as confirm};
 use crate::host::Host;
-use crate::leg::sign::{Countersigned, SigningKey, any_key, countersign};
+use crate::leg::sign::{Countersigned, MISMATCH, SigningKey, any_key, countersign};
 use crate::rebuild::{SignableLeg, version};
 use crate::session::safe_view;
 use crate::view::{check, time};
-use crate::{AppError, Session, device, trust};
+use crate::{AppError, Session, device, kept, trust};
 
 /// Asks the owners to use up the nonces of legs, all that can be when none is named.
 ///
@@ -46,12 +46,18 @@ pub async fn ask(session: &Session, id: BatchId, legs: &[u32], reason: &str) -> 
 pub(crate) fn rejectable(loaded: &Loaded) -> Vec<u32> {
     let progress = &loaded.progress;
     let is_asked = |leg: u32| progress.rejections.iter().any(|r| r.leg == leg);
-    progress.legs.iter().filter(|l| is_stoppable(l) && !is_asked(l.index)).map(|l| l.index).collect()
+    let is_open = |l: &&store::LegRow| is_stoppable(l, &loaded.safe) && !is_asked(l.index);
+    progress.legs.iter().filter(is_open).map(|l| l.index).collect()
 }
 
-/// Whether the nonce of a leg was given out and not used, as far as is known.
-pub(crate) fn is_stoppable(leg: &store::LegRow) -> bool {
-    leg.nonce.is_some() && matches!(leg.state, State::Proposed | State::Signed | State::Submitted)
+/// Whether the nonce of a leg was given out and not used, as far as is known. A leg in a block may have failed there.
+pub(crate) fn is_stoppable(leg: &store::LegRow, safe: &SafeRow) -> bool {
+    let is_unused = |nonce: u64| safe.observed_nonce.is_none_or(|next| next <= nonce);
+    leg.nonce.is_some_and(is_unused) && is_open(leg.state)
+}
+
+fn is_open(state: State) -> bool {
+    matches!(state, State::Proposed | State::Signed | State::Submitted | State::Mined)
 }
 
 /// The rejection at a nonce, with its hashes, as this machine makes it.
@@ -82,10 +88,8 @@ pub(crate) fn view(loaded: &Loaded, leg: u32) -> Result<Option<RejectionView>, A
     let leg = loaded.progress.legs.iter().find(|l| l.index == leg).map(|l| l.state);
     let state = match leg {
         Some(State::Rejected) => RejectionState::Executed,
-        Some(State::Proposed | State::Signed | State::Submitted) if signatures.len() >= threshold(&loaded.safe) => {
-            RejectionState::Signed
-        }
-        Some(State::Proposed | State::Signed | State::Submitted) => RejectionState::Asked,
+        Some(state) if is_open(state) && signatures.len() >= threshold(&loaded.safe) => RejectionState::Signed,
+        Some(state) if is_open(state) => RejectionState::Asked,
         _ => RejectionState::Overtaken,
     };
     Ok(Some(RejectionView {
@@ -125,6 +129,7 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<Rejectio
         checks,
         signer: session.me.safe_owner.filter(|_| !session.keys().is_empty()).map(|a| a.to_checksum(None)),
         keys: session.keys(),
+        passphrase_kept: kept::is_kept(session).await,
         device: device::shows(session, &own),
         sign: Action { name: ActionName::Sign, enabled: why_not.is_none(), reason: why_not },
     })
@@ -207,7 +212,7 @@ fn why_not_sign(session: &Session, loaded: &Loaded, leg: u32, row: &RejectionRow
     if row.signatures.iter().any(|s| Some(s.owner) == owner) {
         return Some("You signed this rejection".into());
     }
-    if !loaded.progress.legs.iter().any(|l| l.index == leg && is_stoppable(l)) {
+    if !loaded.progress.legs.iter().any(|l| l.index == leg && is_stoppable(l, &loaded.safe)) {
         return Some("This leg has ended already: there is nothing left to reject".into());
     }
     session.keys().is_empty().then(|| "This machine has no key file of yours, and no Ledger is chosen".into())
@@ -233,6 +238,16 @@ async fn checks(session: &Session, loaded: &Loaded, leg: u32, row: &RejectionRow
     if !loaded.is_identical() {
         let detail = "The lines of this batch are not what was approved: compare with the other owners whether this is the nonce";
         out.push(check(Level::Check, "Rebuilt on this machine", detail));
+    }
+    // A freeze does not stop a rejection, so that the key that signed something else is stopped here.
+    match session.db.freezes(session.program_id()).await {
+        Ok(freezes) if freezes.iter().any(|f| f.person == session.me.person && f.reason.starts_with(MISMATCH)) => {
+            let detail =
+                "It signed something else than was asked, and the Safe is frozen for it: another owner signs this";
+            out.push(check(Level::Block, "Your key", detail));
+        }
+        Ok(_) => {}
+        Err(error) => out.push(check(Level::Block, "Your key", error.to_string())),
     }
     out.push(match on_chain(session, loaded, row, own).await {
         Ok(check) => check,

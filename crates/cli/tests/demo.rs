@@ -74,6 +74,7 @@ fn pays_reconciles_and_books_then_keeps_its_data_then_starts_over() {
     assert!(line.starts_with("ready ") && line.trim_end().ends_with("console.toml"), "{line:?}");
     the_night_is_reconciled_by_the_machines(dir.path());
     reads_the_books(dir.path(), line.trim_end().trim_start_matches("ready "));
+    batches_at_the_command_line(dir.path(), line.trim_end().trim_start_matches("ready "));
     people_work_by_themselves(dir.path());
     let refused = run(dir.path(), &["demo", "--headless", "--reset"]);
     assert!(!refused.status.success(), "a running demo is not reset under its feet");
@@ -153,6 +154,87 @@ fn reads_the_books(dir: &std::path::Path, settings: &str) {
     assert!(status == Some(0) && !rows.is_empty(), "{tried:#}");
     assert!(rows.iter().all(|r| r["wouldAccrue"]["amount"] == "0" && r["accrued"]["amount"] != "0"), "{tried:#}");
     sanctions(dir, &ask);
+}
+
+/// A file is planned by the table without an endpoint, and by what one measures with it, which names a line that would fail.
+fn measured_plan(dir: &std::path::Path, endpoint: &str) {
+    let safe = ask(dir, "SELECT '0x' || encode(address, 'hex') FROM core.safes LIMIT 1");
+    let file = dir.join("airdrop.csv");
+    let plan = |line: &str, more: &[&str]| {
+        let text = format!("token_type,token_address,receiver,amount\nnative,,0x{},0.001\n{line}", "12".repeat(20));
+        std::fs::write(&file, text).expect("a file");
+        let path = file.to_str().expect("a path");
+        let named = ["--safe", &safe, "--safe-version", "1.4.1", "--chain", "31337", "--nonce", "0"];
+        run(dir, &[&["safe", "plan", path][..], &named, more].concat())
+    };
+    let small = format!("native,,0x{},0.002\n", "34".repeat(20));
+    let named = format!("31337={endpoint}");
+    let by_table = record(&plan(&small, &[]));
+    let by_chain = record(&plan(&small, &["--rpc", &named]));
+    let gas = |legs: &Value| legs[0]["gas"].as_u64().expect("gas");
+    assert!((50_000..gas(&by_table)).contains(&gas(&by_chain)), "{by_table:#} {by_chain:#}");
+    for field in ["safeTx", "lines", "bytes"] {
+        assert_eq!(by_table[0][field], by_chain[0][field], "the transaction is the same");
+    }
+    let dear = plan(&format!("native,,0x{},9999999\n", "34".repeat(20)), &["--rpc", &named]);
+    let said = String::from_utf8_lossy(&dear.stderr).into_owned();
+    assert!(dear.status.code() == Some(1) && said.contains("line 2 fails"), "{said}");
+    let elsewhere = plan(&small, &["--rpc", &named.replacen("31337", "1", 1)]);
+    assert_eq!(elsewhere.status.code(), Some(2), "an endpoint of another chain");
+}
+
+/// The plan of a batch that the database has hashes to what was signed, and what has ended is neither sent nor rejected.
+fn batches_at_the_command_line(dir: &std::path::Path, path: &str) {
+    let settings: toml::Table = std::fs::read_to_string(path).expect("settings").parse().expect("TOML");
+    let url = url_of(&settings, "ines");
+    let at = |args: &[&str]| {
+        let output = run(dir, &[&["--json"], args, &["--database-url", &url, "--settings", path]].concat());
+        (output.status.code(), record(&output))
+    };
+    let id = ask(dir, "SELECT id FROM core.batches WHERE number = 1");
+    let (status, legs) = at(&["safe", "plan", "--batch", &id]);
+    assert_eq!(status, Some(0), "{legs:#}");
+    let mut hash = countersign(dir, &["safe", "hash"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = hash.stdin.take().expect("its input");
+    std::io::Write::write_all(&mut stdin, legs.to_string().as_bytes()).expect("read");
+    drop(stdin);
+    let hashed = record(&hash.wait_with_output().expect("it ends"));
+    let own: Vec<&str> =
+        hashed.as_array().expect("hashes").iter().map(|h| h["safeTxHash"].as_str().expect("a hash")).collect();
+    let signed = ask(
+        dir,
+        &format!(
+            "SELECT string_agg('0x' || encode(safe_tx_hash, 'hex'), ' ' ORDER BY leg_index) FROM core.safe_transactions WHERE batch_id = '{id}'"
+        ),
+    );
+    assert_eq!(own.join(" "), signed);
+    let (status, other) = at(&["safe", "plan", "--batch", &id, "--nonce", "900"]);
+    assert!(status == Some(1) && other["error"]["code"] == "CONFLICT", "{other:#}");
+
+    let endpoint = settings["endpoints"]["31337"][0].as_str().expect("an endpoint");
+    measured_plan(dir, endpoint);
+    let endpoint = format!("31337={endpoint}");
+    let (status, stored) = at(&["safe", "plan", "--batch", &id, "--rpc", &endpoint]);
+    assert_eq!(status, Some(2), "a stored plan is not measured again: {stored:#}");
+
+    let (status, asked) = at(&["batch", "reject", "1"]);
+    assert_eq!((status, asked), (Some(0), Value::Array(Vec::new())));
+    let reason = ["--reason", "it was paid to the wrong people"];
+    let (status, refused) = at(&[&["batch", "reject", "1", "--leg", "1"][..], &reason].concat());
+    let says = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(status == Some(1) && says.contains("is used already"), "{refused:#}");
+    let (status, refused) = at(&["batch", "reject", "4711"]);
+    assert!(status == Some(2) && refused["error"]["code"] == "INVALID_INPUT", "{refused:#}");
+    let keyless = run(dir, &["batch", "reject", "1", "--leg", "1", "--keystore", "key.json"]);
+    assert_eq!(keyless.status.code(), Some(2), "a key without the hash that was compared");
+    let send = ["batch", "execute", "1", "--keystore", "nowhere.json", "--content-hash", "00"];
+    let (status, refused) = at(&send);
+    let says = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(status == Some(2) && says.contains("nothing is sent"), "{refused:#}");
 }
 
 /// Asks the program under a person's login; answers the exit code and the JSON.

@@ -80,12 +80,12 @@ impl House {
         let mut order: Vec<&ContentLine> = lines.iter().collect();
         order.sort_by_key(|l| (l.token.is_none(), l.token, l.line_no));
         let line_nos: Vec<u32> = order.iter().map(|l| l.line_no).collect();
-        let plan = vec![PlanLeg { leg_index: 1, line_nos: line_nos.clone(), to: MULTI_SEND.to_owned() }];
+        let plan = vec![PlanLeg { leg_index: 1, line_nos: line_nos.clone(), to: format!("{:#x}", program.multi_send) }];
         let zero = Amount::ZERO;
         let leg = ContentLeg {
             index: 1,
             line_nos,
-            to: MULTI_SEND.parse().expect("an address"),
+            to: program.multi_send,
             value: zero,
             operation: 1,
             safe_tx_gas: zero,

@@ -62,9 +62,9 @@ impl House {
     }
 
     /// From here on `acme` pays from this Safe.
-    pub fn pay_from(&mut self, safe: SafeId, address: Address) {
+    pub fn pay_from(&mut self, safe: SafeId, address: Address, multi_send: Address) {
         let acme = self.world.acme.as_mut().expect("a furnished house");
-        (acme.safe, acme.safe_address) = (safe, address);
+        (acme.safe, acme.safe_address, acme.multi_send) = (safe, address, multi_send);
     }
 
     /// A program of other people.

@@ -14,6 +14,7 @@ use simulator::Seed;
 use store::{Administrator, Founders};
 use uuid::Uuid;
 
+use crate::flow::MULTI_SEND;
 use crate::house::House;
 use crate::server::{Server, run};
 
@@ -37,6 +38,8 @@ pub struct Program {
     pub safe: SafeId,
     /// Address of the Safe.
     pub safe_address: Address,
+    /// The MultiSendCallOnly that its legs run.
+    pub multi_send: Address,
     /// A token with 6 decimals.
     pub usdc: AssetId,
     /// The native coin.
@@ -217,6 +220,7 @@ async fn equip(house: &House, program: ProgramId, (first, second): (&str, &str),
         id: program,
         safe: SafeId::new(safe),
         safe_address,
+        multi_send: MULTI_SEND.parse().expect("an address"),
         usdc: AssetId::new(usdc),
         eth: AssetId::new(eth),
         gold: AffiliateId::new(gold),

@@ -1454,6 +1454,10 @@ signer: string | null,
  */
 keys: Array<KeyKind>, 
 /**
+ * The computer's key store was asked to keep the passphrase of the key file.
+ */
+passphraseKept: boolean, 
+/**
  * What the Ledger will show, where one was chosen.
  */
 device: DeviceReview | null, 

@@ -16,6 +16,7 @@ import { CommissionScreen } from '../features/commission/screen';
 import { ExportScreen } from '../features/export/screen';
 import { HomeScreen } from '../features/home/screen';
 import { LedgerScreen } from '../features/ledger/screen';
+import { RejectScreen } from '../features/rejection/screen';
 import { RunListScreen } from '../features/reconciliation/list';
 import { RunScreen } from '../features/reconciliation/run';
 import { LoginScreen } from '../features/session/login';
@@ -96,6 +97,14 @@ const sign = createRoute({
     return <SignScreen key={`${id} ${leg}`} batchId={id} leg={Number.parseInt(leg, 10)} />;
   },
 });
+const reject = createRoute({
+  getParentRoute: () => signed,
+  path: '/batches/$id/reject/$leg',
+  component: function Reject() {
+    const { id, leg } = reject.useParams();
+    return <RejectScreen key={`${id} ${leg}`} batchId={id} leg={Number.parseInt(leg, 10)} />;
+  },
+});
 const commissions = createRoute({
   getParentRoute: () => shell,
   path: '/commissions',
@@ -163,6 +172,7 @@ const tree = root.addChildren([
       exports,
     ]),
     sign,
+    reject,
   ]),
 ]);
 

@@ -79,11 +79,11 @@ impl Progress {
             required: row.required_approvers,
             lacks_high_value: row.lacks_high_value,
             legs: leg_states,
-            can_reject_on_chain: self.legs.iter().filter(|l| is_stoppable(l)).count(),
+            can_reject_on_chain: self.legs.iter().filter(|l| is_stoppable(l, safe)).count(),
             asked_to_reject: self
                 .legs
                 .iter()
-                .filter(|l| is_stoppable(l) && self.rejections.iter().any(|r| r.leg == l.index))
+                .filter(|l| is_stoppable(l, safe) && self.rejections.iter().any(|r| r.leg == l.index))
                 .count(),
             has_live_signature: self
                 .signatures

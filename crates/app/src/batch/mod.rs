@@ -9,6 +9,7 @@ pub mod get;
 pub mod list;
 pub(crate) mod plan;
 pub mod propose;
+pub mod send;
 pub mod submit;
 pub mod transactions;
 

@@ -305,6 +305,9 @@ async fn report(session: &Session, loaded: &Loaded, failure: Failure, from_store
     }
 }
 
+/// How the reason of a freeze begins that an incident made.
+pub(crate) const MISMATCH: &str = "Signature mismatch";
+
 /// Keeps the foreign signature beside the key, freezes the Safe, and says which of the two worked.
 pub(crate) async fn incident(
     session: &Session,
@@ -314,7 +317,7 @@ pub(crate) async fn incident(
     asked: B256,
 ) -> AppError {
     let kept = place(keep(session, foreign));
-    let reason = format!("Signature mismatch on batch {}, asked {asked}", loaded.row.number);
+    let reason = format!("{MISMATCH} on batch {}, asked {asked}", loaded.row.number);
     let frozen = session.db.freeze(session.program_id(), "SAFE", loaded.safe.id.as_uuid(), &reason).await;
     AppError::Incident(format!(
         "The signature that came back is not by {expected} over {asked}. Do not sign anything else with this key. {kept} {}",

@@ -61,8 +61,9 @@ pub struct Round {
 }
 
 /// Why one leg was not sent.
-struct Stopped {
-    error: AppError,
+pub(crate) struct Stopped {
+    /// In words.
+    pub error: AppError,
     /// A nonce of the executor is recorded and its transaction is not on its way: the next one would take the same nonce.
     holds_nonce: bool,
 }
@@ -81,11 +82,18 @@ impl Stopped {
     }
 }
 
-struct Sender<'a> {
-    db: &'a Db,
-    rpc: &'a Rpc,
-    executor: &'a LocalSigner,
-    limits: &'a Limits,
+/// Who sends, with which key.
+pub(crate) struct Sender<'a> {
+    /// The database, under the login of who sends.
+    pub db: &'a Db,
+    /// The chain.
+    pub rpc: &'a Rpc,
+    /// The key that pays the gas.
+    pub executor: &'a LocalSigner,
+    /// How far it may go.
+    pub limits: &'a Limits,
+    /// Whether a person sends with a key of their own, and no machine.
+    pub is_person: bool,
 }
 
 /// Sends whatever is due on a chain, resends first. One leg that cannot be sent does not stop the others, except that
@@ -106,7 +114,7 @@ pub async fn run_once(
         return Ok(round);
     }
     let rpc = chains.rpc(chain_id).await?;
-    let sender = Sender { db, rpc: &rpc, executor, limits };
+    let sender = Sender { db, rpc: &rpc, executor, limits, is_person: false };
     let mut may_prepare = true;
     for leg in &work {
         let done = match &leg.raw_transaction {
@@ -164,7 +172,8 @@ impl Sender<'_> {
         Ok(Sent { replaces: true, ..answer(leg, raised.tx_hash, false) })
     }
 
-    async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
+    /// Checks, prepares, records and sends a leg that nobody sent; nothing while an earlier nonce is open.
+    pub async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
         let observed = self.rpc.observe_safe(leg.safe).await?;
         let nonce = U256::from(leg.nonce);
         if observed.safe.nonce > nonce {
@@ -178,7 +187,9 @@ impl Sender<'_> {
             return Ok(None);
         }
         let executor = self.executor.address();
-        if observed.safe.owners.contains(&executor) {
+        // A machine's key lies open to whoever gets at the machine. A person may pay the gas with their owner key: only
+        // signatures over the hash are sent, so that who sends counts for nothing.
+        if !self.is_person && observed.safe.owners.contains(&executor) {
             return Err(AppError::Conflict(format!(
                 "the gas key {executor} is an owner of this Safe: run the executor with a key that owns no Safe"
             ))
@@ -194,9 +205,12 @@ impl Sender<'_> {
         let fee_cap_wei = U256::from(self.limits.fee_cap_wei);
         let prepared = prepare_execution(self.rpc, &key, leg.safe, calldata, gas_cap, fee_cap_wei).await?;
         // Stored first. If this refuses, another executor has the leg or the nonce, and nothing was sent.
-        self.db
-            .record_submission(leg, prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce)
-            .await?;
+        let (hash, raw, by, nonce) = (prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce);
+        if self.is_person {
+            self.db.send_leg(leg, hash, raw, by, nonce).await?;
+        } else {
+            self.db.record_submission(leg, hash, raw, by, nonce).await?;
+        }
         broadcast(self.rpc, &prepared.raw).await.map_err(Stopped::in_broadcast)?;
         Ok(Some(answer(leg, prepared.tx_hash, false)))
     }

@@ -1,4 +1,4 @@
-//! `countersign batch`: a batch apart from the database and the network, and its rejection.
+//! `countersign batch`: a batch apart from the database and the network, its sending and its rejection.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,10 +21,10 @@ use signing::{Keystore, PassphraseStore as _, Signer, SystemStore};
 
 use crate::commands::device::sign::{FlowName, open as open_device, words as shown};
 use crate::commands::staff::hidden_line;
-use crate::commands::{Connection, rejection};
+use crate::commands::{Connection, execution, rejection};
 use crate::output::{Output, WrongUse};
 
-/// Write an approved batch to a file, verify and sign it on a machine without a network, and bring the signature back; or reject it.
+/// Write an approved batch to a file, verify and sign it on a machine without a network, and bring the signature back; send a batch, or reject it.
 ///
 /// The file holds lines, plan and nonces, and the identity signatures of the people who submitted and approved them; no signature of a
 /// Safe owner and no secret. Whoever reads it rebuilds every Safe transaction and verifies every person from the two identity keys
@@ -42,6 +42,7 @@ enum Command {
     Sign(Sign),
     Import(Import),
     Reject(rejection::Args),
+    Execute(execution::Args),
 }
 
 /// Write an approved batch to a file.
@@ -230,6 +231,7 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
                 )
             });
         }
+        Command::Execute(args) => return execution::run(args, output).await,
         Command::Reject(args) => return rejection::run(args, output).await,
         Command::Import(args) => {
             let session = args.connection.session().await?;

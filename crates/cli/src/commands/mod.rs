@@ -5,6 +5,7 @@ pub mod batch;
 pub mod bench;
 pub mod change;
 pub mod device;
+mod execution;
 pub mod export;
 pub mod ledger;
 pub mod migrate;
@@ -79,6 +80,17 @@ impl Connection {
             }
         }
         Ok(Chains::new(urls))
+    }
+
+    /// The endpoints given here for a chain; none when none was.
+    pub fn named(&self, chain_id: u64) -> Option<Chains> {
+        let urls: Vec<String> = self.rpc.iter().filter(|(id, _)| *id == chain_id).map(|(_, url)| url.clone()).collect();
+        (!urls.is_empty()).then(|| Chains::new([(chain_id, urls)].into()))
+    }
+
+    /// Whether any endpoint was given here.
+    pub fn names_endpoint(&self) -> bool {
+        !self.rpc.is_empty()
     }
 
     /// Signs in as the person of the URL.

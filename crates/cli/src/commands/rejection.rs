@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use app::use_cases::{batch_get, rejection_ask, rejection_review, rejection_sign};
-use app::{Confirmation, Host, LedgerSettings, Session, SigningKey};
+use app::{Confirmation, FileKind, Host, LedgerSettings, Session, SigningKey};
 use contract::{BatchDetail, DeviceFlow, RejectionReview, RejectionState, RejectionView};
 use domain::id::BatchId;
 use serde::Serialize;
@@ -161,15 +161,15 @@ fn shown(review: &RejectionReview) -> String {
     format!("{}\n{}", review.sentence, checks.join("\n"))
 }
 
-/// The person named the hash on the command line: that is the confirmation, and its words are printed.
-struct Named;
+/// The person named what is done by its hash on the command line: that is the confirmation, and its words are printed.
+pub struct Named;
 
 impl Host for Named {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 

@@ -269,6 +269,53 @@ impl Db {
         rows.into_iter().map(LegWork::try_from).collect()
     }
 
+    /// Legs of a batch with their signatures, for a person who may execute. It stays on record who read them.
+    pub async fn execution_package(&self, program: ProgramId, batch: BatchId) -> Result<Vec<LegWork>, StoreError> {
+        // On record first, and in a transaction of its own.
+        sqlx::query!("SELECT api.ask_for_package($1, $2)", program.as_uuid(), batch.as_uuid())
+            .execute(&self.pool)
+            .await?;
+        let rows = sqlx::query_as!(
+            WorkRow,
+            r#"SELECT program_id AS "program_id!", leg_id AS "leg_id!", batch_id AS "batch_id!", leg_index AS "leg_index!", state AS "state!", chain_id AS "chain_id!",
+                 confirmation_depth AS "confirmation_depth!", safe_address AS "safe_address!", safe_version AS "safe_version!", threshold AS "threshold!",
+                 to_address AS "to_address!", nonce AS "nonce!", safe_tx_hash AS "safe_tx_hash!", ethereum_tx_hash, raw_transaction, block_number, block_hash,
+                 lines AS "lines!", signatures, gas_max AS "gas_max!", first_signed_at, is_overdue AS "is_overdue!",
+                 sent_hashes AS "sent_hashes!", sent_secs_ago, is_rejection AS "is_rejection!" FROM api.execution_package($1, $2)"#,
+            program.as_uuid(),
+            batch.as_uuid()
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(LegWork::try_from).collect()
+    }
+
+    /// A person who may execute: recorded before the bytes are sent with a key of their own.
+    ///
+    /// # Errors
+    /// A conflict when the leg is not waiting; nothing is to be sent then.
+    pub async fn send_leg(
+        &self,
+        leg: &LegWork,
+        tx_hash: B256,
+        raw: &[u8],
+        executor: Address,
+        executor_nonce: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            "SELECT api.send_leg($1, $2, $3, $4, $5, $6)",
+            leg.program.as_uuid(),
+            leg.id.as_uuid(),
+            tx_hash.as_slice(),
+            raw,
+            executor.as_slice(),
+            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Executor: recorded before the bytes are sent. Whoever records a leg first is the one who sends it.
     ///
     /// # Errors

@@ -41,6 +41,11 @@ async fn staff_have_no_power_over_tables_roles_or_internal_functions() {
             denied("read signatures", "SELECT signature FROM core.signatures", "permission denied"),
             denied("read whole rows of signatures", "SELECT g FROM core.signatures g", "permission denied"),
             denied("copy signatures out", "COPY core.signatures TO STDOUT", "permission denied"),
+            denied(
+                "read rejections' signatures",
+                "SELECT signature FROM core.rejection_signatures",
+                "permission denied",
+            ),
             denied("read submissions", "SELECT * FROM core.submissions", "permission denied"),
             denied("read what was sent", "SELECT * FROM core.broadcasts", "permission denied"),
             denied("read machine logins", "SELECT * FROM core.machines", "permission denied"),

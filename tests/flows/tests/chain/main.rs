@@ -3,6 +3,7 @@
 
 mod apart;
 mod booked;
+mod by_person;
 mod device;
 mod killed;
 mod locked;
@@ -11,4 +12,5 @@ mod reorganised;
 mod replaced;
 mod sent;
 mod support;
+mod versions;
 mod wire;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
 use app::use_cases::{batch_get, rejection_ask, rejection_review, rejection_sign, safe_signatures};
-use app::{AppError, Confirmation, Host, Session, SigningKey};
-use contract::{ActionName, LegSigned, Level, RejectionState};
+use app::{AppError, Confirmation, FileKind, Host, LedgerSettings, Session, SigningKey};
+use contract::{ActionName, DeviceFlow, ErrorCode, LegSigned, Level, RejectionState};
 use domain::id::BatchId;
 use flows::attack::{Attack, all_refused};
 use flows::owner_key;
 use safe::{SafeTx, hashes};
 use secrecy::SecretString;
 use signing::{KdfCost, Keystore, Signer as _};
+use simulator::{Device, Settings, approve};
 use store::NewRejectionSignature;
 
 use crate::support::{FUNDS, World};
@@ -25,11 +26,11 @@ const PASSPHRASE: &str = "rejects on paper";
 struct Reads(std::sync::Mutex<Vec<Confirmation>>);
 
 impl Host for Reads {
-    fn choose_file(&self) -> Option<PathBuf> {
+    fn choose_file(&self, _: FileKind) -> Option<PathBuf> {
         None
     }
 
-    fn save_file(&self, _: &str) -> Option<PathBuf> {
+    fn save_file(&self, _: FileKind, _: &str) -> Option<PathBuf> {
         None
     }
 
@@ -61,7 +62,7 @@ impl World {
         self.house.db(login).await.sign_rejection(self.house.acme().id, batch, &new).await
     }
 
-    async fn rejected_by_two(&self, batch: BatchId) {
+    pub async fn rejected_by_two(&self, batch: BatchId) {
         self.ask_rejection(batch).await;
         for (login, signed) in [("max", 1), ("ada", 2)] {
             assert_eq!(self.sign_rejection(login, batch).await.expect("stored"), signed);
@@ -152,6 +153,62 @@ async fn a_signed_batch_is_rejected_from_consoles_and_its_lines_are_free() {
     assert!(world.execute().await.sent.is_empty());
     world.paid("stopped.csv").await;
     assert_eq!(world.on_chain().await, FUNDS - 5, "paid once");
+}
+
+#[tokio::test]
+async fn a_rejection_swapped_on_its_way_to_the_device_is_an_incident() {
+    let world = World::new().await;
+    let batch = world.signed("ledger.csv").await;
+    world.ask_rejection(batch).await;
+    let settings = Settings { blind_signing: true, raw_messages: false, transaction_hash: false };
+    let device = Device::start(settings, approve());
+    let ledger = LedgerSettings { device: device.address(), ..LedgerSettings::default() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let max = world.session(flows::LEDGER_OWNER, world.root()).await.with_ledger(ledger);
+    let max = max.with_keystore(folder.path().join("none.json"));
+    let review = rejection_review(&max, batch, 1).await.expect("a review");
+    let hashes = review.leg.rejection.expect("asked for").hashes;
+    let told = review.device.expect("what it will show").hashed;
+    assert!(told.compare.iter().any(|c| c.value.to_lowercase().contains(&hashes.message_hash[2..10])), "{told:?}");
+    let host: Arc<dyn Host> = Arc::new(Reads::default());
+    let asked = hashes.safe_tx_hash.clone();
+    let sign = || {
+        let key = SigningKey::Ledger(DeviceFlow::Hashed);
+        rejection_sign(&max, Arc::clone(&host), batch, 1, &asked, key)
+    };
+    // Swapped between screen and device: kept, the Safe is frozen at once, and this key is not asked again.
+    device.sign_instead(Some(B256::repeat_byte(7)));
+    let swapped = sign().await.expect_err("something else was signed");
+    assert_eq!(swapped.code(), ErrorCode::Incident, "{swapped}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "it is kept");
+    assert_eq!(world.house.read("SELECT count(*) FROM core.freezes WHERE lifted_at IS NULL").await, "1");
+    device.sign_instead(None);
+    let again = sign().await.expect_err("never a retry");
+    assert!(again.to_string().contains("another owner signs"), "{again}");
+    assert_eq!(world.house.read("SELECT count(*) FROM core.rejection_signatures").await, "0");
+    // The other owners reject what the stranger may hold signatures for, frozen as it is.
+    for login in ["mia", "ada"] {
+        world.sign_rejection(login, batch).await.expect("stored");
+    }
+    assert_eq!(world.execute().await.sent.len(), 1);
+}
+
+#[tokio::test]
+async fn a_ledger_signs_a_rejection() {
+    let world = World::new().await;
+    let batch = world.signed("on-ledger.csv").await;
+    world.ask_rejection(batch).await;
+    let settings = Settings { blind_signing: true, raw_messages: false, transaction_hash: false };
+    let device = Device::start(settings, approve());
+    let ledger = LedgerSettings { device: device.address(), ..LedgerSettings::default() };
+    let max = world.session(flows::LEDGER_OWNER, world.root()).await.with_ledger(ledger);
+    let hash = rejection_review(&max, batch, 1).await.expect("a review").leg.rejection.expect("asked for").hashes;
+    let host: Arc<dyn Host> = Arc::new(Reads::default());
+    let key = SigningKey::Ledger(DeviceFlow::Hashed);
+    rejection_sign(&max, host, batch, 1, &hash.safe_tx_hash, key).await.expect("signed");
+    assert_eq!(world.sign_rejection("mia", batch).await.expect("stored"), 2);
+    let sent = world.execute().await.sent;
+    assert!(sent.len() == 1 && sent[0].rejects, "{sent:?}");
 }
 
 #[tokio::test]

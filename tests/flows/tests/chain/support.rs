@@ -11,13 +11,13 @@ use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken, VERSION};
 use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution};
 use domain::id::{BatchId, SafeId};
-use flows::flow::MULTI_SEND;
 use flows::{CHAIN, House, OWNERS, TOKEN, owner_key};
 use local::anvil::{Anvil, Options};
 use local::tools::Tools;
+use safe::deployments::{self, Contract, Flavour};
 use safe::execution::exec_transaction;
 use safe::signature::encode_sorted;
-use safe::{PayoutCall, SafeDomain, SafeTx, hashes, leg_transaction};
+use safe::{PayoutCall, SafeDomain, SafeTx, SafeVersion, hashes, leg_transaction};
 use serde_json::{Value, json};
 use signing::trust::Root;
 use signing::{IdentityPublicKey, LocalSigner, Signer as _};
@@ -30,6 +30,7 @@ pub struct World {
     pub anvil: Anvil,
     pub rpc: Rpc,
     pub safe: Address,
+    pub version: SafeVersion,
     pub deployer: Deployer,
     pub chains: Chains,
     executor: LocalSigner,
@@ -45,8 +46,13 @@ fn ether(amount: u64) -> U256 {
 }
 
 impl World {
-    /// A 2-of-3 Safe of the house's owners with tokens and native coin, watched once.
+    /// The same with a Safe of the version that most have.
     pub async fn new() -> Self {
+        Self::of(VERSION).await
+    }
+
+    /// A 2-of-3 Safe of the house's owners with tokens and native coin, watched once.
+    pub async fn of(version: SafeVersion) -> Self {
         let tools = Tools::find().expect("a folder for tools");
         let anvil = Anvil::start(&Options::new(tools.anvil().expect("anvil is installed; run ./dev setup")))
             .expect("the local chain starts");
@@ -56,10 +62,12 @@ impl World {
         for account in [deployer.address(), executor.address(), stranger.address()] {
             deployer.set_balance(account, ether(1_000)).await.expect("funds");
         }
-        deployer.deploy_safe_contracts(&Artifacts::in_folder(tools.folder())).await.expect("contracts");
+        deployer.deploy_safe_contracts_of(version, &Artifacts::in_folder(tools.folder())).await.expect("contracts");
         let owners = OWNERS.map(|login| owner_key(login).address()).to_vec();
         let new = NewSafe { owners: owners.clone(), threshold: 2, salt_nonce: U256::from(1), is_l2: false };
-        let safe = deployer.create_safe(&new).await.expect("a Safe");
+        let published = |contract| deployments::find(contract, version, Flavour::Canonical).expect("published").address;
+        let handler = published(Contract::CompatibilityFallbackHandler);
+        let safe = deployer.create_safe_of(version, handler, &new).await.expect("a Safe");
         let token = TOKEN.parse().expect("an address");
         let usdc = NewToken { name: "USD Coin".into(), symbol: "USDC".into(), decimals: 6 };
         deployer.place_token(token, &usdc).await.expect("a token");
@@ -71,8 +79,8 @@ impl World {
         let add = async |kind: &str, body: Value| house.change("ada", "abe", Some(acme.id), kind, body).await;
         let owners: Vec<String> = owners.iter().map(Address::to_string).collect();
         let body = json!({
-            "name": "On chain", "chain_id": CHAIN, "address": safe.to_string(), "version": "1.4.1", "threshold": 2, "owners": owners,
-            "singleton": "0x41675C099F32341bf84BFc5382aF534df5C7461a", "fallback_handler": "0xfd0732Dc9E303f09fCEf3a7388Ad10A83459Ec99" });
+            "name": "On chain", "chain_id": CHAIN, "address": safe.to_string(), "version": version.to_string(), "threshold": 2, "owners": owners,
+            "singleton": published(Contract::Safe).to_string(), "fallback_handler": handler.to_string() });
         let id = add("safe.add", body).await.expect("an id");
         let block = rpc.latest_block().await.expect("a block");
         for (asset, amount) in [(acme.usdc, FUNDS.to_string()), (acme.eth, ether(100).to_string())] {
@@ -82,9 +90,9 @@ impl World {
             )
             .await;
         }
-        house.pay_from(SafeId::new(id), safe);
+        house.pay_from(SafeId::new(id), safe, deployments::multi_send_call_only(version).address);
         let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
-        let world = Self { house, anvil, rpc, safe, deployer, chains, executor, stranger };
+        let world = Self { house, anvil, rpc, safe, version, deployer, chains, executor, stranger };
         world.watch().await;
         world
     }
@@ -154,6 +162,11 @@ impl World {
         execute::run_once(&executor, chains, CHAIN, &self.executor, &Limits::default()).await.expect("a round")
     }
 
+    /// Our executor.
+    pub fn executor_address(&self) -> Address {
+        self.executor.address()
+    }
+
     /// How many transactions of our executor the chain has.
     pub async fn executor_nonce(&self) -> u64 {
         let nonce = self.tell("eth_getTransactionCount", json!([self.executor.address(), "latest"])).await;
@@ -211,7 +224,7 @@ impl World {
     }
 
     pub fn domain(&self) -> SafeDomain {
-        SafeDomain { version: VERSION, chain_id: CHAIN, safe: self.safe }
+        SafeDomain { version: self.version, chain_id: CHAIN, safe: self.safe }
     }
 
     /// The leg of a batch, as a client rebuilds it.
@@ -229,7 +242,7 @@ impl World {
                 false => PayoutCall::Erc20 { token, recipient: line.recipient, amount: line.amount.to_word() },
             })
             .collect();
-        leg_transaction(&calls, MULTI_SEND.parse().expect("an address"), U256::from(nonce)).expect("a leg")
+        leg_transaction(&calls, program.multi_send, U256::from(nonce)).expect("a leg")
     }
 
     /// A Safe transaction signed by two owners and sent by somebody who is not our executor, as whoever saw the
@@ -249,7 +262,7 @@ impl World {
     /// The newest transaction of our executor.
     pub async fn last_sent(&self) -> B256 {
         let sql =
-            "SELECT '0x' || encode(o.ethereum_tx_hash, 'hex') FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection)
+            "SELECT '0x' || encode(o.ethereum_tx_hash, 'hex') FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender)
              ORDER BY u.executor_nonce DESC, o.recorded_at DESC LIMIT 1";
         self.house.read(sql).await.parse().expect("a hash")
     }

@@ -12,6 +12,7 @@ use chain::Rpc;
 use chain::deploy::{Artifacts, Deployer, NewSafe, NewToken};
 use contract::{Check, LegReview, Level};
 use domain::id::{BatchId, SafeId};
+use flows::flow::MULTI_SEND;
 use flows::{CHAIN, House, OWNERS, TOKEN, owner_key};
 use local::anvil::{Anvil, Options};
 use local::tools::Tools;
@@ -97,7 +98,7 @@ impl World {
             let body = json!({ "safe_id": id, "asset_id": asset, "amount": amount, "block": block.number.to_string() });
             add("opening_balance.add", body).await;
         }
-        house.pay_from(SafeId::new(id), safe);
+        house.pay_from(SafeId::new(id), safe, MULTI_SEND.parse().expect("an address"));
         let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
         let folder = tempfile::tempdir().expect("a folder");
         let world = Self { house, rpc, safe, token, deployer, chains, folder, _anvil: anvil };

@@ -138,6 +138,7 @@ function legsOf(lines: PayoutLine[]): LegView[] {
       hashes: null,
       signatures: [],
       threshold: 2,
+      rejection: null,
       txHash: null,
       block: null,
       confirmations: null,
@@ -276,7 +277,8 @@ function signed(batch: FakeBatch): boolean {
 function refuse(name: ActionName, session: Session, batch: FakeBatch): string | null {
   const { summary, legs } = batch.detail;
   const may = (permission: string) => session.permissions.includes(permission);
-  if (summary.frozen) return 'The batch is frozen; two people lift it';
+  if (summary.frozen && name !== 'REJECT_ON_CHAIN')
+    return 'The batch is frozen; two people lift it';
   switch (name) {
     case 'TAKE_OUT':
       if (summary.state !== 'DRAFT') return 'Only lines of a draft are taken out';
@@ -308,6 +310,10 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
       const left = legs.some((leg) => !leg.signatures.some((one) => one.person === session.person));
       return left ? null : 'You have signed every leg';
     }
+    case 'REJECT_ON_CHAIN':
+      if (legs.every((leg) => leg.rejection))
+        return 'It was asked for: the owners of the Safe sign it';
+      return may('operate') ? null : 'Needs the permission "operate"';
     case 'CARRY':
       return may('approve') ? null : 'Needs the permission "approve"';
     case 'BRING_IN':
@@ -336,7 +342,7 @@ const ACTIONS: ActionName[] = [
 ];
 
 /** Offered only once signing is open. */
-const APART: ActionName[] = ['CARRY', 'BRING_IN'];
+const APART: ActionName[] = ['CARRY', 'BRING_IN', 'REJECT_ON_CHAIN'];
 
 function people(batch: FakeBatch, session: Session): PersonStep[] {
   const { summary, legs } = batch.detail;

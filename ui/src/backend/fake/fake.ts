@@ -36,6 +36,7 @@ import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { ADVICE, deviceReview } from './device';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
+import { askRejection, reviewRejection, signRejection } from './rejection';
 
 export interface FakeOptions {
   /** How fast a sent batch moves: 1 takes about ten seconds. */
@@ -368,6 +369,7 @@ class Fake {
           leg: leg.index,
           state: leg.state,
           safeTxHash: leg.hashes?.safeTxHash ?? '',
+          isRejection: false,
           threshold: leg.threshold,
           signers: leg.signatures.map((one) => ({
             person: one.person,
@@ -543,6 +545,9 @@ class Fake {
       }
       return this.sign(request);
     },
+    rejection_ask: ({ batchId, reason }) => askRejection(this.batch(batchId), this.me(), reason),
+    rejection_review: ({ batchId, leg }) => reviewRejection(this.batch(batchId), this.me(), leg),
+    rejection_sign: (request) => signRejection(this.batch(request.batchId), this.me(), request),
     ledger_trial_balance: () =>
       this.options.empty ? { accounts: [], totals: [] } : trialBalance(),
     reconciliation_list: () => this.runs.map((run) => run.summary),

@@ -28,7 +28,15 @@ export function whyStopped(line: PayoutLine): string {
   return block ? `${block.title}: ${block.detail}` : (line.mark ?? '');
 }
 
-const ORDER: readonly ActionName[] = ['REJECT', 'RETURN', 'SUBMIT', 'EXECUTE', 'SIGN', 'APPROVE'];
+const ORDER: readonly ActionName[] = [
+  'REJECT_ON_CHAIN',
+  'REJECT',
+  'RETURN',
+  'SUBMIT',
+  'EXECUTE',
+  'SIGN',
+  'APPROVE',
+];
 
 /** The actions of the head, in the order of their buttons; cancelling stands apart. */
 export function shownActions(batch: BatchDetail): Action[] {
@@ -54,6 +62,7 @@ export function actionLabel(action: ActionName, batch: BatchDetail, leg: number 
     SUBMIT: t('Submit…'),
     APPROVE: t('Approve batch…'),
     REJECT: t('Reject…'),
+    REJECT_ON_CHAIN: t('Reject on chain…'),
     RETURN: t('Return…'),
     TAKE_OUT: t('Take lines out…'),
     CANCEL: t('Cancel batch…'),

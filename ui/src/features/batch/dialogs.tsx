@@ -11,6 +11,7 @@ import { Facts } from '../../kit/layout';
 import { t } from '../../kit/say';
 import { InlineFailure } from '../../kit/states';
 import { REASON_LEAST, reasonShort } from '../freeze/dialog';
+import { RejectOnChainStep } from '../rejection/ask';
 import { stoppedLines, whyStopped } from './actions';
 
 interface StepProps {
@@ -354,6 +355,7 @@ function title(action: ActionName, batch: BatchDetail): string {
     APPROVE: t('Approve batch {number}', { number }),
     RETURN: t('Return batch {number}', { number }),
     REJECT: t('Reject batch {number}', { number }),
+    REJECT_ON_CHAIN: t('Reject batch {number} on chain', { number }),
     TAKE_OUT: t('Take lines out of batch {number}', { number }),
     CANCEL: t('Cancel batch {number}', { number }),
     EXECUTE: t('{lines, plural, one {Send # payment} other {Send # payments}} to {chain}', {
@@ -392,6 +394,7 @@ export function ActionDialog(props: {
       {action === 'REJECT' || action === 'CANCEL' ? (
         <ReasonStep batch={batch} onClose={onClose} action={action} />
       ) : null}
+      {action === 'REJECT_ON_CHAIN' ? <RejectOnChainStep batch={batch} onClose={onClose} /> : null}
       {action === 'EXECUTE' ? <ExecuteStep batch={batch} onClose={onClose} /> : null}
     </Dialog>
   );

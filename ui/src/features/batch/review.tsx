@@ -25,6 +25,7 @@ const LOOK: Record<ActionName, Look> = {
   SIGN: 'primary',
   EXECUTE: 'primary',
   REJECT: 'danger',
+  REJECT_ON_CHAIN: 'danger',
   CANCEL: 'danger',
   RETURN: 'default',
   TAKE_OUT: 'default',
@@ -222,6 +223,7 @@ export function BatchReviewScreen(props: { id: string }) {
             batch={batch}
             zone={session.program.timeZone}
             legsToSign={legsToSign}
+            owner={session.ownerAddress}
             onCancel={() => setAction('CANCEL')}
           />
         }

@@ -11,6 +11,7 @@ import { LinkButton } from '../../kit/link';
 import { t } from '../../kit/say';
 import { levelShape, levelWord, type Shape, State, Status, StatusIcon } from '../../kit/status';
 import { countText, dateTime } from '../../kit/time';
+import { Rejection } from '../rejection/asked';
 import { stoppedLines } from './actions';
 import { Apart } from './apart';
 
@@ -94,7 +95,13 @@ export function Operation(props: { leg: LegView }) {
   );
 }
 
-function Leg(props: { batch: BatchDetail; leg: LegView; canSign: boolean }) {
+function Leg(props: {
+  batch: BatchDetail;
+  leg: LegView;
+  canSign: boolean;
+  owner: string | null;
+  zone: string;
+}) {
   const { leg, batch } = props;
   return (
     <li className="border-b border-line py-2 last:border-b-0">
@@ -128,6 +135,7 @@ function Leg(props: { batch: BatchDetail; leg: LegView; canSign: boolean }) {
           </LinkButton>
         ) : null}
       </div>
+      <Rejection batchId={batch.summary.id} leg={leg} owner={props.owner} zone={props.zone} />
       {leg.txHash ? (
         <p className="mt-1 text-small text-ink3">
           {leg.block === null
@@ -321,7 +329,9 @@ function LiveSignatures(props: { safeId: string; zone: string }) {
               <span className="font-medium">
                 {t('Nonce {nonce}', { nonce: one.nonce })}{' '}
                 <span className="font-normal text-ink3">
-                  {t('batch {batch}, leg {leg}', { batch: one.batch, leg: one.leg })}
+                  {one.isRejection
+                    ? t('rejection of batch {batch}, leg {leg}', { batch: one.batch, leg: one.leg })
+                    : t('batch {batch}, leg {leg}', { batch: one.batch, leg: one.leg })}
                 </span>
               </span>
               <State state={one.state} />
@@ -352,6 +362,7 @@ export function BatchSide(props: {
   batch: BatchDetail;
   zone: string;
   legsToSign: readonly number[];
+  owner: string | null;
   onCancel: () => void;
 }) {
   const { batch } = props;
@@ -389,6 +400,8 @@ export function BatchSide(props: {
                 batch={batch}
                 leg={leg}
                 canSign={props.legsToSign.includes(leg.index)}
+                owner={props.owner}
+                zone={props.zone}
               />
             ))}
           </ul>

@@ -1,5 +1,6 @@
 /** How the key file is opened: a typed passphrase, or the one that this computer keeps. */
 import { useDo } from '../../backend/use';
+import type { SignWith } from '../../contract/types';
 import { Button } from '../../kit/button';
 import { TextField } from '../../kit/field';
 import { t } from '../../kit/say';
@@ -13,6 +14,13 @@ export interface KeyFileChoice {
   keep: boolean;
   /** Type it although the computer keeps one. */
   type: boolean;
+}
+
+/** What crosses: the passphrase only where this computer does not keep it. */
+export function keyFile(choice: KeyFileChoice, useKept: boolean): SignWith {
+  return useKept
+    ? { kind: 'SOFTWARE', passphrase: null, keep: false }
+    : { kind: 'SOFTWARE', passphrase: choice.passphrase, keep: choice.keep };
 }
 
 export const NOTHING_TYPED: KeyFileChoice = { passphrase: '', keep: false, type: false };

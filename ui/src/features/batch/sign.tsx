@@ -25,7 +25,7 @@ import { FreezeDialog } from '../freeze/dialog';
 import { useSession } from '../session/session';
 import { Checks } from './side';
 import { DeviceDialog, DeviceLine, DevicePages, useDevice } from './sign-device';
-import { KeyFile, NOTHING_TYPED } from './sign-key';
+import { KeyFile, NOTHING_TYPED, keyFile } from './sign-key';
 import { Hashes, LegLines, type Phase, Stake, Steps, WhatItDoes } from './sign-parts';
 
 interface Outcome {
@@ -206,11 +206,7 @@ function SignBar(props: {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (off || asking || missing) return;
-    props.onSign(
-      kind === 'LEDGER'
-        ? { kind, flow: props.flow }
-        : { kind, passphrase: useKept ? null : file.passphrase, keep: !useKept && file.keep },
-    );
+    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : keyFile(file, useKept));
     setFile({ ...file, passphrase: '' });
   };
   const other = review.keys.find((one) => one !== kind);

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result};
 use app::AppError;
-use app::use_cases::batch_plan;
+use app::use_cases::{batch_plan, plan_measured};
 use clap::ArgGroup;
 use domain::asset::{Asset, AssetBook};
 use domain::id::{AssetId, BatchId};
@@ -16,6 +16,7 @@ use domain::payout_file::{self, FileLine, Limits};
 use domain::wallet;
 use money::Decimals;
 use safe::deployments::{self, Contract, Flavour};
+use safe::execution::exec_transaction;
 use safe::request::Request;
 use safe::{LegLimits, PayoutCall, PlanLine, SafeDomain, leg_transaction, plan_legs};
 use serde::Serialize;
@@ -28,8 +29,9 @@ use crate::output::{Output, WrongUse};
 ///
 /// A payout file (CSV Airdrop: token_type,token_address,receiver,amount) needs the Safe, its version, chain and next
 /// nonce, and the decimals of each of its tokens; nothing is asked of a database or a network, and gas is that of a
-/// table. A batch is read from the database with its Safe and its plan. The same lines give the same legs on every
-/// machine. Beside what `safe hash` reads, each object has leg, lines and, for a file, gas and bytes.
+/// table, so that the same lines give the same legs on every machine. With --rpc the legs are tried at that endpoint instead: they
+/// are as few as it measures, and a line that would fail is named. A batch is read from the database with its Safe and its
+/// plan, which was measured when it was submitted. Beside what `safe hash` reads, each object has leg, lines and, for a file, gas and bytes.
 #[derive(clap::Args)]
 #[command(group(ArgGroup::new("source").required(true).args(["file", "batch"])))]
 pub struct Args {
@@ -93,7 +95,7 @@ struct Leg {
 pub async fn run(args: Args, _output: Output) -> Result<ExitCode> {
     let legs = match (&args.batch, &args.file) {
         (Some(batch), _) => of_batch(&args, *batch).await?,
-        (None, Some(file)) => of_file(&args, file)?,
+        (None, Some(file)) => of_file(&args, file).await?,
         (None, None) => return Err(WrongUse("Name a payout file or --batch ID".into()).into()),
     };
     let mut out = std::io::stdout().lock();
@@ -103,6 +105,9 @@ pub async fn run(args: Args, _output: Output) -> Result<ExitCode> {
 }
 
 async fn of_batch(args: &Args, batch: BatchId) -> Result<Vec<Leg>> {
+    if args.connection.names_endpoint() {
+        return Err(WrongUse("The plan of a batch was measured when it was submitted: leave --rpc out".into()).into());
+    }
     let session = args.connection.session().await?;
     let planned = batch_plan(&session, batch, args.nonce).await?;
     if let (Some(wanted), Some(first)) = (args.account.domain(), planned.first())
@@ -127,7 +132,7 @@ async fn of_batch(args: &Args, batch: BatchId) -> Result<Vec<Leg>> {
 const LINES_MAX: usize = 10_000_000;
 const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-fn of_file(args: &Args, path: &Path) -> Result<Vec<Leg>> {
+async fn of_file(args: &Args, path: &Path) -> Result<Vec<Leg>> {
     let (Some(domain), Some(first_nonce)) = (args.account.domain(), args.nonce) else {
         let needed = "A payout file is planned with --safe ADDRESS, --safe-version VERSION, --chain ID and --nonce N";
         return Err(WrongUse(needed.into()).into());
@@ -136,19 +141,29 @@ fn of_file(args: &Args, path: &Path) -> Result<Vec<Leg>> {
     let calls = calls(&read(path)?, &book(&args.tokens)?, domain.safe)?;
     let lines: Vec<PlanLine> = (1..).zip(&calls).map(|(line_no, call)| PlanLine { line_no, call: *call }).collect();
     let limits = LegLimits { gas_max: args.gas_max, bytes_max: args.bytes_max };
+    let planned: Vec<(u32, Vec<u32>, u64)> = match args.connection.named(domain.chain_id) {
+        Some(chains) => {
+            let legs = plan_measured(&chains, &domain, target, &lines, limits).await?;
+            legs.into_iter().map(|leg| (leg.leg, leg.lines, leg.gas)).collect()
+        }
+        None if args.connection.names_endpoint() => {
+            return Err(
+                WrongUse(format!("None of the endpoints named with --rpc is of chain {}", domain.chain_id)).into()
+            );
+        }
+        None => {
+            let legs = plan_legs(&lines, &limits).map_err(invalid)?;
+            legs.into_iter().map(|leg| (leg.index.saturating_add(1), leg.line_nos, leg.gas)).collect()
+        }
+    };
     let mut legs = Vec::new();
-    for planned in plan_legs(&lines, &limits).map_err(invalid)? {
+    for (leg, line_nos, gas) in planned {
         let call = |line_no: &u32| calls.get(usize::try_from(line_no.checked_sub(1)?).ok()?).copied();
-        let of_leg: Vec<PayoutCall> = planned.line_nos.iter().filter_map(call).collect();
-        let nonce = first_nonce.checked_add(planned.index.into()).context("The nonces pass 2^64")?;
+        let of_leg: Vec<PayoutCall> = line_nos.iter().filter_map(call).collect();
+        let nonce = first_nonce.checked_add(leg.saturating_sub(1).into()).context("The nonces pass 2^64")?;
         let safe_tx = leg_transaction(&of_leg, target, alloy_primitives::U256::from(nonce)).map_err(invalid)?;
-        legs.push(Leg {
-            request: Request { domain, safe_tx },
-            leg: planned.index.saturating_add(1),
-            lines: planned.line_nos,
-            gas: Some(planned.gas),
-            bytes: Some(planned.bytes),
-        });
+        let bytes = Some(exec_transaction(&safe_tx, &[]).len());
+        legs.push(Leg { request: Request { domain, safe_tx }, leg, lines: line_nos, gas: Some(gas), bytes });
     }
     Ok(legs)
 }
