@@ -181,6 +181,17 @@ const SCREENS = [
       await p.getByText(/^Kept in this computer/).waitFor();
     },
   },
+  {
+    name: 'sign-waiting',
+    path: `${BATCH}?as=adaeze&device=READY&signing=waiting`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByText('Your Ledger is ready').waitFor();
+      await button(p, 'Countersign leg 1').click();
+      await button(p, 'Stop waiting').waitFor();
+    },
+  },
   { name: 'verify-start', path: '/batches/file?as=ines' },
   { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
   { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },

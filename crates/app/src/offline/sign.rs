@@ -10,7 +10,6 @@ use safe::{OwnerSignature, signature::SignatureKind};
 use signing::port::ForeignSignature;
 use signing::trust::Stage;
 use signing::{KeyKind, Signer, sign_and_verify};
-
 use store::KeyUsed;
 
 use crate::batch::get::Loaded;

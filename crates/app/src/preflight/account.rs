@@ -7,11 +7,10 @@ use alloy_primitives::{Address, U256};
 use chain::changes::AccountHistory;
 use chain::observe::Observation;
 use chain::{BlockRef, ChainError, Rpc};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use contract::{Check, Level};
 use safe::account::{Fact, Finding, PinnedSafe, scan as compare};
 use safe::deployments;
-
 use store::SafeRow;
 
 use crate::batch::get::Loaded;
