@@ -33,7 +33,7 @@ CREATE TABLE core.transfers (
   pending_id uuid,
   -- Cause: why, of which row, and which time (a line that is submitted again holds again).
   reason text NOT NULL CHECK (reason IN ('settlement', 'settlement_reversal', 'accrual', 'claw_back', 'file_accrual', 'file_accrual_reversal', 'payout_hold', 'payout', 'payout_hold_reversal', 'payout_reversal',
-    'opening_balance', 'inflow', 'inflow_match', 'gas', 'correction')),
+    'opening_balance', 'inflow', 'inflow_reversal', 'inflow_match', 'inflow_match_reversal', 'gas', 'gas_reversal', 'correction')),
   cause_id uuid NOT NULL,
   occurrence integer NOT NULL DEFAULT 0,
   narration text NOT NULL,

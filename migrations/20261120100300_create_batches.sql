@@ -776,7 +776,7 @@ DECLARE
 BEGIN
   IF OLD.state = 'ACCRUED' AND NEW.state = 'PAYABLE' THEN
     IF NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = NEW.program_id AND s.id = NEW.settlement_id
-                     AND s.state = CASE WHEN NEW.kind = 'CLAW_BACK' THEN 'REVERSED' ELSE 'CONFIRMED' END) THEN
+                     AND CASE WHEN NEW.kind = 'CLAW_BACK' THEN s.state IN ('REVERSED', 'FAILED') ELSE s.state = 'CONFIRMED' END) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A commission is payable only from a confirmed settlement';
     END IF;
     RETURN NEW;

@@ -5,7 +5,7 @@ CREATE FUNCTION core.guard_claw_back() RETURNS trigger LANGUAGE plpgsql SET sear
 BEGIN
   IF NOT EXISTS (
     SELECT FROM core.commissions c JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id
-    WHERE c.program_id = NEW.program_id AND c.id = NEW.takes_back AND c.kind <> 'CLAW_BACK' AND c.state IN ('PENDING_APPROVAL', 'PAID') AND s.state = 'REVERSED'
+    WHERE c.program_id = NEW.program_id AND c.id = NEW.takes_back AND c.kind <> 'CLAW_BACK' AND c.state IN ('PENDING_APPROVAL', 'PAID') AND s.state IN ('REVERSED', 'FAILED')
       AND (c.settlement_id, c.affiliate_id, c.rule_id, c.rate, c.asset_id, -c.amount) = (NEW.settlement_id, NEW.affiliate_id, NEW.rule_id, NEW.rate, NEW.asset_id, NEW.amount)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A claw-back is the exact opposite of a commission in a batch or paid, and its settlement is reversed';
   END IF;
@@ -49,8 +49,8 @@ BEGIN
   WHERE c.program_id = p_program AND c.settlement_id = ANY (p_settlements) AND (c.kind = 'CLAW_BACK' OR c.state = 'CLAWED_BACK');
 END $$;
 
--- Takes confirmed settlements back, named by their intents. What is reversed already has no second effect; answers how many were
--- reversed now.
+-- Takes settlements back, named by their intents: a confirmed one is REVERSED, one that nothing confirmed (its transaction paid
+-- somebody else, or nobody) has FAILED. What is taken back already has no second effect; answers how many were taken back now.
 CREATE FUNCTION core.reverse_settlements(p_program uuid, p_intents uuid[], p_reason text) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -63,13 +63,14 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Name 1 to 10,000 intents whose settlements are reversed';
   END IF;
   PERFORM 1 FROM core.settlements s WHERE s.program_id = p_program AND s.intent_id = ANY (p_intents) ORDER BY s.id FOR UPDATE;
-  SELECT n.intent, s.state INTO wrong FROM unnest(p_intents) AS n(intent) LEFT JOIN core.settlements s ON s.program_id = p_program AND s.intent_id = n.intent
-  WHERE s.id IS NULL OR s.state NOT IN ('CONFIRMED', 'REVERSED') LIMIT 1;
+  SELECT n.intent INTO wrong FROM unnest(p_intents) AS n(intent)
+  WHERE NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = p_program AND s.intent_id = n.intent) LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The settlement of intent %s is %s: only a confirmed one is reversed. Nothing was reversed', coalesce(wrong.intent::text, 'NULL'), coalesce(wrong.state, 'not there'));
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Intent %s has no settlement here to take back. Nothing was reversed', coalesce(wrong.intent::text, 'NULL'));
   END IF;
   WITH done AS (
-    UPDATE core.settlements s SET state = 'REVERSED' WHERE s.program_id = p_program AND s.intent_id = ANY (p_intents) AND s.state = 'CONFIRMED' RETURNING s.id)
+    UPDATE core.settlements s SET state = CASE s.state WHEN 'CONFIRMED' THEN 'REVERSED' ELSE 'FAILED' END
+    WHERE s.program_id = p_program AND s.intent_id = ANY (p_intents) AND s.state IN ('PENDING', 'PROCESSING', 'CONFIRMED') RETURNING s.id)
   SELECT array_agg(id) INTO reversed FROM done;
   IF reversed IS NULL THEN
     RETURN 0;

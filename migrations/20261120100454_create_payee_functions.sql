@@ -65,7 +65,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   GROUP BY p.line_no, p.leg_index, b.name
 $$;
 
--- Refuses a batch, or one leg of it, with such a line.
+-- Refuses a batch, or one leg of it, with such a line, or with a commission whose sale is not paid any more.
 CREATE FUNCTION core.refuse_unpayable(p_program uuid, p_batch uuid, p_leg integer) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   wrong record;
@@ -75,5 +75,12 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = CASE WHEN wrong.payable_from IS NULL
       THEN format('Line %s pays an address that is not, or no longer, that of %s: look at the payee book and make the batch again', wrong.line_no, wrong.name)
       ELSE format('Line %s pays an address of %s that was changed and cools down until %s', wrong.line_no, wrong.name, to_char(wrong.payable_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) END;
+  END IF;
+  SELECT p.line_no INTO wrong
+  FROM core.payouts p JOIN core.payout_sources ps ON ps.program_id = p.program_id AND ps.payout_id = p.id AND ps.live JOIN core.commissions c ON c.program_id = ps.program_id AND c.id = ps.commission_id
+  JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id
+  WHERE p.program_id = p_program AND p.batch_id = p_batch AND (p_leg IS NULL OR p.leg_index = p_leg) AND s.state = 'PROCESSING' ORDER BY p.line_no LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Line %s pays a commission of a sale whose payment a reorganisation took away: wait until the chain has it again, or make the batch without it', wrong.line_no);
   END IF;
 END $$;

@@ -127,6 +127,8 @@ CREATE FUNCTION core.due_commissions(p_program uuid, p_at timestamptz) RETURNS S
   SELECT c.* FROM core.commissions c
   WHERE c.program_id = p_program AND c.state = 'PAYABLE' AND (c.kind = 'CLAW_BACK' OR c.payable_from < core.period_start(p_program, p_at))
     AND NOT EXISTS (SELECT FROM core.payout_sources ps WHERE ps.program_id = c.program_id AND ps.source_key = 'commission:' || c.id AND ps.live)
+    -- A reorganisation may have taken away what paid the sale: it waits until that is there again.
+    AND NOT EXISTS (SELECT FROM core.settlements s WHERE s.program_id = c.program_id AND s.id = c.settlement_id AND s.state = 'PROCESSING')
 $$;
 
 -- What is due, netted per affiliate and asset, with the address that would be paid and why nothing is paid now, if so. What

@@ -42,7 +42,8 @@ EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The opening balance of %s in this asset is in the ledger already', safe.name);
 END $$;
 
--- What came into a Safe, as the watcher read it at the chain's depth. A log is one inflow, for ever.
+-- What came into a Safe, as the watcher read it at the chain's depth. A log is one inflow; what a reorganisation takes away stays on
+-- record, retracted, and comes in again as a new one.
 CREATE TABLE core.inflows (
   program_id uuid NOT NULL,
   id uuid NOT NULL DEFAULT core.uuid_v7(),
@@ -58,23 +59,26 @@ CREATE TABLE core.inflows (
   block_time timestamptz NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  retracted_at timestamptz,
   PRIMARY KEY (program_id, id),
-  UNIQUE (chain_id, ethereum_tx_hash, log_index),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes,
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
-CALL core.make_append_only('inflows');
+CREATE UNIQUE INDEX inflows_once_per_log ON core.inflows (chain_id, ethereum_tx_hash, log_index) WHERE retracted_at IS NULL;
+CREATE INDEX inflows_by_block ON core.inflows (chain_id, block_number) WHERE retracted_at IS NULL;
+CALL core.make_fixed('inflows', 'retracted_at');
 CREATE TABLE core.inflow_matches (
   program_id uuid NOT NULL,
   inflow_id uuid NOT NULL,
   settlement_id uuid NOT NULL,
   matched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  retracted_at timestamptz,
   PRIMARY KEY (program_id, inflow_id),
-  UNIQUE (program_id, settlement_id),
   FOREIGN KEY (program_id, inflow_id) REFERENCES core.inflows,
   FOREIGN KEY (program_id, settlement_id) REFERENCES core.settlements
 );
-CALL core.make_append_only('inflow_matches');
+CREATE UNIQUE INDEX inflow_matches_one_per_settlement ON core.inflow_matches (program_id, settlement_id) WHERE retracted_at IS NULL;
+CALL core.make_fixed('inflow_matches', 'retracted_at');
 CREATE INDEX settlements_by_transaction ON core.settlements (program_id, tx_hash) WHERE tx_hash IS NOT NULL;
 
 -- An inflow and the settlement that it pays are one transaction, one asset and one amount.
@@ -111,9 +115,9 @@ BEGIN
   INSERT INTO core.inflows (program_id, safe_id, asset_id, chain_id, ethereum_tx_hash, log_index, sender, amount, block_number, block_hash, block_time)
   SELECT p_program, p_safe, p_asset, safe.chain_id, p_tx_hash, p_log_index, p_sender, core.parse_amount(p_amount), p_block, p_block_hash, p_block_time
   WHERE EXISTS (SELECT FROM core.opening_balances o WHERE o.program_id = p_program AND o.safe_id = p_safe AND o.asset_id = p_asset AND o.block_number < p_block)
-  ON CONFLICT (chain_id, ethereum_tx_hash, log_index) DO NOTHING RETURNING * INTO inflow;
+  ON CONFLICT (chain_id, ethereum_tx_hash, log_index) WHERE retracted_at IS NULL DO NOTHING RETURNING * INTO inflow;
   IF inflow.id IS NULL THEN
-    SELECT * INTO known FROM core.inflows i WHERE i.chain_id = safe.chain_id AND i.ethereum_tx_hash = p_tx_hash AND i.log_index = p_log_index;
+    SELECT * INTO known FROM core.inflows i WHERE i.chain_id = safe.chain_id AND i.ethereum_tx_hash = p_tx_hash AND i.log_index = p_log_index AND i.retracted_at IS NULL;
     IF known.id IS NULL THEN
       RETURN 'OPENING';
     END IF;
@@ -138,14 +142,90 @@ DECLARE
 BEGIN
   INSERT INTO core.inflow_matches (program_id, inflow_id, settlement_id)
   SELECT s.program_id, p_inflow.id, s.id FROM core.settlements s
-  WHERE s.program_id = p_inflow.program_id AND s.tx_hash = p_inflow.ethereum_tx_hash AND s.asset_id = p_inflow.asset_id AND s.amount = p_inflow.amount
-    AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id)
+  WHERE s.program_id = p_inflow.program_id AND s.tx_hash = p_inflow.ethereum_tx_hash AND s.asset_id = p_inflow.asset_id AND s.amount = p_inflow.amount AND s.state <> 'FAILED'
+    AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id AND m.retracted_at IS NULL)
   ORDER BY s.id LIMIT 1
   ON CONFLICT DO NOTHING RETURNING settlement_id INTO settlement;
   UPDATE core.settlements SET state = 'PROCESSING' WHERE program_id = p_inflow.program_id AND id = settlement AND state = 'PENDING';
   UPDATE core.settlements SET state = 'CONFIRMED', confirmed_at = clock_timestamp() WHERE program_id = p_inflow.program_id AND id = settlement AND state = 'PROCESSING';
   RETURN settlement;
 END $$;
+
+-- Blocks of the last 30 days that inflows are in, newest first: a reorganisation may still take them away.
+CREATE FUNCTION api.watcher_inflow_blocks(p_chain bigint) RETURNS TABLE (block_number bigint, block_hash bytea)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM core.require_machine('watcher');
+  RETURN QUERY SELECT DISTINCT i.block_number, i.block_hash FROM core.inflows i
+  WHERE i.chain_id = p_chain AND i.retracted_at IS NULL AND i.recorded_at > clock_timestamp() - interval '30 days' ORDER BY i.block_number DESC LIMIT 100;
+END $$;
+
+-- A reorganisation took a block away (law 8): what came in with it is booked back by new transfers, a settlement that it paid waits for
+-- its payment again, and the blocks from there on are read again. Answers how many inflows are gone.
+CREATE FUNCTION api.record_inflows_gone(p_chain bigint, p_block bigint, p_block_hash bytea) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  inflow core.inflows;
+  settlement uuid;
+  gone integer := 0;
+  safe text;
+BEGIN
+  PERFORM core.require_machine('watcher');
+  FOR inflow IN
+    SELECT i.* FROM core.inflows i WHERE i.chain_id = p_chain AND i.block_number = p_block AND i.block_hash = p_block_hash AND i.retracted_at IS NULL ORDER BY i.program_id, i.id FOR UPDATE LOOP
+    SELECT s.name INTO safe FROM core.safes s WHERE s.program_id = inflow.program_id AND s.id = inflow.safe_id;
+    UPDATE core.inflows SET retracted_at = clock_timestamp() WHERE program_id = inflow.program_id AND id = inflow.id;
+    settlement := NULL;
+    UPDATE core.inflow_matches SET retracted_at = clock_timestamp() WHERE program_id = inflow.program_id AND inflow_id = inflow.id AND retracted_at IS NULL RETURNING settlement_id INTO settlement;
+    UPDATE core.settlements SET state = 'PROCESSING', confirmed_at = NULL WHERE program_id = inflow.program_id AND id = settlement AND state = 'CONFIRMED';
+    INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+    SELECT t.program_id, t.credit_account, t.debit_account, t.asset_id, t.amount, t.reason || '_reversal', t.cause_id, format('Reorganised: %s', t.narration), clock_timestamp()
+    FROM core.transfers t WHERE t.program_id = inflow.program_id AND t.reason IN ('inflow', 'inflow_match') AND t.cause_id = inflow.id;
+    UPDATE core.safes s SET inflows_read_to = p_block - 1 WHERE s.program_id = inflow.program_id AND s.id = inflow.safe_id AND s.inflows_read_to >= p_block;
+    PERFORM core.audit(inflow.program_id, 'inflow.gone', inflow.id, json_build_object('safe', safe, 'tx', encode(inflow.ethereum_tx_hash, 'hex'), 'block', p_block, 'block_hash', encode(p_block_hash, 'hex'),
+      'amount', inflow.amount::text, 'settlement', settlement));
+    gone := gone + 1;
+  END LOOP;
+  RETURN gone;
+EXCEPTION WHEN check_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('A reorganisation took money away that the Safe %s has committed already: nothing was changed, and it is tried again. Freeze the Safe and cancel what is not signed; what is signed fails on the chain', safe);
+END $$;
+
+-- Money goes back in the ledger only with what a reorganisation took away, and that only with its money. Deferred triggers run as the
+-- session's login, which may not read these tables, so this one runs as its owner.
+CREATE FUNCTION core.guard_taken_away() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  row_is jsonb := to_jsonb(NEW);
+  is_whole boolean;
+BEGIN
+  is_whole := CASE TG_TABLE_NAME
+    WHEN 'transfers' THEN EXISTS (SELECT FROM core.inflows i WHERE i.program_id = NEW.program_id AND i.id::text = row_is ->> 'cause_id' AND i.retracted_at IS NOT NULL)
+      OR EXISTS (SELECT FROM core.gas_payments g WHERE g.program_id = NEW.program_id AND g.id::text = row_is ->> 'cause_id' AND g.retracted_at IS NOT NULL)
+    ELSE NOT EXISTS (
+      SELECT FROM core.transfers t WHERE t.program_id = NEW.program_id AND t.cause_id::text = row_is ->> 'id' AND t.reason IN ('inflow', 'inflow_match', 'gas')
+        AND NOT EXISTS (SELECT FROM core.transfers r WHERE r.program_id = t.program_id AND r.cause_id = t.cause_id AND r.reason = t.reason || '_reversal'))
+      AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = NEW.program_id AND m.inflow_id::text = row_is ->> 'id' AND m.retracted_at IS NULL) END;
+  IF NOT is_whole THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What a reorganisation takes away leaves the ledger and its settlement in the same transaction, and nothing else does';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER goes_with_its_money AFTER UPDATE OF retracted_at ON core.inflows DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION core.guard_taken_away();
+CREATE CONSTRAINT TRIGGER goes_with_what_was_taken_away AFTER INSERT ON core.transfers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (NEW.reason IN ('inflow_reversal', 'inflow_match_reversal', 'gas_reversal')) EXECUTE FUNCTION core.guard_taken_away();
+
+-- A confirmed settlement waits again only when the inflow that paid it is gone.
+CREATE FUNCTION core.guard_unconfirmed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = NEW.program_id AND m.settlement_id = NEW.id AND m.retracted_at IS NOT NULL)
+     OR EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = NEW.program_id AND m.settlement_id = NEW.id AND m.retracted_at IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A confirmed settlement waits for its payment again only when a reorganisation took that away';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER settlements_follow_their_inflows BEFORE UPDATE OF state ON core.settlements FOR EACH ROW
+  WHEN (OLD.state = 'CONFIRMED' AND NEW.state = 'PROCESSING') EXECUTE FUNCTION core.guard_unconfirmed();
+CREATE INDEX inflow_matches_retracted ON core.inflow_matches (program_id, settlement_id) WHERE retracted_at IS NOT NULL;
 
 -- Safes with a ledger to write to, and the first block whose inflows are not in it.
 CREATE FUNCTION api.inflow_cursors(p_chain bigint) RETURNS TABLE (program_id uuid, safe_id uuid, from_block bigint, confirmation_depth integer)
@@ -177,9 +257,9 @@ BEGIN
   PERFORM core.require_machine('worker');
   FOR inflow IN
     SELECT i.* FROM core.inflows i
-    WHERE NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = i.program_id AND m.inflow_id = i.id)
-      AND EXISTS (SELECT FROM core.settlements s WHERE s.program_id = i.program_id AND s.tx_hash = i.ethereum_tx_hash AND s.asset_id = i.asset_id AND s.amount = i.amount
-                    AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id))
+    WHERE i.retracted_at IS NULL AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = i.program_id AND m.inflow_id = i.id)
+      AND EXISTS (SELECT FROM core.settlements s WHERE s.program_id = i.program_id AND s.tx_hash = i.ethereum_tx_hash AND s.asset_id = i.asset_id AND s.amount = i.amount AND s.state <> 'FAILED'
+                    AND NOT EXISTS (SELECT FROM core.inflow_matches m WHERE m.program_id = s.program_id AND m.settlement_id = s.id AND m.retracted_at IS NULL))
     ORDER BY i.id LIMIT 1000 FOR UPDATE SKIP LOCKED LOOP
     CONTINUE WHEN core.match_inflow(inflow) IS NULL;
     INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
@@ -205,12 +285,25 @@ CREATE TABLE core.gas_payments (
   block_time timestamptz NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- When a reorganisation took the transaction away; in another block it costs something else.
+  retracted_at timestamptz,
   PRIMARY KEY (program_id, id),
-  UNIQUE (chain_id, ethereum_tx_hash),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions,
   FOREIGN KEY (program_id, asset_id) REFERENCES core.assets
 );
-CALL core.make_append_only('gas_payments');
+CREATE UNIQUE INDEX gas_payments_once ON core.gas_payments (chain_id, ethereum_tx_hash) WHERE retracted_at IS NULL;
+CREATE INDEX gas_payments_by_leg ON core.gas_payments (program_id, safe_transaction_id) WHERE retracted_at IS NULL;
+CALL core.make_fixed('gas_payments', 'retracted_at');
+CREATE CONSTRAINT TRIGGER goes_with_its_money AFTER UPDATE OF retracted_at ON core.gas_payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION core.guard_taken_away();
+
+-- Books the gas of a leg back whose transaction a reorganisation took away.
+CREATE FUNCTION core.take_gas_back(p_program uuid, p_leg uuid) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  WITH gone AS (
+    UPDATE core.gas_payments SET retracted_at = clock_timestamp() WHERE program_id = p_program AND safe_transaction_id = p_leg AND retracted_at IS NULL RETURNING program_id, id)
+  INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
+  SELECT t.program_id, t.credit_account, t.debit_account, t.asset_id, t.amount, 'gas_reversal', t.cause_id, format('Reorganised: %s', t.narration), clock_timestamp()
+  FROM gone JOIN core.transfers t ON t.program_id = gone.program_id AND t.reason = 'gas' AND t.cause_id = gone.id
+$$;
 
 -- p_amount in base units of the chain's native coin: gas used times effective price. Only of a transaction that our own
 -- executor sent; true when it is recorded now, false when it was before.
@@ -236,9 +329,9 @@ BEGIN
   END IF;
   INSERT INTO core.gas_payments (program_id, safe_transaction_id, chain_id, ethereum_tx_hash, asset_id, executor, amount, block_number, block_time)
   VALUES (p_program, p_leg, sent.chain_id, p_tx_hash, coin, sent.executor, core.parse_amount(p_amount), p_block, p_block_time)
-  ON CONFLICT (chain_id, ethereum_tx_hash) DO NOTHING RETURNING * INTO paid;
+  ON CONFLICT (chain_id, ethereum_tx_hash) WHERE retracted_at IS NULL DO NOTHING RETURNING * INTO paid;
   IF paid.id IS NULL THEN
-    IF NOT EXISTS (SELECT FROM core.gas_payments g WHERE g.chain_id = sent.chain_id AND g.ethereum_tx_hash = p_tx_hash AND g.amount = core.parse_amount(p_amount)) THEN
+    IF NOT EXISTS (SELECT FROM core.gas_payments g WHERE g.chain_id = sent.chain_id AND g.ethereum_tx_hash = p_tx_hash AND g.amount = core.parse_amount(p_amount) AND g.retracted_at IS NULL) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('The gas of 0x%s is recorded with another amount', encode(p_tx_hash, 'hex'));
     END IF;
     RETURN false;

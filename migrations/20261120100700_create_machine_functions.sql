@@ -345,6 +345,7 @@ BEGIN
         WHERE t.program_id = p_program AND t.cause_id = ANY (lines) AND ((t.reason = 'payout' AND t.phase = 'POSTED') OR (t.reason = 'payout_hold' AND t.phase = 'POST'))
         ORDER BY t.cause_id, t.reason, t.occurrence DESC) p;
   PERFORM core.hold_lines(batch, lines);
+  PERFORM core.take_gas_back(p_program, p_leg);
   UPDATE core.commissions c SET state = 'PENDING_APPROVAL' FROM core.payout_sources ps
   WHERE ps.program_id = p_program AND ps.payout_id = ANY (lines) AND ps.live AND c.program_id = p_program AND c.id = ps.commission_id AND c.state = 'PAID';
   UPDATE core.batches SET state = 'EXECUTING' WHERE program_id = p_program AND id = leg.batch_id AND state IN ('EXECUTED', 'PARTIALLY_EXECUTED');

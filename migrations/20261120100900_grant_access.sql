@@ -62,7 +62,7 @@ GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid,
   api.record_rejection(uuid, uuid, bytea, bytea, bytea, bigint), api.record_rejection_replacement(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, bytea[], jsonb),
   api.record_mined(uuid, uuid, bytea, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
-  api.watcher_confirmed(bigint), api.inflow_cursors(bigint), api.record_inflows_read(uuid, uuid, bigint, bigint), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),
+  api.watcher_confirmed(bigint), api.inflow_cursors(bigint), api.record_inflows_read(uuid, uuid, bigint, bigint), api.watcher_inflow_blocks(bigint), api.record_inflows_gone(bigint, bigint, bytea), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.reconciliation_safes(uuid), api.reconciliation_assets(uuid), api.reconciliation_lines(uuid), api.reconciliation_postings(uuid)
   TO countersign_staff, countersign_watcher;

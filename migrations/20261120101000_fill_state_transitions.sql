@@ -14,6 +14,7 @@ INSERT INTO core.state_transitions (machine, from_state, to_state) VALUES
     ('settlement', 'PROCESSING', 'CONFIRMED'),
     ('settlement', 'PROCESSING', 'FAILED'),
     ('settlement', 'CONFIRMED', 'REVERSED'),
+    ('settlement', 'CONFIRMED', 'PROCESSING'),
     ('commission', '', 'ACCRUED'),
     ('commission', 'ACCRUED', 'PAYABLE'),
     ('commission', 'ACCRUED', 'CLAWED_BACK'),

@@ -414,6 +414,38 @@ impl Db {
         Ok(())
     }
 
+    /// Watcher: blocks of a chain that inflows of the last 30 days are in, number and hash, newest first.
+    pub async fn inflow_blocks(&self, chain_id: u64) -> Result<Vec<(u64, B256)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT block_number AS "block_number!", block_hash AS "block_hash!" FROM api.watcher_inflow_blocks($1)"#,
+            column!("chains", "id", chain_id).bigint(chain_id)?
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|r| {
+                let number = column!("inflows", "block_number", chain_id).number(r.block_number)?;
+                Ok((number, column!("inflows", "block_hash", chain_id).hash(&r.block_hash)?))
+            })
+            .collect()
+    }
+
+    /// Watcher: a reorganisation took this block away, and what came in with it; answers how many inflows are gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] while the ledger has committed that money.
+    pub async fn record_inflows_gone(&self, chain_id: u64, block: (u64, B256)) -> Result<u32, StoreError> {
+        let gone = sqlx::query_scalar!(
+            r#"SELECT api.record_inflows_gone($1, $2, $3) AS "gone!""#,
+            column!("chains", "id", chain_id).bigint(chain_id)?,
+            column!("inflows", "block_number", chain_id).bigint(block.0)?,
+            block.1.as_slice()
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        column!("inflows", "count", chain_id).number(gone.into())
+    }
+
     /// Takes inflows out of suspense whose settlement came after them; answers how many.
     pub async fn match_inflows(&self) -> Result<u32, StoreError> {
         let matched: i32 =

@@ -91,7 +91,7 @@ async fn what_was_not_in_a_batch_is_clawed_back_at_once() {
 }
 
 #[tokio::test]
-async fn only_who_may_takes_back_and_only_what_was_confirmed() {
+async fn only_who_may_takes_back_and_what_was_never_confirmed_has_failed() {
     let house = House::new().await;
     house.sell(&amounts(&["1000000"])).await;
     let acme = house.acme();
@@ -122,7 +122,7 @@ async fn only_who_may_takes_back_and_only_what_was_confirmed() {
     refused(
         reverse("platform", &[first, Uuid::nil()], long).await,
         RefusalCode::Conflict,
-        "is not there: only a confirmed one",
+        "has no settlement here to take back. Nothing was reversed",
     );
     assert_eq!(house.read("SELECT state FROM core.settlements").await, "CONFIRMED", "all or nothing");
     // Sold, and not confirmed by the platform yet.
@@ -132,11 +132,17 @@ async fn only_who_may_takes_back_and_only_what_was_confirmed() {
     let worker = house.db("worker").await;
     let (token, _) = worker.claim_intents(10, std::time::Duration::from_secs(60)).await.expect("a claim");
     worker.process_intents(token).await.expect("settled");
-    refused(
-        reverse("platform", &[open], long).await,
-        RefusalCode::Conflict,
-        "is PENDING: only a confirmed one is reversed",
-    );
+    // One that is paid elsewhere waits for ever, until somebody says so: then its commissions are not owed any more.
+    refused(change("mia", "mia", body(&[open], long)).await, RefusalCode::Forbidden, "somebody else confirms it");
+    change("mia", "max", body(&[open], "its transaction paid another wallet")).await.expect("taken back by two");
+    let states = "SELECT string_agg(s.state || ' ' || (SELECT string_agg(DISTINCT c.state, ' ') FROM core.commissions c WHERE c.settlement_id = s.id), ', ' ORDER BY s.state) FROM core.settlements s";
+    assert_eq!(house.read(states).await, "CONFIRMED PAYABLE, FAILED CLAWED_BACK");
+    books_are_right(&house).await;
+    assert_eq!(reverse("platform", &[open], long).await.expect("a count"), 0, "once");
+    assert_eq!(platform.confirm_settlements(&[open]).await.expect("a count"), 0, "it stays failed");
+    let by_word = "UPDATE core.settlements SET state = 'PROCESSING' WHERE state = 'CONFIRMED'";
+    let says = sqlx::query(by_word).execute(&mut house.owner().await).await.expect_err("nothing was taken away");
+    assert!(says.to_string().contains("only when a reorganisation took that away"), "{says}");
     house.db("pia").await.freeze(acme.id, "PROGRAM", acme.id.as_uuid(), "something is wrong").await.expect("frozen");
     let frozen = reverse("platform", &[first], long).await.expect_err("frozen");
     assert!(frozen.to_string().contains("The program is frozen"), "{frozen}");

@@ -25,7 +25,7 @@ export type SettlementState =
 export const SETTLEMENT_TRANSITIONS: Readonly<Record<SettlementState, readonly SettlementState[]>> = {
   PENDING: ["PROCESSING", "FAILED"],
   PROCESSING: ["CONFIRMED", "FAILED"],
-  CONFIRMED: ["REVERSED"],
+  CONFIRMED: ["REVERSED", "PROCESSING"],
   FAILED: [],
   REVERSED: [],
 };

@@ -31,6 +31,8 @@ pub struct Seen {
     pub safes: usize,
     /// Payments into Safes that the ledger got.
     pub inflows: usize,
+    /// Payments into Safes that a reorganisation took away again.
+    pub inflows_gone: usize,
     /// Legs found in a block.
     pub mined: usize,
     /// Legs that a transaction of somebody else executed.
@@ -71,6 +73,8 @@ pub async fn run_once(db: &Db, chains: &Chains, chain_id: u64) -> Result<Seen, A
                 Err(error) => seen.unread.push(Unread::safe(chain_id, watched.address, &error)),
             }
         }
+        // First what is gone, so that what came again in another block is not there twice.
+        inflows::take_back(db, &finality, &mut seen).await?;
         inflows::read(db, &quorum, &safes, &mut seen).await?;
     } else {
         let error = AppError::Conflict("the endpoints are on different branches: it is read again".to_owned());

@@ -36,9 +36,9 @@ state_machine! {
         Pending = "PENDING" => [Processing, Failed],
         /// Seen on its rail, and not final yet.
         Processing = "PROCESSING" => [Confirmed, Failed],
-        /// Final on its rail.
-        Confirmed = "CONFIRMED" => [Reversed],
-        /// It never came to be.
+        /// Final on its rail; seen again when a reorganisation takes away what paid it.
+        Confirmed = "CONFIRMED" => [Reversed, Processing],
+        /// It never came to be, or was taken back before it was final.
         Failed = "FAILED" => [],
         /// Taken back after it was final.
         Reversed = "REVERSED" => [],

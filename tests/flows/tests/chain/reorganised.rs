@@ -1,3 +1,4 @@
+use alloy_primitives::U256;
 use app::Chains;
 use flows::CHAIN;
 use local::anvil::{Anvil, Options};
@@ -120,4 +121,77 @@ async fn one_endpoint_alone_unpays_nothing() {
     let seen = world.watch_with(&both).await;
     assert_eq!((seen.unpaid, world.state(batch).await.as_str()), (0, "EXECUTED CONFIRMED SETTLED"));
     assert_eq!(world.watch().await.unpaid, 1, "the one endpoint that is configured decides on a test chain");
+}
+
+#[tokio::test]
+async fn what_came_in_and_left_the_chain_is_booked_back_and_comes_in_again() {
+    let world = World::new().await;
+    let acme = world.house.acme();
+    let before = world.snapshot().await;
+    let paid = world.deployer.send_native(world.safe, U256::from(500)).await.expect("sent");
+    let raw = world.tell("eth_getRawTransactionByHash", json!([paid.tx_hash])).await;
+    let platform = world.house.db("platform").await;
+    let user = json!([{ "wallet": flows::flow::USER, "at": "2026-02-01T00:00:00Z", "referral_code": "GIL" }]);
+    platform.submit_intents("REGISTER", &user).await.expect("a user");
+    let sale = json!([{ "charge": "paid", "wallet": flows::flow::USER, "chain_id": CHAIN, "amount": "500", "at": "2026-02-02T00:00:00Z",
+                        "rail": "onchain", "tx_hash": paid.tx_hash.to_string() }]);
+    platform.submit_intents("COMMERCE", &sale).await.expect("a sale");
+    let worker = world.house.db("worker").await;
+    let (token, claimed) = worker.claim_intents(10, std::time::Duration::from_secs(60)).await.expect("a claim");
+    assert_eq!(worker.process_intents(token).await.expect("settled"), (claimed, 0));
+    world.mine(2).await;
+    assert_eq!(world.watch().await.inflows, 1);
+    assert_eq!(worker.mature_commissions().await.expect("matured"), 2);
+    let standing = "SELECT (SELECT string_agg(s.state, ' ') FROM core.settlements s) || ' ' || (SELECT count(*) FILTER (WHERE retracted_at IS NULL) || ' of ' || count(*) FROM core.inflows)
+        || ' ' || (SELECT sum(debits_posted - credits_posted) FROM core.accounts WHERE kind = 'settlements') || ' ' || (SELECT count(*) FROM core.commissions WHERE state = 'PAYABLE')";
+    assert_eq!(world.house.read(standing).await, "CONFIRMED 1 of 1 0 2");
+    let pia = world.house.db("pia").await;
+    let early = pia.create_commission_batch(acme.id, acme.safe, "Early").await.expect("a batch of what is paid");
+
+    world.reorganise(before, 8).await;
+    let seen = world.watch().await;
+    assert_eq!((seen.inflows_gone, seen.inflows), (1, 0), "{seen:?}");
+    assert_eq!(world.house.read(standing).await, "PROCESSING 0 of 1 500 2");
+    assert_eq!(world.watch().await.inflows_gone, 0, "once");
+    assert!(world.house.db("acc").await.check_ledger(acme.id).await.expect("a check").is_empty());
+    // What the sale earned waits with it: in the batch that has it, and for the next one.
+    let refused = world.house.try_submit("pia", early).await.expect_err("not paid");
+    assert!(refused.to_string().contains("a sale whose payment a reorganisation took away"), "{refused}");
+    pia.cancel_batch(acme.id, early, "its sale is not paid").await.expect("cancelled");
+    let refused = pia.create_commission_batch(acme.id, acme.safe, "Next").await.expect_err("nothing is due");
+    assert!(refused.to_string().contains("No commission is payable now"), "{refused}");
+
+    // The same transaction in another block: the sale is paid again, and nothing is there twice.
+    world.tell("eth_sendRawTransaction", json!([raw])).await;
+    world.mine(2).await;
+    assert_eq!(world.watch().await.inflows, 1);
+    assert_eq!(world.watch().await.inflows, 0);
+    assert_eq!(world.house.read(standing).await, "CONFIRMED 1 of 2 0 2");
+    let booked = "SELECT string_agg(reason || ' ' || n, ', ' ORDER BY reason) FROM (SELECT reason, count(*) AS n FROM core.transfers WHERE reason LIKE 'inflow%' GROUP BY 1) t";
+    assert_eq!(world.house.read(booked).await, "inflow 2, inflow_reversal 1");
+    assert!(world.house.db("acc").await.check_ledger(acme.id).await.expect("a check").is_empty());
+    let batch = pia.create_commission_batch(acme.id, acme.safe, "Paid").await.expect("a batch");
+    world.house.submit("pia", batch).await;
+    // By word alone nothing leaves the ledger.
+    let word = "BEGIN; UPDATE core.inflows SET retracted_at = now() WHERE retracted_at IS NULL; COMMIT";
+    let refused = sqlx::raw_sql(word).execute(&mut world.house.owner().await).await.expect_err("its money stays");
+    assert!(refused.to_string().contains("leaves the ledger and its settlement in the same transaction"), "{refused}");
+}
+
+#[tokio::test]
+async fn gas_of_a_transaction_that_left_the_chain_is_booked_back() {
+    let world = World::new().await;
+    let before = world.snapshot().await;
+    world.paid("gas.csv").await;
+    let booked = "SELECT string_agg(reason || ' ' || n, ', ' ORDER BY reason) || ' ' || (SELECT sum(debits_posted - credits_posted) > 0 FROM core.accounts WHERE kind = 'gas')
+        FROM (SELECT reason, count(*) AS n FROM core.transfers WHERE reason LIKE 'gas%' GROUP BY 1) t";
+    assert_eq!(world.house.read(booked).await, "gas 1 true");
+    world.reorganise(before, 8).await;
+    assert_eq!(world.watch().await.unpaid, 1);
+    assert_eq!(world.house.read(booked).await, "gas 1, gas_reversal 1 false");
+    assert!(world.execute().await.sent.remove(0).again);
+    assert_eq!(world.confirm().await.confirmed, 1);
+    assert_eq!(world.house.read(booked).await, "gas 2, gas_reversal 1 true");
+    let live = "SELECT count(*) || ' ' || (SELECT sum(debits_posted - credits_posted) FROM core.accounts WHERE kind = 'gas') - sum(amount) FROM core.gas_payments WHERE retracted_at IS NULL";
+    assert_eq!(world.house.read(live).await, "1 0");
 }

@@ -1,6 +1,7 @@
 //! What comes into the Safes, at the chain's depth: into the ledger, and a settlement that it pays is confirmed.
 
 use chain::Quorum;
+use chain::quorum::Finality;
 use chrono::DateTime;
 use domain::id::AssetId;
 use money::Amount;
@@ -20,6 +21,30 @@ pub(super) async fn read(db: &Db, quorum: &Quorum, watched: &[WatchedSafe], seen
         match read_safe(db, quorum, safe, &cursor).await {
             Ok(recorded) => seen.inflows += recorded,
             Err(error) => seen.unread.push(Unread::safe(quorum.chain_id(), safe.address, &error)),
+        }
+    }
+    Ok(())
+}
+
+/// Books back what a reorganisation took away after it was deep enough to be booked, newest block first. A block names the one
+/// before it, so one that still stands answers for every older one: without a reorganisation this asks once.
+pub(super) async fn take_back(db: &Db, finality: &Finality<'_>, seen: &mut Seen) -> Result<(), AppError> {
+    for block in db.inflow_blocks(finality.chain_id()).await? {
+        match finality.is_replaced(block.0, block.1).await? {
+            Some(false) => return Ok(()),
+            Some(true) => match db.record_inflows_gone(finality.chain_id(), block).await {
+                Ok(gone) => {
+                    tracing::warn!(
+                        block = block.0,
+                        gone,
+                        "a reorganisation took payments into Safes away: they are booked back"
+                    );
+                    seen.inflows_gone += usize::try_from(gone).unwrap_or_default();
+                }
+                Err(error) => seen.unread.push(Unread::chain(finality.chain_id(), &error.into())),
+            },
+            // The endpoints are not of one mind, or have not come to this height again.
+            None => {}
         }
     }
     Ok(())
