@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::{
     ApiError, BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport,
@@ -72,6 +73,12 @@ impl Console {
             asking: Mutex::default(),
             known: Arc::new(known),
         })
+    }
+
+    /// Locks after another time than the settings say: for tests, which do not wait for minutes.
+    #[must_use]
+    pub fn locking_after(self, idle: Duration) -> Self {
+        Self { desk: Arc::new(Desk::new(idle, Arc::clone(&self.host))), ..self }
     }
 
     fn one_dialog(&self) -> Result<MutexGuard<'_, ()>, AppError> {

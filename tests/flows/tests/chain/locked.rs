@@ -18,6 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::support::World;
 
 const PASSPHRASE: &str = "of a test";
+/// Far shorter than any setting.
+const IDLE: Duration = Duration::from_secs(4);
 const BLIND: Settings = Settings { blind_signing: true, raw_messages: false, transaction_hash: false };
 
 /// Dialogs that stand until the test answers them.
@@ -94,7 +96,8 @@ impl Room {
         let ((asking, asked), (answer, answers), (locked, reloads)) =
             (unbounded_channel(), mpsc::channel(), unbounded_channel());
         let host = Slow { asked: asking, answers: Mutex::new(answers), locked };
-        let console = Arc::new(Console::new(machine, Arc::new(host)).expect("a console"));
+        let console = Console::new(machine, Arc::new(host)).expect("a console").locking_after(IDLE);
+        let console = Arc::new(console);
         let room = Self { world, console, batch, asked, answer, reloads, _folder: folder };
         room.open(login, None).await.expect("a session");
         room
@@ -121,26 +124,43 @@ impl Room {
         self.console.session_clock(()).await.err().map(|error| error.code())
     }
 
-    /// The clock of the console goes on by so much; its own look comes within a second.
-    async fn pass(&self, time: Duration) {
-        tokio::time::pause();
-        tokio::time::advance(time).await;
-        tokio::time::resume();
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+    /// Somebody moves until the answer is dropped.
+    fn moving(&self) -> Moving {
+        let console = Arc::clone(&self.console);
+        Moving(tokio::spawn(async move {
+            while console.session_activity(()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }))
+    }
+
+    /// Nobody moves for longer than it takes; the console looks every second.
+    async fn unattended(&self) {
+        tokio::time::sleep(IDLE + Duration::from_secs(2)).await;
+    }
+}
+
+/// Somebody in front of the window.
+struct Moving(tokio::task::JoinHandle<()>);
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 #[tokio::test]
 async fn a_console_that_nobody_uses_locks_itself_and_its_person_comes_back() {
     let mut room = Room::new("mia", None).await;
-    room.pass(Duration::from_secs(250)).await;
-    assert_eq!(room.code().await, None);
-    assert!(room.console.session_clock(()).await.expect("open").locks_in_secs <= 50);
-    room.console.session_activity(()).await.expect("somebody moved");
-    assert!(room.console.session_clock(()).await.expect("open").locks_in_secs > 290);
-    room.pass(Duration::from_secs(250)).await;
+    let moving = room.moving();
+    room.unattended().await;
     assert_eq!(room.code().await, None, "whoever moves is not locked out");
-    room.pass(Duration::from_secs(60)).await;
+    let left = || async { room.console.session_clock(()).await.expect("open").locks_in_secs };
+    assert!(left().await >= 2);
+    drop(moving);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(left().await <= 2, "it counts down");
+    room.unattended().await;
     assert_eq!(room.code().await, Some(ErrorCode::Locked));
     // The page is thrown away, nothing answers any more, and no connection is left.
     room.reloads.recv().await.expect("the page begins anew");
@@ -175,6 +195,7 @@ async fn a_console_that_nobody_uses_locks_itself_and_its_person_comes_back() {
 #[tokio::test]
 async fn an_answer_that_comes_after_the_lock_does_nothing() {
     let mut room = Room::new("mia", None).await;
+    let moving = room.moving();
     let signing = room.sign(SignWith::Software { passphrase: Some(PASSPHRASE.into()), keep: false }).await;
     let message = room.asked.recv().await.expect("the system's dialog");
     let own = hashes(&room.world.domain(), &room.world.leg(room.batch).await);
@@ -191,7 +212,8 @@ async fn an_answer_that_comes_after_the_lock_does_nothing() {
     assert!(message.replace('\n', "").contains(&format!("Domain hash0x{device}Message hash0x")), "{message}");
     assert!(message.contains(&format!("Domain hash\n0x{}", &device[..10])), "{message}");
     // Its person leaves with the dialog on the screen and the passphrase typed; somebody else presses the button.
-    room.pass(Duration::from_secs(301)).await;
+    drop(moving);
+    room.unattended().await;
     assert_eq!(room.code().await, Some(ErrorCode::Locked));
     room.answer.send(true).expect("pressed");
     let refused = signing.await.expect("no panic").expect_err("nobody is there");
@@ -215,10 +237,12 @@ async fn what_was_confirmed_is_done_to_its_end() {
         agree(page)
     }));
     room.answer.send(true).expect("the dialog is answered");
+    let moving = room.moving();
     let signing = room.sign(SignWith::Ledger { flow: DeviceFlow::Hashed }).await;
     reads.recv().await.expect("the person reads on the device");
     // What a device signs exists: it is stored before anything locks by itself.
-    room.pass(Duration::from_secs(301)).await;
+    drop(moving);
+    room.unattended().await;
     assert_eq!(room.code().await, None, "not cut in half");
     // Locked by hand meanwhile, nothing new begins, and that signature is stored all the same.
     room.console.session_lock(()).await.expect("locked");
@@ -243,6 +267,7 @@ async fn who_stops_waiting_loses_no_signature() {
         agree(page)
     }));
     room.answer.send(true).expect("the dialog is answered");
+    let _moving = room.moving();
     let signing = room.sign(SignWith::Ledger { flow: DeviceFlow::Full }).await;
     let message = room.asked.recv().await.expect("the system's dialog");
     assert!(message.contains("Key: Ledger, which gets all fields"), "{message}");
