@@ -55,6 +55,8 @@ struct Room {
     asked: UnboundedReceiver<String>,
     answer: mpsc::Sender<bool>,
     reloads: UnboundedReceiver<()>,
+    /// When the console began, by the database's clock.
+    since: String,
     // The key file lies in it.
     _folder: tempfile::TempDir,
 }
@@ -98,7 +100,8 @@ impl Room {
         let host = Slow { asked: asking, answers: Mutex::new(answers), locked };
         let console = Console::new(machine, Arc::new(host)).expect("a console").locking_after(IDLE);
         let console = Arc::new(console);
-        let room = Self { world, console, batch, asked, answer, reloads, _folder: folder };
+        let since = world.house.read("SELECT clock_timestamp()::text").await;
+        let room = Self { world, console, batch, asked, answer, reloads, since, _folder: folder };
         room.open(login, None).await.expect("a session");
         room
     }
@@ -118,6 +121,15 @@ impl Room {
 
     async fn signatures(&self) -> String {
         self.world.house.read("SELECT count(*)::text FROM core.signatures").await
+    }
+
+    /// Those that the console opened.
+    async fn connections(&self) -> String {
+        let own = format!(
+            "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'mia' AND datname = current_database() AND backend_start > '{}'",
+            self.since
+        );
+        self.world.house.read(&own).await
     }
 
     async fn code(&self) -> Option<ErrorCode> {
@@ -152,6 +164,7 @@ impl Drop for Moving {
 #[tokio::test]
 async fn a_console_that_nobody_uses_locks_itself_and_its_person_comes_back() {
     let mut room = Room::new("mia", None).await;
+    assert_ne!(room.connections().await, "0");
     let moving = room.moving();
     room.unattended().await;
     assert_eq!(room.code().await, None, "whoever moves is not locked out");
@@ -168,14 +181,13 @@ async fn a_console_that_nobody_uses_locks_itself_and_its_person_comes_back() {
     assert_eq!(refused.code(), ErrorCode::Locked);
     let review = room.console.leg_review(LegRef { batch_id: room.batch.to_string(), leg: 1 }).await;
     assert_eq!(review.expect_err("locked").code(), ErrorCode::Locked);
-    let left = "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'mia' AND datname = current_database()";
     for _ in 0..50 {
-        if room.world.house.read(left).await == "0" {
+        if room.connections().await == "0" {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(room.world.house.read(left).await, "0");
+    assert_eq!(room.connections().await, "0");
     let profiles = room.console.session_profiles(()).await.expect("who works here");
     assert_eq!(profiles.locked.as_deref(), Some("mia"));
     // A page that goes on reporting opens nothing, and a wrong password neither.
