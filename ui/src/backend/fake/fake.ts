@@ -35,6 +35,7 @@ import {
 import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { ADVICE, deviceReview } from './device';
+import { FakeLock } from './lock';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 import { askRejection, reviewRejection, signRejection } from './rejection';
 
@@ -84,13 +85,13 @@ class Fake {
   private readonly exports: ExportView[] = [];
   private frozen: string | null = null;
   private ledger: DeviceChoose | null = null;
-  private locked: string | null = null;
-  private movedAt = Date.now();
+  private readonly clock: FakeLock;
   private stopWaiting: () => void = () => undefined;
   private kept = false;
   private imported: FakeBatch | null = null;
 
   constructor(private readonly options: FakeOptions) {
+    this.clock = new FakeLock(options.locksInSecs);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     if (!options.empty) this.history();
     if (options.device) {
@@ -134,25 +135,15 @@ class Fake {
     );
   }
 
-  private locksInMs(): number {
-    const idle = (this.options.locksInSecs ?? 300) * 1_000;
-    return Math.max(0, this.movedAt + idle - Date.now());
-  }
-
-  private lock(): void {
-    const { person } = this.me();
-    this.locked = PEOPLE.find((one) => one.session.person === person)?.profile.id ?? null;
+  private lock(session: Session): void {
+    this.clock.lock(session);
     this.session = null;
   }
 
   private me(): Session {
-    if (this.locked) throw refusal('LOCKED', 'The console is locked: type the password again');
-    if (this.session && this.locksInMs() === 0) {
-      const { person } = this.session;
-      this.locked = PEOPLE.find((one) => one.session.person === person)?.profile.id ?? null;
-      this.session = null;
-      return this.me();
-    }
+    if (this.session && this.clock.leftMs() === 0) this.lock(this.session);
+    if (this.clock.locked)
+      throw refusal('LOCKED', 'The console is locked: type the password again');
     if (!this.session)
       throw refusal('NOT_SIGNED_IN', 'Nobody is signed in. Choose who is working.');
     return this.session;
@@ -399,34 +390,33 @@ class Fake {
       })),
       database: 'countersign_demo on a local socket',
       demoPassphrase: PASSPHRASE,
-      locked: this.locked,
+      locked: this.clock.locked,
     }),
     session_open: ({ profileId, password }) => {
       const found = PEOPLE.find((one) => one.profile.id === profileId);
       if (!found) throw refusal('INVALID_INPUT', `There is no profile ${profileId}.`);
       if (this.options.password !== undefined && password !== this.options.password)
         throw refusal('UNAVAILABLE', `The password does not open ${found.profile.login}.`);
-      this.locked = null;
-      this.movedAt = Date.now();
+      this.clock.open();
       this.session = found.session;
       return found.session;
     },
     session_lock: () => {
-      this.lock();
+      this.lock(this.me());
       return null;
     },
     session_activity: () => {
       this.me();
-      this.movedAt = Date.now();
+      this.clock.moved();
       return null;
     },
     session_clock: () => {
       this.me();
-      return { locksInSecs: Math.ceil(this.locksInMs() / 1_000) };
+      return { locksInSecs: Math.ceil(this.clock.leftMs() / 1_000) };
     },
     session_close: () => {
       this.session = null;
-      this.locked = null;
+      this.clock.open();
       return null;
     },
     session_get: () => this.me(),
