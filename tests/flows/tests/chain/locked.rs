@@ -237,7 +237,7 @@ async fn an_answer_that_comes_after_the_lock_does_nothing() {
 async fn what_was_confirmed_is_done_to_its_end() {
     let device = Device::start(BLIND, approve());
     let ledger = LedgerSettings { device: device.address(), ..LedgerSettings::default() };
-    let mut room = Room::new(flows::LEDGER_OWNER, Some(ledger)).await;
+    let room = Room::new(flows::LEDGER_OWNER, Some(ledger)).await;
     let ((reading, mut reads), (go, gone)) = (unbounded_channel(), mpsc::channel::<()>());
     let mut agree = approve();
     let mut first = true;
