@@ -196,6 +196,7 @@ DECLARE
   safe core.safes;
   newest record;
   nonces_known bigint;
+  agrees boolean;
 BEGIN
   PERFORM core.require_machine('watcher');
   IF (p_nonce >= 0 AND p_block >= 0 AND cardinality(p_owners) >= 1 AND 20 = ALL (SELECT length(o) FROM unnest(p_owners) o) AND jsonb_typeof(p_balances) = 'array') IS NOT TRUE THEN
@@ -226,7 +227,10 @@ BEGIN
   IF p_nonce < safe.observed_nonce AND p_block >= safe.observed_block THEN
     PERFORM core.audit(p_program, 'safe.nonce_fell', p_safe, json_build_object('from', safe.observed_nonce, 'at_block', safe.observed_block, 'to', p_nonce, 'block', p_block));
   END IF;
-  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user
+  agrees := ARRAY(SELECT DISTINCT o FROM unnest(p_owners) o ORDER BY o)
+    = ARRAY(SELECT o.owner FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = p_safe ORDER BY o.owner);
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user,
+    agreed_block = CASE WHEN agrees THEN p_block ELSE agreed_block END, agreed_at = CASE WHEN agrees THEN clock_timestamp() ELSE agreed_at END
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
   SELECT p_program, p_safe, b.asset_id, core.parse_amount(b.amount), p_block FROM jsonb_to_recordset(p_balances) AS b(asset_id uuid, amount text)

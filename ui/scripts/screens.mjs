@@ -168,6 +168,37 @@ const SCREENS = [
       await p.getByText(/verified from the pinned keys/).waitFor();
     },
   },
+  {
+    name: 'locked',
+    path: `${BATCH}?as=adaeze&password=x`,
+    act: async (p) => {
+      await p.keyboard.press('Control+l');
+      await p.getByText('Password of adaeze').waitFor();
+    },
+  },
+  {
+    name: 'sign-kept',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByLabel(/^Keep it in this computer/).check();
+      await sign(p, 1);
+      await p.getByRole('link', { name: 'Sign leg 2…' }).click();
+      await p.getByText(/^Kept in this computer/).waitFor();
+    },
+  },
+  {
+    name: 'sign-waiting',
+    path: `${BATCH}?as=adaeze&device=READY&signing=waiting`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByText('Your Ledger is ready').waitFor();
+      await button(p, 'Countersign leg 1').click();
+      await button(p, 'Stop waiting').waitFor();
+    },
+  },
   { name: 'verify-start', path: '/batches/file?as=ines' },
   { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
   { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },

@@ -9,6 +9,9 @@ pub enum AppError {
     /// Nobody is signed in.
     #[error("Nobody is signed in: choose who is working")]
     NotSignedIn,
+    /// Whoever is signed in left, and the console locked itself or was locked.
+    #[error("The console is locked: type the password again")]
+    Locked,
     /// The person may not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -49,6 +52,7 @@ impl AppError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::NotSignedIn => ErrorCode::NotSignedIn,
+            Self::Locked => ErrorCode::Locked,
             Self::Forbidden(_) | Self::Store(StoreError::Refused { code: RefusalCode::Forbidden, .. }) => {
                 ErrorCode::Forbidden
             }

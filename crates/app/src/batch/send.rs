@@ -41,7 +41,7 @@ pub async fn send(
         return Err(AppError::Conflict(format!("Batch {} is frozen: {frozen}", loaded.row.number)));
     }
     trust::check(session, &loaded, Stage::Sign).await?;
-    ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
+    let _done_to_its_end = ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
     let program = session.program_id();
     if loaded.row.state == BatchState::Approved {
         session.db.execute_batch(program, id, &loaded.rebuilt.content_hash).await?;

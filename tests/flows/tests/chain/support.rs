@@ -195,7 +195,9 @@ impl World {
         let signature = owner_key(login).sign_safe_tx(&self.domain(), &tx).expect("a signature").bytes;
         let hash = hashes(&self.domain(), &tx).safe_tx_hash;
         let db = self.house.db(login).await;
-        db.sign_leg(self.house.acme().id, batch, 1, hash, "SOFTWARE", &signature).await.expect("stored");
+        db.sign_leg(self.house.acme().id, batch, 1, hash, store::KeyUsed { kind: "SOFTWARE", flow: None }, &signature)
+            .await
+            .expect("stored");
     }
 
     /// Signed and handed to the executor.
