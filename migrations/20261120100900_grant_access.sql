@@ -58,7 +58,7 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
 
 GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
 GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(uuid), api.seal_audit() TO countersign_worker;
-GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint),
+GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.batch_proof(uuid, uuid), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint),
   api.record_rejection(uuid, uuid, bytea, bytea, bytea, bigint), api.record_rejection_replacement(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, bytea[], jsonb),
   api.record_mined(uuid, uuid, bytea, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),

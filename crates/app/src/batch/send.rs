@@ -14,7 +14,7 @@ use store::LegWork;
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::host::Host;
-use crate::worker::execute::{Limits, Sender, Sent};
+use crate::worker::execute::{Limits, Sender, Sent, Trust};
 use crate::{AppError, Session, trust};
 
 /// How often it is asked whether a leg is in a block before the next one is sent.
@@ -47,7 +47,7 @@ pub async fn send(
         session.db.execute_batch(program, id, &loaded.rebuilt.content_hash).await?;
     }
     let rpc = session.chains.rpc(loaded.safe.chain_id).await?;
-    let sender = Sender { db: &session.db, rpc: &rpc, executor, limits, is_person: true };
+    let sender = Sender { db: &session.db, rpc: &rpc, executor, limits, is_person: true, trust: Trust::Database };
     let mut sent = Vec::new();
     for leg in session.db.execution_package(program, id).await? {
         if leg.state != SafeTransactionState::Signed {
