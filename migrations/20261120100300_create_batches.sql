@@ -16,6 +16,9 @@ CREATE TABLE core.safes (
   observed_block bigint,
   observed_at timestamptz,
   observed_by name,
+  -- The last of these in which the owners were the pinned ones.
+  agreed_block bigint,
+  agreed_at timestamptz,
   -- What came in is in the ledger up to this block.
   inflows_read_to bigint,
   inflows_read_by name,
@@ -29,7 +32,7 @@ CREATE TABLE core.safe_owners (
   PRIMARY KEY (program_id, safe_id, owner),
   FOREIGN KEY (program_id, safe_id) REFERENCES core.safes
 );
-CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at', 'observed_by', 'inflows_read_to', 'inflows_read_by');
+CALL core.make_fixed('safes', 'name', 'observed_owners', 'observed_nonce', 'observed_block', 'observed_at', 'observed_by', 'agreed_block', 'agreed_at', 'inflows_read_to', 'inflows_read_by');
 CALL core.make_append_only('safe_owners');
 CALL core.make_two_signed('safes', 'id', '', 'safe.add');
 CALL core.make_two_signed('safe_owners', 'safe_id', '', 'safe.add');

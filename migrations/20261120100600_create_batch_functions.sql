@@ -543,8 +543,9 @@ BEGIN
 END $$;
 
 -- Stores one owner's signature. The signer approved this very content, holds this owner key, and signs the hash that
--- colleagues signed. Clients recover the signature before they store it and again before they use it.
-CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea) RETURNS integer
+-- colleagues signed. Clients recover the signature before they store it and again before they use it. What was sent to a Ledger, two
+-- hashes or all fields, is for the audit trail: it says what its person could read.
+CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea, p_flow text DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   signer uuid := core.require(p_program, 'approve');
@@ -563,6 +564,9 @@ BEGIN
   END IF;
   IF length(p_safe_tx_hash) IS DISTINCT FROM 32 OR length(p_signature) IS DISTINCT FROM 65 OR p_key_kind IN ('SOFTWARE', 'LEDGER') IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A leg is signed with a hash of 32 bytes, a signature of 65 bytes and the kind of key, SOFTWARE or LEDGER';
+  END IF;
+  IF p_flow NOT IN ('HASHED', 'FULL') THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'What was sent to the device is HASHED or FULL, or nothing where no device was asked';
   END IF;
   IF leg.safe_tx_hash IS NOT NULL AND leg.safe_tx_hash <> p_safe_tx_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A colleague signed another hash for this leg. Sign nothing; freeze the Safe and compare machines';
@@ -588,7 +592,7 @@ BEGIN
   IF leg.state = 'PROPOSED' AND signed >= safe.threshold THEN
     UPDATE core.safe_transactions SET state = 'SIGNED' WHERE program_id = p_program AND id = leg.id;
   END IF;
-  PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'key', p_key_kind));
+  PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'key', p_key_kind, 'flow', p_flow));
   RETURN signed;
 EXCEPTION WHEN unique_violation THEN
   GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;

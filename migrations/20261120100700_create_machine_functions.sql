@@ -57,6 +57,80 @@ BEGIN
   ORDER BY w.executor_nonce IS NULL, w.executor_nonce, w.safe_id, w.nonce;
 END $$;
 
+-- What a batch that is being sent stands on, for an executor that verifies it from a root of its own before it sends: in the layout of
+-- a batch file (app::offline), without whoever carries it. Approvers are counted by the policies that two people signed; what payments of
+-- 24 hours sum to this database alone knows, and it asked at every step before.
+CREATE FUNCTION api.batch_proof(p_program uuid, p_batch uuid) RETURNS json LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  batch core.batches;
+  paid uuid[];
+  involved uuid[];
+BEGIN
+  PERFORM core.require_machine('executor');
+  SELECT * INTO batch FROM core.batches b WHERE b.program_id = p_program AND b.id = p_batch AND b.state = 'EXECUTING';
+  IF batch.id IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This batch is not being sent';
+  END IF;
+  paid := ARRAY(SELECT DISTINCT p.asset_id FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch);
+  involved := ARRAY(
+    SELECT p.affiliate_id FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch AND p.affiliate_id IS NOT NULL
+    UNION SELECT x.id FROM core.payouts p JOIN core.payout_sources ps ON ps.program_id = p.program_id AND ps.payout_id = p.id
+      JOIN core.commissions c ON c.program_id = p.program_id AND c.id = ps.commission_id JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id
+      JOIN core.users u ON u.program_id = s.program_id AND u.id = s.user_id CROSS JOIN LATERAL (VALUES (c.affiliate_id), (u.affiliate_id)) AS x(id)
+      WHERE p.program_id = p_program AND p.batch_id = p_batch AND x.id IS NOT NULL);
+  RETURN (SELECT json_build_object(
+    'format', 'countersign/batch-file/1', 'program_name', g.name, 'number', batch.number, 'title', batch.title, 'required_approvers', 0,
+    'content', json_build_object('program_id', p_program, 'batch_id', p_batch, 'revision', batch.revision, 'chain_id', s.chain_id, 'safe', core.hex_address(s.address),
+      'lines', (SELECT json_agg(json_build_object('line_no', p.line_no, 'token', CASE WHEN a.token IS NOT NULL THEN core.hex_address(a.token) END, 'recipient', core.hex_address(p.recipient),
+          'amount', p.amount::text, 'reference', p.reference, 'source', coalesce((SELECT string_agg(ps.source_key, ',' ORDER BY ps.source_key COLLATE "C") FROM core.payout_sources ps
+            WHERE ps.program_id = p.program_id AND ps.payout_id = p.id), '')) ORDER BY p.line_no)
+        FROM core.payouts p JOIN core.assets a ON a.program_id = p.program_id AND a.id = p.asset_id WHERE p.program_id = p_program AND p.batch_id = p_batch),
+      'legs', (SELECT json_agg(json_build_object('index', t.leg_index, 'line_nos', (SELECT json_agg(l.line -> 'line_no' ORDER BY l.position) FROM jsonb_array_elements(core.leg_lines(p_program, p_batch, t.leg_index)) WITH ORDINALITY AS l(line, position)),
+          'to', core.hex_address(t.to_address), 'value', t.value::text, 'operation', t.operation, 'safe_tx_gas', t.safe_tx_gas::text, 'base_gas', t.base_gas::text, 'gas_price', t.gas_price::text,
+          'gas_token', core.hex_address(t.gas_token), 'refund_receiver', core.hex_address(t.refund_receiver)) ORDER BY t.leg_index)
+        FROM core.safe_transactions t WHERE t.program_id = p_program AND t.batch_id = p_batch)),
+    'nonces', (SELECT json_agg(t.nonce ORDER BY t.leg_index) FROM core.safe_transactions t WHERE t.program_id = p_program AND t.batch_id = p_batch),
+    'safe', json_build_object('id', s.id, 'name', s.name, 'version', s.version, 'singleton', core.hex_address(s.singleton), 'fallback_handler', core.hex_address(s.fallback_handler), 'threshold', s.threshold,
+      'owners', (SELECT json_agg(core.hex_address(o.owner)) FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = s.id)),
+    'assets', (SELECT json_agg(json_build_object('id', a.id, 'chain_id', a.chain_id, 'token', CASE WHEN a.token IS NOT NULL THEN core.hex_address(a.token) END, 'symbol', a.symbol, 'decimals', a.decimals))
+      FROM core.assets a WHERE a.program_id = p_program AND a.id = ANY (paid)),
+    'lines', (SELECT json_agg(json_build_object('line_no', p.line_no, 'asset', p.asset_id, 'affiliate', p.affiliate_id, 'payee_name', p.payee_name)) FROM core.payouts p WHERE p.program_id = p_program AND p.batch_id = p_batch),
+    'policies', (SELECT coalesce(json_agg(json_build_object('id', o.id, 'asset', o.asset_id, 'at_least', o.at_least::text, 'approvers', o.approvers, 'high_value', o.high_value, 'software_keys', o.software_keys)), '[]')
+      FROM core.policies o WHERE o.program_id = p_program AND o.asset_id = ANY (paid) AND o.replaced_at IS NULL),
+    'commissions', json_build_object(
+      'rules', (SELECT coalesce(json_agg(json_build_array(r.id, json_build_object('base_rate', r.base_rate::text, 'override_rate', r.override_rate::text, 'holding_days', r.holding_days, 'frequency', r.frequency,
+          'earning_days', r.earning_days, 'effective_from', r.effective_from,
+          'tiers', (SELECT coalesce(json_object_agg(x.tier, x.rate::text), '{}') FROM core.commission_rule_tiers x WHERE x.program_id = p_program AND x.rule_id = r.id),
+          'minimums', (SELECT coalesce(json_object_agg(x.asset_id, json_build_array(x.minimum_settlement::text, x.minimum_payout::text)), '{}') FROM core.commission_rule_assets x WHERE x.program_id = p_program AND x.rule_id = r.id)))
+          ORDER BY r.version), '[]') FROM core.commission_rules r WHERE r.program_id = p_program AND cardinality(involved) > 0),
+      'terms', (SELECT coalesce(json_object_agg(f.affiliate_id, f.terms), '{}') FROM (
+          SELECT x.affiliate_id, json_agg(json_build_object('tier', x.tier, 'active', x.active, 'effective_from', nullif(x.effective_from, '-infinity')) ORDER BY x.version) AS terms
+          FROM core.affiliate_terms x WHERE x.program_id = p_program AND x.affiliate_id = ANY (involved) GROUP BY x.affiliate_id) f),
+      'commissions', (SELECT coalesce(json_agg(json_build_object('id', c.id, 'affiliate', c.affiliate_id, 'asset', c.asset_id, 'amount', abs(c.amount)::text, 'share', coalesce(t.kind, c.kind), 'is_taken_back', c.takes_back IS NOT NULL,
+          -- The millisecond in the id ends a millisecond later.
+          'written_at', to_timestamp(0) + interval '1 millisecond' * (1 + ('x' || left(replace(coalesce(t.id, c.id)::text, '-', ''), 12))::bit(48)::bigint),
+          'settlement', s.id, 'sold_for', s.amount::text, 'sold_at', s.occurred_at, 'registered_at', u.registered_at, 'referrer', u.affiliate_id)), '[]')
+        FROM core.payouts p JOIN core.payout_sources ps ON ps.program_id = p.program_id AND ps.payout_id = p.id JOIN core.commissions c ON c.program_id = p.program_id AND c.id = ps.commission_id
+        LEFT JOIN core.commissions t ON t.program_id = c.program_id AND t.id = c.takes_back
+        JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id AND s.asset_id = c.asset_id JOIN core.users u ON u.program_id = s.program_id AND u.id = s.user_id
+        WHERE p.program_id = p_program AND p.batch_id = p_batch AND u.affiliate_id IS NOT NULL)),
+    'revisions', (SELECT json_agg(json_build_object('staff', r.staff_id, 'name', x.person, 'at', r.submitted_at, 'content_hash', '0x' || encode(r.content_hash, 'hex'), 'signature', '0x' || encode(r.signature, 'hex')) ORDER BY r.revision)
+      FROM core.batch_revisions r JOIN core.staff x ON x.id = r.staff_id WHERE r.program_id = p_program AND r.batch_id = p_batch),
+    'approvals', (SELECT coalesce(json_agg(json_build_object('staff', v.staff_id, 'name', x.person, 'at', v.approved_at, 'content_hash', '0x' || encode(v.content_hash, 'hex'), 'signature', '0x' || encode(v.signature, 'hex')) ORDER BY v.approved_at), '[]')
+      FROM core.approvals v JOIN core.staff x ON x.id = v.staff_id WHERE v.program_id = p_program AND v.batch_id = p_batch),
+    'people', (SELECT coalesce(json_agg(json_build_object('id', x.id, 'name', x.person, 'safe_owner', CASE WHEN x.safe_owner IS NOT NULL THEN core.hex_address(x.safe_owner) END,
+        'grants', (SELECT coalesce(json_agg(json_build_array(n.id, n.program_id, n.role)), '[]') FROM core.grants n WHERE n.staff_id = x.id AND n.revoked_at IS NULL AND (n.program_id IS NULL OR n.program_id = p_program)))), '[]')
+      FROM core.staff x WHERE x.revoked_at IS NULL AND x.id IN (SELECT v.staff_id FROM core.approvals v WHERE v.program_id = p_program AND v.batch_id = p_batch
+        UNION SELECT r.staff_id FROM core.batch_revisions r WHERE r.program_id = p_program AND r.batch_id = p_batch)),
+    'changes', (SELECT json_agg(json_build_object('id', r.id, 'program', r.program_id, 'kind', r.kind, 'payload', r.payload::text, 'proposed_by', r.proposed_by, 'proposed_at', r.proposed_at,
+        'proposed_signature', '0x' || encode(r.proposed_signature, 'hex'), 'confirmed_by', r.confirmed_by, 'confirmed_at', r.confirmed_at, 'confirmed_signature', '0x' || encode(r.confirmed_signature, 'hex')) ORDER BY r.confirmed_at, r.id)
+      FROM core.change_requests r WHERE r.confirmed_at IS NOT NULL AND (r.program_id IS NULL OR r.program_id = p_program)
+        AND (r.kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set')
+          OR (r.kind = 'rule.set' AND cardinality(involved) > 0) OR (r.kind = 'affiliate.add' AND r.id = ANY (involved))
+          OR (r.kind IN ('affiliate.set', 'payee.address') AND lower(coalesce(r.payload ->> 'affiliate_id', r.payload ->> 'payee_id')) = ANY (involved::text[])))))
+    FROM core.programs g JOIN core.safes s ON s.program_id = g.id AND s.id = batch.safe_id WHERE g.id = p_program);
+END $$;
+
 -- Who may read the signatures of a batch. Signatures of what is frozen stay inside: whoever reads them can send them without us.
 CREATE FUNCTION core.require_reader(p_program uuid, p_batch uuid) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -196,6 +270,7 @@ DECLARE
   safe core.safes;
   newest record;
   nonces_known bigint;
+  agrees boolean;
 BEGIN
   PERFORM core.require_machine('watcher');
   IF (p_nonce >= 0 AND p_block >= 0 AND cardinality(p_owners) >= 1 AND 20 = ALL (SELECT length(o) FROM unnest(p_owners) o) AND jsonb_typeof(p_balances) = 'array') IS NOT TRUE THEN
@@ -226,7 +301,10 @@ BEGIN
   IF p_nonce < safe.observed_nonce AND p_block >= safe.observed_block THEN
     PERFORM core.audit(p_program, 'safe.nonce_fell', p_safe, json_build_object('from', safe.observed_nonce, 'at_block', safe.observed_block, 'to', p_nonce, 'block', p_block));
   END IF;
-  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user
+  agrees := ARRAY(SELECT DISTINCT o FROM unnest(p_owners) o ORDER BY o)
+    = ARRAY(SELECT o.owner FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = p_safe ORDER BY o.owner);
+  UPDATE core.safes SET observed_nonce = p_nonce, observed_block = p_block, observed_owners = p_owners, observed_at = clock_timestamp(), observed_by = session_user,
+    agreed_block = CASE WHEN agrees THEN p_block ELSE agreed_block END, agreed_at = CASE WHEN agrees THEN clock_timestamp() ELSE agreed_at END
   WHERE program_id = p_program AND id = p_safe AND coalesce(observed_block, 0) <= p_block;
   INSERT INTO core.safe_balances (program_id, safe_id, asset_id, amount, block_number)
   SELECT p_program, p_safe, b.asset_id, core.parse_amount(b.amount), p_block FROM jsonb_to_recordset(p_balances) AS b(asset_id uuid, amount text)

@@ -50,7 +50,7 @@ GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid
 GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.audit_seal(uuid, bigint), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text, jsonb), api.take_out_lines(uuid, uuid, integer[]),
-  api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea),
+  api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea, text),
   api.ask_rejection(uuid, uuid, integer[], text), api.sign_rejection(uuid, uuid, integer, bytea, bytea, text, bytea),
   api.execute_batch(uuid, uuid, bytea), api.send_leg(uuid, uuid, bytea, bytea, bytea, bigint), api.ask_for_package(uuid, uuid), api.execution_package(uuid, uuid),
   api.record_reconciliation(uuid, timestamptz, bigint, bigint, integer, jsonb, jsonb),
@@ -58,7 +58,7 @@ GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api
 
 GRANT EXECUTE ON FUNCTION api.submit_intents(text, jsonb), api.confirm_settlements(uuid[]) TO countersign_platform;
 GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_intents(bigint), api.mature_commissions(uuid), api.seal_audit() TO countersign_worker;
-GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint),
+GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.batch_proof(uuid, uuid), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint),
   api.record_rejection(uuid, uuid, bytea, bytea, bytea, bigint), api.record_rejection_replacement(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, bytea[], jsonb),
   api.record_mined(uuid, uuid, bytea, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),

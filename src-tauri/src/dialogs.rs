@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use app::{Confirmation, FileKind, Host};
-use tauri::{AppHandle, Runtime};
+use tauri::{AppHandle, Manager as _, Runtime};
 use tauri_plugin_dialog::{DialogExt, FileDialogBuilder, FilePath};
 
 /// The window's dialogs. Each method blocks, so none may be called on the main thread, which shows them.
@@ -34,6 +34,15 @@ impl<R: Runtime> Host for Dialogs<R> {
     fn confirm(&self, confirmation: &Confirmation) -> bool {
         confirm(&self.app, confirmation)
     }
+
+    /// The page begins anew, so that nothing that it drew or remembered is left in it.
+    fn locked(&self) {
+        if let Some(window) = self.app.get_webview_window(crate::window::LABEL)
+            && let Err(error) = window.reload()
+        {
+            tracing::error!(%error, "the page of a locked console could not be thrown away");
+        }
+    }
 }
 
 fn path(chosen: Option<FilePath>) -> Option<PathBuf> {
@@ -54,8 +63,6 @@ fn confirm<R: Runtime>(app: &AppHandle<R>, confirmation: &Confirmation) -> bool 
 #[cfg(target_os = "linux")]
 fn show<R: Runtime>(app: &AppHandle<R>, confirmation: &Confirmation, answer: std::sync::mpsc::Sender<bool>) {
     use gtk::prelude::{DialogExt as _, GtkWindowExt as _, MessageDialogExt as _, WidgetExt as _};
-    use tauri::Manager as _;
-
     let parent = app.get_webview_window(crate::window::LABEL).and_then(|window| window.gtk_window().ok());
     let dialog = gtk::MessageDialog::new(
         parent.as_ref(),

@@ -45,6 +45,44 @@ async function signAll(page: Page, passphrase: string): Promise<number> {
   }
 }
 
+/** Writes the open batch to a file; verified where nobody is signed in, it shows the same code. */
+async function carryAndVerify(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Write to a file…' }).click();
+  await expect(page.getByText(/^\d+ legs? (is|are) in the file$/)).toBeVisible();
+  await page.getByRole('button', { name: 'QR of leg 1' }).click();
+  const own = page.getByRole('dialog').getByRole('img').locator('path');
+  await expect(own).toBeVisible();
+  const code = (await own.getAttribute('d')) ?? 'none';
+  expect(code.length).toBeGreaterThan(1_000);
+  expect(await complaints(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Close' }).click();
+
+  await page.goto('/login');
+  await page.getByRole('link', { name: /^Verify a batch file/ }).click();
+  await page.getByRole('button', { name: 'Choose a batch file…' }).click();
+  await expect(page.getByText(/are verified from the pinned keys/)).toBeVisible();
+  await expect(page.getByRole('img', { name: /^Hashes of leg 1/ }).locator('path')).toHaveAttribute('d', code);
+  await expect(page.getByRole('list', { name: /^Lines of leg/ }).getByRole('listitem')).toHaveCount(LINES);
+  expect(await complaints(page)).toEqual([]);
+  await page.goto('/');
+  await openBatch(page, TITLE);
+}
+
+/** Locks by hand: nothing is left on the page, and the same screen comes back. */
+async function lockAndComeBack(page: Page): Promise<void> {
+  const at = page.url();
+  await page.keyboard.press('Control+l');
+  await expect(page.getByRole('heading', { level: 1, name: 'Locked' })).toBeVisible();
+  await expect(page.getByText(TITLE)).toHaveCount(0);
+  expect(await complaints(page)).toEqual([]);
+  // A page that is loaded anew is locked too: the lock is the core's.
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 1, name: 'Locked' })).toBeVisible();
+  await page.getByRole('button', { name: 'Unlock' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: TITLE })).toBeVisible();
+  expect(page.url()).toBe(at);
+}
+
 test.describe.configure({ mode: 'serial' });
 
 test('the preparer imports the payout file and submits it', async ({ page }) => {
@@ -96,6 +134,9 @@ test('two others approve and countersign, the executor sends, and every line is 
   await logIn(page, DUTY.approvers, 1);
   await openBatch(page, TITLE);
   await approve(page);
+
+  await carryAndVerify(page);
+  await lockAndComeBack(page);
 
   // Whoever satisfies the policy signs in the same visit; the other is called back.
   const legs = await signAll(page, passphrase);

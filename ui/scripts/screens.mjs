@@ -47,6 +47,13 @@ async function signBoth(page) {
   await page.getByRole('link', { name: 'Back to the batch' }).click();
 }
 
+/** Asks the owners to use up the nonces of an approved batch. */
+async function askRejection(page) {
+  await approve(page);
+  await button(page, 'Reject on chain…').click();
+  await page.getByLabel(/^Reason/).fill('The bank details of line 3 were swapped');
+}
+
 async function readyToSend(page) {
   await approve(page);
   await signBoth(page);
@@ -161,9 +168,62 @@ const SCREENS = [
       await p.getByText(/verified from the pinned keys/).waitFor();
     },
   },
+  {
+    name: 'locked',
+    path: `${BATCH}?as=adaeze&password=x`,
+    act: async (p) => {
+      await p.keyboard.press('Control+l');
+      await p.getByText('Password of adaeze').waitFor();
+    },
+  },
+  {
+    name: 'sign-kept',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByLabel(/^Keep it in this computer/).check();
+      await sign(p, 1);
+      await p.getByRole('link', { name: 'Sign leg 2…' }).click();
+      await p.getByText(/^Kept in this computer/).waitFor();
+    },
+  },
+  {
+    name: 'sign-waiting',
+    path: `${BATCH}?as=adaeze&device=READY&signing=waiting`,
+    act: async (p) => {
+      await approve(p);
+      await button(p, 'Sign leg 1…').click();
+      await p.getByText('Your Ledger is ready').waitFor();
+      await button(p, 'Countersign leg 1').click();
+      await button(p, 'Stop waiting').waitFor();
+    },
+  },
   { name: 'verify-start', path: '/batches/file?as=ines' },
   { name: 'approve', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Approve batch…').click() },
   { name: 'reject', path: `${BATCH}?as=adaeze`, act: (p) => button(p, 'Reject…').click() },
+  { name: 'rejection-ask', path: `${BATCH}?as=adaeze`, act: askRejection },
+  {
+    name: 'rejection-asked',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await askRejection(p);
+      await button(p, 'Ask the owners').click();
+      await p.getByRole('dialog').waitFor({ state: 'detached' });
+      await p.getByText('Rejection asked for').first().scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'rejection-sign',
+    path: `${BATCH}?as=adaeze`,
+    act: async (p) => {
+      await askRejection(p);
+      await button(p, 'Ask the owners').click();
+      await p.getByRole('dialog').waitFor({ state: 'detached' });
+      await p.getByRole('link', { name: 'Sign the rejection…' }).first().click();
+      await p.getByLabel('Passphrase of your key').fill('correct horse');
+    },
+  },
   {
     name: 'fields',
     path: `${BATCH}?as=adaeze`,

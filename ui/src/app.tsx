@@ -1,19 +1,18 @@
 import { RouterProvider, type RouterHistory } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Backend } from './backend/backend';
-import { BackendProvider, makeQueryClient } from './backend/use';
+import { Lockable } from './features/session/lock';
 import { Say } from './kit/say';
 import { makeRouter } from './routes/router';
 
 /** The whole window over one backend. */
 export function App(props: { backend: Backend; history?: RouterHistory }) {
-  const [client] = useState(makeQueryClient);
   const [router] = useState(() => makeRouter(props.history));
   return (
     <Say>
-      <BackendProvider backend={props.backend} client={client}>
+      <Lockable backend={props.backend}>
         <RouterProvider router={router} />
-      </BackendProvider>
+      </Lockable>
     </Say>
   );
 }

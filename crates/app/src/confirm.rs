@@ -4,10 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use contract::Money;
 use domain::id::AssetId;
 use money::Amount;
+use safe::Hashes;
+use signing::ledger::pages::{device_hex, nano_lines};
 use store::PayoutRow;
+use tokio::sync::RwLockReadGuard;
 
 use crate::batch::get::Loaded;
 use crate::host::{Confirmation, Host};
@@ -19,27 +23,55 @@ use crate::{AppError, Session};
 pub(crate) enum Act {
     /// Approve the whole batch.
     Approve,
-    /// Countersign one leg with this hash.
-    Sign { leg: u32, nonce: String, safe_tx_hash: String, owner: String },
+    /// Countersign one leg.
+    Sign {
+        /// From 1.
+        leg: u32,
+        /// Of the Safe.
+        nonce: String,
+        /// As this machine computed them.
+        hashes: Hashes,
+        /// Whose key.
+        owner: String,
+        /// Which key, and what is sent to it.
+        with: String,
+    },
     /// Write the whole batch to a file that can be signed elsewhere.
     Carry,
     /// Sign the rejection of one leg, with this hash.
-    Reject { leg: u32, nonce: String, safe_tx_hash: String, owner: String },
+    Reject {
+        /// From 1.
+        leg: u32,
+        /// Of the Safe.
+        nonce: String,
+        /// As this machine computed them.
+        hashes: Hashes,
+        /// Whose key.
+        owner: String,
+        /// Which key, and what is sent to it.
+        with: String,
+    },
     /// Hand the whole batch to the executor.
     Send { legs: usize },
 }
 
-/// Asks, and stops unless the person chose the act and is still signed in.
+/// Asks, and stops unless the person chose the act and is still signed in. What is answered is held until the act is done, so
+/// that a lock does not cut it in half.
 ///
 /// # Errors
 /// [`AppError::Cancelled`] when the person kept it.
-pub(crate) async fn ask(session: &Session, host: &Arc<dyn Host>, loaded: &Loaded, act: &Act) -> Result<(), AppError> {
+pub(crate) async fn ask<'a>(
+    session: &'a Session,
+    host: &Arc<dyn Host>,
+    loaded: &Loaded,
+    act: &Act,
+) -> Result<RwLockReadGuard<'a, ()>, AppError> {
     let confirmation = confirmation(session, loaded, act)?;
     let host = Arc::clone(host);
     if !blocking(move || host.confirm(&confirmation)).await? {
         return Err(AppError::Cancelled("You kept it as it is. Nothing happened".into()));
     }
-    session.still_open()
+    session.act().await
 }
 
 fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirmation, AppError> {
@@ -74,11 +106,12 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
             ),
             format!("Approve {payments}"),
         ),
-        Act::Sign { leg, nonce, safe_tx_hash, owner } => (
+        Act::Sign { leg, nonce, hashes, owner, with } => (
             format!("Countersign leg {leg} of batch {number}"),
             format!(
-                "With {} signatures anyone who holds them can send it; it stays valid until nonce {nonce} is used.\n\n{from} with {owner}\n\nSafe transaction hash\n{safe_tx_hash}",
-                safe.threshold
+                "With {} signatures anyone who holds them can send it; it stays valid until nonce {nonce} is used.\n\n{from} with {owner}\n{with}\n\nNonce {nonce}\n\n{}",
+                safe.threshold,
+                as_compared(hashes)
             ),
             format!("Countersign leg {leg}"),
         ),
@@ -90,11 +123,12 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
             ),
             "Write the file".into(),
         ),
-        Act::Reject { leg, nonce, safe_tx_hash, owner } => (
+        Act::Reject { leg, nonce, hashes, owner, with } => (
             format!("Reject leg {leg} of batch {number}"),
             format!(
-                "This pays nobody. With {} signatures it uses up nonce {nonce} of the Safe; unless the payment is executed first, it can never pay\n\n{from} with {owner}\n\nSafe transaction hash\n{safe_tx_hash}",
-                safe.threshold
+                "This pays nobody. With {} signatures it uses up nonce {nonce} of the Safe; unless the payment is executed first, it can never pay\n\n{from} with {owner}\n{with}\n\n{}",
+                safe.threshold,
+                as_compared(hashes)
             ),
             format!("Reject leg {leg}"),
         ),
@@ -110,6 +144,21 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
     Ok(Confirmation { title, message, act, keep: "Keep it".into() })
 }
 
+/// What eyes compare with a device, and with a colleague.
+fn as_compared(hashes: &Hashes) -> String {
+    format!(
+        "Domain hash\n{}\n\nMessage hash\n{}\n\nSafe transaction hash, on no Ledger\n{}",
+        as_on_a_device(hashes.domain_separator),
+        as_on_a_device(hashes.message_hash),
+        hashes.safe_tx_hash
+    )
+}
+
+/// A hash in the letters and lines of a Nano, so that eyes go from one to the other line by line.
+fn as_on_a_device(hash: B256) -> String {
+    nano_lines(&device_hex(hash.as_slice())).join("\n")
+}
+
 /// One sum per asset, in the order in which the lines name them.
 pub(crate) fn sums<'a>(lines: impl Iterator<Item = &'a PayoutRow>, assets: &Assets) -> Result<Vec<Money>, AppError> {
     let mut sums: Vec<(AssetId, Amount)> = Vec::new();
@@ -120,4 +169,16 @@ pub(crate) fn sums<'a>(lines: impl Iterator<Item = &'a PayoutRow>, assets: &Asse
         }
     }
     sums.into_iter().map(|(id, sum)| Ok(money(assets.get(id)?, sum))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_stand_in_the_dialog_as_on_the_device() {
+        // Recorded from the Ethereum app 1.22.0 on a Nano.
+        let hash: B256 = "0xc03d57206aeb95bb2816e44cec2aeaff23ab39c410e548f01ce7fe7b6aa697ec".parse().expect("a hash");
+        assert_eq!(as_on_a_device(hash), "0xC03D57206AEB95B\nB2816E44CEC2AEAFF\n23AB39C410E548F01\nCE7FE7B6AA697EC");
+    }
 }

@@ -1,26 +1,28 @@
 //! What the window talks to: one method per command of the contract.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::{
     ApiError, BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport,
     BatchPreflight, BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView,
-    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, IntentDetail, IntentPage, IntentRevive, JournalPreview,
-    LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow, Period, Profile, Profiles,
-    RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView, SessionOpen, SignWith, TableQuery, SignatureBroughtIn,
-    TrialBalance,
+    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, IntentDetail,
+    IntentPage, IntentRevive, JournalPreview, LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction,
+    PayableRow, Period, Profile, Profiles, RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView,
+    SessionClock, SessionOpen, SignWith, SignatureBroughtIn, TableQuery, TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::Settings;
-use tokio::sync::{Mutex, MutexGuard, RwLock};
+use tokio::sync::{Mutex, MutexGuard};
 
-use crate::batch::create::ChosenFile;
+use crate::desk::Desk;
 use crate::leg::sign::SigningKey;
+use crate::lock::idle_max;
 use crate::session::{blocking, new_id};
 use crate::settings::ProfileSettings;
 use crate::trust::founders;
@@ -36,13 +38,12 @@ pub struct Console {
     profiles: Vec<ProfileSettings>,
     demo_passphrase: Option<String>,
     host: Arc<dyn Host>,
-    session: RwLock<Option<Arc<Session>>>,
+    desk: Arc<Desk>,
     opening: Mutex<()>,
     /// Held while a dialog is open: a page that opens fifty could make a hurried person press the wrong one.
     asking: Mutex<()>,
     known: Arc<Known>,
     copies: Option<PathBuf>,
-    files: Mutex<HashMap<String, Arc<ChosenFile>>>,
 }
 
 impl Console {
@@ -68,14 +69,19 @@ impl Console {
             chains: Chains::new(urls),
             profiles: machine.profiles,
             demo_passphrase: machine.demo_passphrase,
+            desk: Arc::new(Desk::new(idle_max(machine.lock_after_minutes)?, Arc::clone(&host))),
             host,
-            session: RwLock::default(),
             opening: Mutex::default(),
             asking: Mutex::default(),
             known: Arc::new(known),
             copies: machine.copies,
-            files: Mutex::default(),
         })
+    }
+
+    /// Locks after another time than the settings say: for tests, which do not wait for minutes.
+    #[must_use]
+    pub fn locking_after(self, idle: Duration) -> Self {
+        Self { desk: Arc::new(Desk::new(idle, Arc::clone(&self.host))), ..self }
     }
 
     fn one_dialog(&self) -> Result<MutexGuard<'_, ()>, AppError> {
@@ -83,7 +89,7 @@ impl Console {
     }
 
     async fn session(&self) -> Result<Arc<Session>, AppError> {
-        self.session.read().await.clone().ok_or(AppError::NotSignedIn)
+        self.desk.session().await
     }
 
     /// Answers a command by its name, for hosts that speak JSON.
@@ -103,6 +109,9 @@ impl Console {
             session_profiles,
             session_open,
             session_close,
+            session_lock,
+            session_activity,
+            session_clock,
             session_get,
             health_get,
             home_get,
@@ -131,6 +140,8 @@ impl Console {
             batch_bring_in,
             device_get,
             device_choose,
+            device_stop,
+            key_forget,
             leg_review,
             leg_code,
             leg_sign,
@@ -160,6 +171,7 @@ impl Console {
             profiles: self.profiles.iter().map(view).collect(),
             database: self.place.clone(),
             demo_passphrase: self.demo_passphrase.clone(),
+            locked: self.desk.locked(),
         })
     }
 
@@ -177,7 +189,10 @@ impl Console {
             .ok_or_else(|| AppError::Invalid(format!("Type the password of {}", profile.login)))?;
         // Two sign-ins at once would each answer for the other.
         let _one_at_a_time = self.opening.lock().await;
-        self.session_close(()).await?;
+        if self.desk.locked().is_none() {
+            // Whoever is locked out stays so until a password is right.
+            self.desk.end(None).await;
+        }
         let settings = self.settings.as_login(&profile.login, &password);
         let identity = profile.identity_key.as_deref().map(|path| (path, &password));
         let (keystore, chains, known) = (profile.keystore.clone(), self.chains.clone(), Arc::clone(&self.known));
@@ -187,7 +202,7 @@ impl Console {
         if let Some(folder) = &self.copies {
             session.keep_copy(folder.clone(), self.place.clone(), password.clone());
         }
-        *self.session.write().await = Some(Arc::clone(&session));
+        self.desk.begin(&profile.id, Arc::clone(&session)).await;
         Ok(self.session_view(&session))
     }
 
@@ -217,11 +232,29 @@ impl Console {
 
     /// Signs out: chosen files are dropped, and a command that waits behind a dialog does nothing any more.
     pub async fn session_close(&self, (): ()) -> Result<(), AppError> {
-        self.files.lock().await.clear();
-        if let Some(session) = self.session.write().await.take() {
-            session.close();
-        }
+        self.desk.end(None).await;
         Ok(())
+    }
+
+    /// Locks the console: as signing out, and the same person comes back by their password.
+    pub async fn session_lock(&self, (): ()) -> Result<(), AppError> {
+        let login = self.session().await?.me.login.clone();
+        let profile = self.profiles.iter().find(|p| p.login == login);
+        self.desk.end(Some(profile.map_or(login, |p| p.id.clone()))).await;
+        Ok(())
+    }
+
+    /// Somebody moved in front of the window.
+    pub async fn session_activity(&self, (): ()) -> Result<(), AppError> {
+        self.session().await?;
+        self.desk.moved();
+        Ok(())
+    }
+
+    /// When the console locks itself.
+    pub async fn session_clock(&self, (): ()) -> Result<SessionClock, AppError> {
+        self.session().await?;
+        Ok(SessionClock { locks_in_secs: u32::try_from(self.desk.left().as_secs()).unwrap_or(u32::MAX) })
     }
 
     /// Who is signed in.
@@ -320,7 +353,7 @@ impl Console {
         let token = new_id().to_string();
         let (preview, chosen) = cases::choose(&session, &path, &token).await?;
         if let Some(chosen) = chosen {
-            self.files.lock().await.insert(token, Arc::new(chosen));
+            self.desk.files.lock().await.insert(token, Arc::new(chosen));
         }
         Ok(Some(preview))
     }
@@ -329,6 +362,7 @@ impl Console {
     pub async fn batch_import(&self, request: BatchImport) -> Result<Created, AppError> {
         let session = self.session().await?;
         let chosen = self
+            .desk
             .files
             .lock()
             .await
@@ -336,7 +370,7 @@ impl Console {
             .cloned()
             .ok_or_else(|| AppError::Conflict("The chosen file is not at hand any more: choose it again".into()))?;
         let id = cases::import(&session, &chosen, parse_id(&request.safe_id)?, &request.title, &request.period).await?;
-        self.files.lock().await.remove(&request.token);
+        self.desk.files.lock().await.remove(&request.token);
         Ok(Created { id: id.to_string() })
     }
 
@@ -416,6 +450,17 @@ impl Console {
         cases::device_choose(&session, request).await
     }
 
+    /// Has the computer's key store forget the passphrase of the person's key file.
+    pub async fn key_forget(&self, (): ()) -> Result<(), AppError> {
+        cases::key_forget(&*self.session().await?).await
+    }
+
+    /// Stops waiting for the person at the device.
+    pub async fn device_stop(&self, (): ()) -> Result<(), AppError> {
+        self.session().await?.device_stop.stop();
+        Ok(())
+    }
+
     /// What is shown before the key is asked.
     pub async fn leg_review(&self, request: LegRef) -> Result<LegReview, AppError> {
         cases::leg_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
@@ -493,7 +538,11 @@ impl Console {
 
 fn signing_key(with: SignWith) -> SigningKey {
     match with {
-        SignWith::Software { passphrase } => SigningKey::Software(SecretString::from(passphrase)),
+        SignWith::Software { passphrase: Some(text), keep: false } => SigningKey::Software(SecretString::from(text)),
+        SignWith::Software { passphrase: Some(text), keep: true } => {
+            SigningKey::SoftwareToKeep(SecretString::from(text))
+        }
+        SignWith::Software { passphrase: None, .. } => SigningKey::SoftwareKept,
         SignWith::Ledger { flow } => SigningKey::Ledger(flow),
     }
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use replica::Replica;
-use rusqlite::Connection;
+use replica::{Connection, Replica};
 use secrecy::SecretString;
 use signing::KdfCost;
 use store::Db;
@@ -104,7 +103,8 @@ impl LocalCopy {
     }
 }
 
-const BEING_FILLED: &str = "The local copy is still being filled: this takes a moment at the first sign-in on a machine";
+const BEING_FILLED: &str =
+    "The local copy is still being filled: this takes a moment at the first sign-in on a machine";
 
 async fn keep(place: CopyPlace, password: SecretString, db: Db, stop: Stop, told: watch::Sender<State>) {
     let at = place.clone();
@@ -124,9 +124,7 @@ async fn keep(place: CopyPlace, password: SecretString, db: Db, stop: Stop, told
     let tell = |pulled: Result<&Pulled, &AppError>| {
         told.send_if_modified(|state| {
             *state = match (pulled, &*state) {
-                (Ok(Pulled::Stands { .. }), _) => {
-                    State::Open { replica: replica.clone(), contact: Contact::At(now()) }
-                }
+                (Ok(Pulled::Stands { .. }), _) => State::Open { replica: replica.clone(), contact: Contact::At(now()) },
                 (Ok(Pulled::Wiped), _) => State::Closed(
                     "You are not staff of this house any more: the local copy was removed from this machine".into(),
                 ),

@@ -80,8 +80,10 @@ pub async fn choose(session: &Session, request: DeviceChoose) -> Result<DeviceVi
     };
     let asked = ledger.clone();
     let turn = session.device_turn().await;
+    let stop = session.device_stop.clone();
+    stop.reset();
     let confirmed = blocking(move || {
-        let mut app = EthereumApp::open(&asked.device)?;
+        let mut app = EthereumApp::open_until(&asked.device, &stop)?;
         let found = app.address(&asked.path, Show::Silent)?;
         if found != owner {
             return Err(SignError::OtherKey { path: asked.path.to_string(), expected: owner, found });
@@ -185,7 +187,7 @@ fn state(error: &SignError) -> DeviceState {
         SignError::OtherKey { .. } => DeviceState::OtherKey,
         SignError::HeldByOther { .. } => DeviceState::Held,
         SignError::NoPermission { .. } => DeviceState::NoPermission,
-        SignError::StillAsking => DeviceState::Asking,
+        SignError::StillAsking | SignError::StoppedWaiting => DeviceState::Asking,
         SignError::StrayAnswer { .. } | SignError::Mismatch { .. } => DeviceState::Foreign,
         _ => DeviceState::Failed,
     }

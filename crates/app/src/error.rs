@@ -10,6 +10,9 @@ pub enum AppError {
     /// Nobody is signed in.
     #[error("Nobody is signed in: choose who is working")]
     NotSignedIn,
+    /// Whoever is signed in left, and the console locked itself or was locked.
+    #[error("The console is locked: type the password again")]
+    Locked,
     /// The person may not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -19,6 +22,9 @@ pub enum AppError {
     /// What was entered cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// It is not there now, and may be later.
+    #[error("{0}")]
+    Unavailable(String),
     /// The person closed a dialog.
     #[error("{0}")]
     Cancelled(String),
@@ -53,6 +59,7 @@ impl AppError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::NotSignedIn => ErrorCode::NotSignedIn,
+            Self::Locked => ErrorCode::Locked,
             Self::Forbidden(_) | Self::Store(StoreError::Refused { code: RefusalCode::Forbidden, .. }) => {
                 ErrorCode::Forbidden
             }
@@ -67,10 +74,11 @@ impl AppError {
             | Self::Store(StoreError::Refused { code: RefusalCode::InvalidInput, .. } | StoreError::Settings(_)) => {
                 ErrorCode::InvalidInput
             }
+            Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Cancelled(_) => ErrorCode::Cancelled,
             Self::Incident(_) => ErrorCode::Incident,
             Self::Chain(chain::ChainError::Disagreement { .. }) => ErrorCode::Incident,
-            Self::Replica(ReplicaError::WrongKey(_)) => ErrorCode::InvalidInput,
+            Self::Replica(ReplicaError::WrongKey(_) | ReplicaError::Query(_)) => ErrorCode::InvalidInput,
             Self::Replica(
                 ReplicaError::LeaseEnded(_)
                 | ReplicaError::ClockWentBack(_)

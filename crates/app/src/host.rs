@@ -65,4 +65,6 @@ pub trait Host: Send + Sync {
     fn save_file(&self, kind: FileKind, suggested_name: &str) -> Option<PathBuf>;
     /// Whether the person chose the act.
     fn confirm(&self, confirmation: &Confirmation) -> bool;
+    /// The console was locked: what the page holds is thrown away with it, whatever the page thinks of that. Does not block.
+    fn locked(&self) {}
 }

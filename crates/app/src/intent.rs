@@ -159,7 +159,8 @@ fn transfer(entry: &read::TransferRow) -> Result<TransferView, AppError> {
 /// What is known of when: the row's own times, and what the audit trail tells those who may read it.
 fn timeline(intent: &read::Intent) -> Vec<IntentEvent> {
     let event = |at, what: &str, detail: String| (at, IntentEvent { at: time(at), what: what.into(), detail });
-    let mut events = vec![event(intent.row.created_at, "Written", "by the platform, once for ever under its key".into())];
+    let mut events =
+        vec![event(intent.row.created_at, "Written", "by the platform, once for ever under its key".into())];
     events.extend(intent.events.iter().map(|e| event(e.at, &e.action, e.login.clone())));
     events.extend(intent.row.completed_at.map(|at| event(at, "Completed", "together with its effects".into())));
     events.sort_by_key(|(at, _)| *at);

@@ -4,7 +4,7 @@
 //! A small JSON file beside the settings, which only its user reads and writes. Settings name one database, so the file is
 //! about one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
@@ -37,6 +37,9 @@ struct Memory {
     /// Ledgers whose address was compared on the device, by login.
     #[serde(default)]
     ledgers: BTreeMap<String, LedgerSettings>,
+    /// Names under which the computer's key store was asked to keep a passphrase: it is not asked about others.
+    #[serde(default)]
+    kept: BTreeSet<String>,
 }
 
 /// A block at which a Safe was as two people pinned it.
@@ -158,6 +161,29 @@ impl Known {
     pub async fn choose_ledger(&self, login: &str, ledger: LedgerSettings) -> Result<(), AppError> {
         self.change(|memory| {
             memory.ledgers.insert(login.to_owned(), ledger);
+        })
+        .await
+    }
+
+    /// Whether the computer's key store was asked to keep a passphrase under this name.
+    pub(crate) async fn is_kept(&self, name: &str) -> bool {
+        self.memory.lock().await.kept.contains(name)
+    }
+
+    /// Remembers that, or that it was asked to forget it.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when that cannot be remembered.
+    pub(crate) async fn set_kept(&self, name: &str, is_kept: bool) -> Result<(), AppError> {
+        if self.is_kept(name).await == is_kept {
+            return Ok(());
+        }
+        self.change(|memory| {
+            if is_kept {
+                memory.kept.insert(name.to_owned())
+            } else {
+                memory.kept.remove(name)
+            };
         })
         .await
     }

@@ -21,11 +21,11 @@ use crate::batch::get::{Loaded, leg_view};
 use crate::batch::list::summary;
 use crate::confirm::{Act, ask as confirm};
 use crate::host::Host;
-use crate::leg::sign::{MISMATCH, SigningKey, any_key, countersign};
+use crate::leg::sign::{Countersigned, MISMATCH, SigningKey, any_key, countersign};
 use crate::rebuild::{SignableLeg, version};
 use crate::session::safe_view;
 use crate::view::{check, time};
-use crate::{AppError, Session, device, trust};
+use crate::{AppError, Session, device, kept, trust};
 
 /// Asks the owners to use up the nonces of legs, all that can be when none is named.
 ///
@@ -129,6 +129,7 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<Rejectio
         checks,
         signer: session.me.safe_owner.filter(|_| !session.keys().is_empty()).map(|a| a.to_checksum(None)),
         keys: session.keys(),
+        passphrase_kept: kept::is_kept(session).await,
         device: device::shows(session, &own),
         sign: Action { name: ActionName::Sign, enabled: why_not.is_none(), reason: why_not },
     })
@@ -169,14 +170,15 @@ pub async fn sign(
     let act = Act::Reject {
         leg,
         nonce: row.nonce.to_string(),
-        safe_tx_hash: safe_tx_hash.to_string(),
+        hashes: own.hashes,
         owner: owner.to_checksum(None),
+        with: key.words(),
     };
-    confirm(session, &host, &loaded, &act).await?;
-    let (signature, key_kind) = countersign(session, &loaded, key, &own, owner).await?;
-    let new = NewRejectionSignature { leg, leg_hash, safe_tx_hash, key_kind, signature: &signature.bytes };
+    let _done_to_its_end = confirm(session, &host, &loaded, &act).await?;
+    let Countersigned { signature, kind, note, .. } = countersign(session, &loaded, key, &own, owner).await?;
+    let new = NewRejectionSignature { leg, leg_hash, safe_tx_hash, key_kind: kind, signature: &signature.bytes };
     let signatures = session.db.sign_rejection(session.program_id(), id, &new).await?;
-    Ok(LegSigned { signatures, threshold: loaded.safe.threshold })
+    Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })
 }
 
 fn asked(loaded: &Loaded, leg: u32) -> Result<&RejectionRow, AppError> {

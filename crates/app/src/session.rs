@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Sync, OnceLock, PoisonError, RwLock};
 
 use alloy_primitives::Address;
 use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
 use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
-use signing::{IdentityFile, IdentityKey};
+use signing::ledger::Stop;
+use signing::{IdentityFile, IdentityKey, PassphraseStore, SystemStore};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, RwLockReadGuard};
 
 use crate::copy::LocalCopy;
 use crate::known::Known;
@@ -30,16 +31,23 @@ pub struct Session {
     pub me: MeRow,
     /// Chains of this machine.
     pub chains: Chains,
-    identity: Option<IdentityKey>,
+    /// Wiped when the session ends, also while a command still holds the session.
+    identity: Sync<Option<IdentityKey>>,
     /// Owner key file of this person.
     pub keystore: Option<PathBuf>,
+    /// Where its passphrase is kept, if the person asked for that.
+    pub(crate) passphrases: Arc<dyn PassphraseStore>,
     /// The person's Ledger, once one was chosen.
     ledger: RwLock<Option<LedgerSettings>>,
     /// Held while the device is asked: over USB two questions at once would read each other's answers.
     device_turn: Mutex<()>,
+    /// Ends the wait for whoever stands at the device.
+    pub(crate) device_stop: Stop,
     /// What this machine knows about the database.
     pub known: Arc<Known>,
     open: AtomicBool,
+    /// Read while something that a person confirmed is being done.
+    acts: TurnLock<()>,
     copy: OnceLock<LocalCopy>,
 }
 
@@ -90,8 +98,24 @@ impl Session {
         };
         let ledger = RwLock::new(known.ledger(&me.login).await);
         let (device_turn, open) = (Mutex::default(), AtomicBool::new(true));
-        let copy = OnceLock::new();
-        Ok(Self { db, program, me, chains, identity, keystore, ledger, device_turn, known, open, copy })
+        let passphrases = Arc::new(SystemStore);
+        let (identity, acts) = (Sync::new(identity), TurnLock::default());
+        Ok(Self {
+            db,
+            program,
+            me,
+            chains,
+            identity,
+            keystore,
+            passphrases,
+            ledger,
+            device_turn,
+            device_stop: Stop::default(),
+            known,
+            open,
+            acts,
+            copy: OnceLock::new(),
+        })
     }
 
     /// Uses a Ledger that the settings name, unless the person chose one.
@@ -175,6 +199,30 @@ impl Session {
         }
     }
 
+    /// The same, unless something that a person confirmed is being done.
+    pub(crate) fn close_if_idle(&self) -> bool {
+        let Ok(_nobody) = self.acts.try_write() else { return false };
+        self.close();
+        true
+    }
+
+    /// Begins what a person has just confirmed: it is done to its end, also when they sign out or the console locks meanwhile.
+    ///
+    /// # Errors
+    /// [`AppError::NotSignedIn`] when the session ended while they were asked.
+    pub(crate) async fn act(&self) -> Result<RwLockReadGuard<'_, ()>, AppError> {
+        let act = self.acts.read().await;
+        self.still_open()?;
+        Ok(act)
+    }
+
+    /// After [`Session::close`]: waits for what was confirmed, wipes the identity key and closes the connections.
+    pub(crate) async fn finish(&self) {
+        let _nobody = self.acts.write().await;
+        drop(self.identity.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.db.close().await;
+    }
+
     /// Refuses when the person signed out meanwhile.
     ///
     /// # Errors
@@ -193,7 +241,8 @@ impl Session {
     /// # Errors
     /// [`AppError::Key`] when this machine has no identity key of theirs, or another than the registered one.
     pub fn sign_statement(&self, statement: &[u8]) -> Result<[u8; 64], AppError> {
-        let key = self.identity.as_ref().ok_or_else(|| {
+        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = identity.as_ref().ok_or_else(|| {
             AppError::Key(
                 "This machine has no identity key of yours: make one and have it confirmed by a super_admin".into(),
             )

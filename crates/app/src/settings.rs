@@ -26,6 +26,9 @@ pub struct MachineSettings {
     /// The people who work here.
     #[serde(default)]
     pub profiles: Vec<ProfileSettings>,
+    /// After so many minutes without anybody moving the console locks itself: 1 to 60.
+    #[serde(default = "lock_after_minutes")]
+    pub lock_after_minutes: u32,
     /// Fingerprints of the first identity keys of the first two super_admins. Where they are not written here, the first
     /// sign-in shows them for comparison and keeps what the person confirms.
     #[serde(default)]
@@ -36,6 +39,10 @@ pub struct MachineSettings {
     /// Folder of the local copies, beside the settings.
     #[serde(skip)]
     pub copies: Option<PathBuf>,
+}
+
+fn lock_after_minutes() -> u32 {
+    crate::lock::IDLE_MINUTES
 }
 
 /// One person on this machine.

@@ -176,9 +176,16 @@ fn measured_plan(dir: &std::path::Path, endpoint: &str) {
     for field in ["safeTx", "lines", "bytes"] {
         assert_eq!(by_table[0][field], by_chain[0][field], "the transaction is the same");
     }
-    let dear = plan(&format!("native,,0x{},9999999\n", "34".repeat(20)), &["--rpc", &named]);
+    let token = ask(
+        dir,
+        "SELECT '0x' || encode(token, 'hex') || ' ' || decimals FROM core.assets WHERE token IS NOT NULL AND chain_id = 31337 ORDER BY symbol LIMIT 1",
+    );
+    let (token, decimals) = token.split_once(' ').expect("a token");
+    let checksummed = token.parse::<alloy_primitives::Address>().expect("an address").to_checksum(None);
+    let dear = format!("erc20,{checksummed},0x{},900000000000\n", "34".repeat(20));
+    let dear = plan(&dear, &["--token", &format!("{checksummed}={decimals}"), "--rpc", &named]);
     let said = String::from_utf8_lossy(&dear.stderr).into_owned();
-    assert!(dear.status.code() == Some(1) && said.contains("line 2 fails"), "{said}");
+    assert!(dear.status.code() == Some(1) && said.contains("Leg 1 would fail: line 2 fails"), "{said}");
     let elsewhere = plan(&small, &["--rpc", &named.replacen("31337", "1", 1)]);
     assert_eq!(elsewhere.status.code(), Some(2), "an endpoint of another chain");
 }

@@ -489,6 +489,8 @@ pub struct LegReview {
     pub signer: Option<String>,
     /// Where this person's owner key is, the one to sign with first; empty without one.
     pub keys: Vec<KeyKind>,
+    /// The computer's key store was asked to keep the passphrase of the key file.
+    pub passphrase_kept: bool,
     /// What the Ledger will show, where one was chosen and the nonce is known.
     pub device: Option<DeviceReview>,
     /// Whether it can be signed now.
@@ -517,4 +519,6 @@ pub struct LegSigned {
     pub signatures: u32,
     /// Needed on chain.
     pub threshold: u32,
+    /// What was asked beside the signature and did not come about, in a sentence.
+    pub note: Option<String>,
 }

@@ -34,7 +34,13 @@ commands! {
     session_open(SessionOpen) -> Session;
     /// Signs out; keys and connections are dropped.
     session_close(()) -> ();
-    /// Who is signed in; NOT_SIGNED_IN otherwise.
+    /// Locks the console: keys and connections are dropped, and the password opens it again.
+    session_lock(()) -> ();
+    /// Somebody moved in front of the window. Puts off the lock and does nothing else.
+    session_activity(()) -> ();
+    /// When the console locks itself.
+    session_clock(()) -> SessionClock;
+    /// Who is signed in; NOT_SIGNED_IN or LOCKED otherwise.
     session_get(()) -> Session;
     /// The status bar.
     health_get(()) -> Health;
@@ -90,6 +96,10 @@ commands! {
     device_get(()) -> DeviceView;
     /// Has the owner's address compared on the device, and signs with it from then on.
     device_choose(DeviceChoose) -> DeviceView;
+    /// Stops waiting for the person at the device, which goes on asking until they answer there.
+    device_stop(()) -> ();
+    /// Has the computer's key store forget the passphrase of the person's key file.
+    key_forget(()) -> ();
     /// What is shown before the key is asked.
     leg_review(LegRef) -> LegReview;
     /// The hashes of a leg as a QR code.

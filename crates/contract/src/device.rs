@@ -157,8 +157,10 @@ pub struct DeviceReview {
 pub enum SignWith {
     /// The key file on this machine.
     Software {
-        /// Opens the file; never stored, never logged.
-        passphrase: String,
+        /// Opens the file; never logged. None where this computer keeps it.
+        passphrase: Option<String>,
+        /// Asks the computer's key store to keep it, once it has opened the file.
+        keep: bool,
     },
     /// The Ledger.
     Ledger {

@@ -9,6 +9,8 @@ use ts_rs::TS;
 pub enum ErrorCode {
     /// Nobody is signed in, or the session ended.
     NotSignedIn,
+    /// The console is locked: its person types the password again.
+    Locked,
     /// The person may not do this.
     Forbidden,
     /// The state or content changed since it was shown; look again.

@@ -71,6 +71,8 @@ pub struct RejectionReview {
     pub signer: Option<String>,
     /// Where this person's owner key is, the one to sign with first; empty without one.
     pub keys: Vec<KeyKind>,
+    /// The computer's key store was asked to keep the passphrase of the key file.
+    pub passphrase_kept: bool,
     /// What the Ledger will show, where one was chosen.
     pub device: Option<DeviceReview>,
     /// Whether it can be signed now.

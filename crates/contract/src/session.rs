@@ -31,6 +31,16 @@ pub struct Profiles {
     pub database: String,
     /// Set on a demo machine: people and money are made up, and this passphrase opens its keys.
     pub demo_passphrase: Option<String>,
+    /// Profile of whoever is locked out, while the console is locked.
+    pub locked: Option<String>,
+}
+
+/// When the console locks itself.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionClock {
+    /// Seconds from now, if nobody moves.
+    pub locks_in_secs: u32,
 }
 
 /// Opens a session. No Debug: it may hold a typed password.

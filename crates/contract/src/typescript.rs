@@ -41,6 +41,7 @@ fn types() -> String {
         Profile,
         Profiles,
         SessionOpen,
+        SessionClock,
         ProgramView,
         Session,
         Health,

@@ -59,6 +59,7 @@ async fn call(
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::NotSignedIn => StatusCode::UNAUTHORIZED,
+        ErrorCode::Locked => StatusCode::LOCKED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::Conflict | ErrorCode::Incident => StatusCode::CONFLICT,
         ErrorCode::InvalidInput => StatusCode::UNPROCESSABLE_ENTITY,

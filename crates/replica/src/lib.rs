@@ -23,4 +23,5 @@ pub use fill::{Filler, Head, Place, Plan, Step};
 pub use key::Key;
 pub use lease::{LEASE, Lease};
 pub use open::{Reader, Replica};
+pub use rusqlite::Connection;
 pub use state::{Progress, Unread};

@@ -91,6 +91,12 @@ impl Keystore {
         self.address
     }
 
+    /// What the passphrase of this file is kept under, where somebody asked the system to keep it.
+    pub fn name(&self) -> String {
+        let address = self.address.map(|a| a.to_checksum(None)).unwrap_or_default();
+        format!("keystore {} {address}", self.id)
+    }
+
     /// Reads a keystore from its JSON.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! - [`port`]: what a local key and a Ledger have in common, and the check that follows every signature
 //! - [`ledger`]: the Ethereum app on a Ledger, over USB or TCP
 //! - [`keystore`]: Ethereum keys in encrypted files that geth and others read too
+//! - [`kept`]: their passphrases in the key store of the operating system, where somebody asked for that
 //! - [`identity`]: Ed25519 keys that sign batch revisions and approvals
 //! - [`trust`]: what verifies from the pinned keys of the first two super_admins
 //! - [`envelope`]: the encryption that both kinds of file share
@@ -12,6 +13,7 @@
 pub mod envelope;
 mod files;
 pub mod identity;
+pub mod kept;
 pub mod keystore;
 pub mod ledger;
 mod local;
@@ -21,6 +23,7 @@ pub mod trust;
 pub use envelope::{EnvelopeError, KdfCost};
 pub use files::FileError;
 pub use identity::{Fingerprint, IdentityError, IdentityFile, IdentityKey, IdentityPublicKey};
+pub use kept::{KeptError, PassphraseStore, SystemStore};
 pub use keystore::{Keystore, KeystoreError};
 pub use local::LocalSigner;
 pub use port::{KeyKind, SignError, Signer, sign_and_verify, sign_and_verify_with};

@@ -111,6 +111,11 @@ pub enum SignError {
         "the device still shows an earlier question, or nobody answered it: refuse it on the device, then ask again"
     )]
     StillAsking,
+    /// The person here went away from a question that the device still shows.
+    #[error(
+        "you stopped waiting and the device still asks: refuse it there. If it is confirmed all the same, the signature is looked at when the device is asked next"
+    )]
+    StoppedWaiting,
     /// The answer to an earlier question, which nobody waited for. May be a signature over anything.
     #[error(
         "the device answered a question from before with a signature: it was not used. Find out what was signed before you ask again"

@@ -137,6 +137,11 @@ impl Db {
         Ok(db)
     }
 
+    /// Closes every connection; whoever still waits for one is refused.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// Connects without looking at the schema, to migrate it.
     pub(crate) async fn connect_unchecked(settings: &Settings) -> Result<Self, StoreError> {
         let pool = PgPoolOptions::new()

@@ -94,6 +94,15 @@ pub struct EvidenceRow {
     pub block_number: u64,
 }
 
+/// What a signature was made with.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyUsed<'a> {
+    /// `SOFTWARE` or `LEDGER`.
+    pub kind: &'a str,
+    /// What was sent to a Ledger or an emulator of one: `HASHED` or `FULL`.
+    pub flow: Option<&'a str>,
+}
+
 impl Db {
     /// Legs of a batch, by number.
     pub async fn legs(&self, program: ProgramId, batch: BatchId) -> Result<Vec<LegRow>, StoreError> {
@@ -222,17 +231,18 @@ impl Db {
         batch: BatchId,
         leg: u32,
         safe_tx_hash: B256,
-        key_kind: &str,
+        key: KeyUsed<'_>,
         signature: &[u8; 65],
     ) -> Result<u32, StoreError> {
         let signed = sqlx::query_scalar!(
-            r#"SELECT api.sign_leg($1, $2, $3, $4, $5, $6) AS "n!""#,
+            r#"SELECT api.sign_leg($1, $2, $3, $4, $5, $6, $7) AS "n!""#,
             program.as_uuid(),
             batch.as_uuid(),
             i32::try_from(leg).map_err(|_| StoreError::Settings(format!("A batch has no leg {leg}")))?,
             safe_tx_hash.as_slice(),
-            key_kind,
-            signature.as_slice()
+            key.kind,
+            signature.as_slice(),
+            key.flow
         )
         .fetch_one(&self.pool)
         .await?;

@@ -51,7 +51,7 @@ pub use ledger::{
     AccountBalance, InflowCursor, JournalTransfer, LedgerFinding, NewInflow, StatementEntry, StatementHead,
 };
 pub use leg::work::{ConfirmedLeg, LegWork, NewEvidence, Replacement, StoredSignature, WorkLine};
-pub use leg::{EvidenceRow, LegRow, LiveSignatureRow, SignatureRow};
+pub use leg::{EvidenceRow, KeyUsed, LegRow, LiveSignatureRow, SignatureRow};
 pub use migrate::{Migrated, SCHEMA_VERSION, migrate};
 pub use policy::PolicyRow;
 pub use program::ProgramRow;

@@ -1,6 +1,7 @@
 //! Safes: the pinned copy, what the watcher observed, and balances.
 
 use alloy_primitives::Address;
+use chrono::{DateTime, Utc};
 use domain::id::{AssetId, ProgramId, SafeId};
 use money::Amount;
 use serde_json::json;
@@ -39,6 +40,8 @@ pub struct SafeRow {
     pub observed_nonce: Option<u64>,
     /// Block of that observation.
     pub observed_block: Option<u64>,
+    /// Block and time at which the watchers last found the pinned owners.
+    pub agreed: Option<(u64, DateTime<Utc>)>,
 }
 
 /// Treasury of one Safe and asset, in the ledger and on chain.
@@ -74,7 +77,7 @@ impl Db {
     pub async fn safes(&self, program: ProgramId) -> Result<Vec<SafeRow>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT s.id, s.name, s.chain_id, c.name AS chain, c.confirmation_depth, c.gas_max, s.address, s.version, s.singleton, s.fallback_handler,
-                 s.threshold, s.observed_nonce, s.observed_block,
+                 s.threshold, s.observed_nonce, s.observed_block, s.agreed_block, s.agreed_at,
                  (SELECT array_agg(o.owner ORDER BY o.owner) FROM core.safe_owners o WHERE o.program_id = s.program_id AND o.safe_id = s.id) AS "owners!",
                  (SELECT array_agg(coalesce(t.person, '') ORDER BY o.owner) FROM core.safe_owners o LEFT JOIN core.staff t ON t.safe_owner = o.owner
                    WHERE o.program_id = s.program_id AND o.safe_id = s.id) AS "people!"
@@ -113,6 +116,10 @@ impl Db {
                         .observed_block
                         .map(|n| column!("safes", "observed_block", r.id).number(n))
                         .transpose()?,
+                    agreed: match r.agreed_block.zip(r.agreed_at) {
+                        Some((block, at)) => Some((column!("safes", "agreed_block", r.id).number(block)?, at)),
+                        None => None,
+                    },
                 })
             })
             .collect()

@@ -15,3 +15,9 @@ pub async fn device_get(console: Shared<'_>) -> Answer<DeviceView> {
 pub async fn device_choose(console: Shared<'_>, request: DeviceChoose) -> Answer<DeviceView> {
     answer(console.device_choose(request).await)
 }
+
+/// Stops waiting for the person at the device.
+#[tauri::command]
+pub async fn device_stop(console: Shared<'_>, request: ()) -> Answer<()> {
+    answer(console.device_stop(request).await)
+}

@@ -9,6 +9,7 @@ pub mod freeze;
 pub mod health;
 pub mod home;
 pub mod intent;
+pub mod key;
 pub mod ledger;
 pub mod leg;
 pub mod reconciliation;

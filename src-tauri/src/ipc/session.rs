@@ -1,6 +1,6 @@
 //! Who sits in front of the window.
 
-use contract::{Profiles, Session, SessionOpen};
+use contract::{Profiles, Session, SessionClock, SessionOpen};
 
 use super::{Answer, Shared, answer};
 
@@ -26,4 +26,22 @@ pub async fn session_close(console: Shared<'_>, request: ()) -> Answer<()> {
 #[tauri::command]
 pub async fn session_get(console: Shared<'_>, request: ()) -> Answer<Session> {
     answer(console.session_get(request).await)
+}
+
+/// Locks the console: keys and connections are dropped, and the password opens it again.
+#[tauri::command]
+pub async fn session_lock(console: Shared<'_>, request: ()) -> Answer<()> {
+    answer(console.session_lock(request).await)
+}
+
+/// Somebody moved in front of the window.
+#[tauri::command]
+pub async fn session_activity(console: Shared<'_>, request: ()) -> Answer<()> {
+    answer(console.session_activity(request).await)
+}
+
+/// When the console locks itself.
+#[tauri::command]
+pub async fn session_clock(console: Shared<'_>, request: ()) -> Answer<SessionClock> {
+    answer(console.session_clock(request).await)
 }

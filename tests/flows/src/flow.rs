@@ -135,7 +135,17 @@ impl House {
 
     /// Signs the only leg of a batch with a hash that stands for its Safe transaction.
     pub async fn sign(&self, login: &str, batch: BatchId) -> Result<u32, StoreError> {
-        self.db(login).await.sign_leg(self.acme().id, batch, 1, safe_tx_hash(batch), "SOFTWARE", &[7; 65]).await
+        self.db(login)
+            .await
+            .sign_leg(
+                self.acme().id,
+                batch,
+                1,
+                safe_tx_hash(batch),
+                store::KeyUsed { kind: "SOFTWARE", flow: None },
+                &[7; 65],
+            )
+            .await
     }
 
     /// A file batch that two people approved.

@@ -16,6 +16,7 @@ export interface Backend {
 
 const CODES: readonly ErrorCode[] = [
   'NOT_SIGNED_IN',
+  'LOCKED',
   'FORBIDDEN',
   'CONFLICT',
   'INVALID_INPUT',

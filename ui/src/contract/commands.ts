@@ -6,6 +6,9 @@ export interface Commands {
   session_profiles: { request: null; answer: t.Profiles };
   session_open: { request: t.SessionOpen; answer: t.Session };
   session_close: { request: null; answer: null };
+  session_lock: { request: null; answer: null };
+  session_activity: { request: null; answer: null };
+  session_clock: { request: null; answer: t.SessionClock };
   session_get: { request: null; answer: t.Session };
   health_get: { request: null; answer: t.Health };
   home_get: { request: null; answer: t.Home };
@@ -34,6 +37,8 @@ export interface Commands {
   batch_bring_in: { request: t.ById; answer: t.SignatureBroughtIn | null };
   device_get: { request: null; answer: t.DeviceView };
   device_choose: { request: t.DeviceChoose; answer: t.DeviceView };
+  device_stop: { request: null; answer: null };
+  key_forget: { request: null; answer: null };
   leg_review: { request: t.LegRef; answer: t.LegReview };
   leg_code: { request: t.LegRef; answer: t.LegCode };
   leg_sign: { request: t.LegSign; answer: t.LegSigned };
@@ -53,6 +58,9 @@ export const COMMANDS = [
   'session_profiles',
   'session_open',
   'session_close',
+  'session_lock',
+  'session_activity',
+  'session_clock',
   'session_get',
   'health_get',
   'home_get',
@@ -81,6 +89,8 @@ export const COMMANDS = [
   'batch_bring_in',
   'device_get',
   'device_choose',
+  'device_stop',
+  'key_forget',
   'leg_review',
   'leg_code',
   'leg_sign',

@@ -11,7 +11,8 @@ import {
   SearchField,
   useFilter,
 } from 'react-aria-components';
-import { useRead } from '../backend/use';
+import { useBackend, useRead } from '../backend/use';
+import { lockNow } from '../features/session/lock';
 import { setPrefs, stepZoom, usePrefs, ZOOMS } from '../kit/prefs';
 import { t } from '../kit/say';
 import { stateLook } from '../kit/status';
@@ -26,6 +27,7 @@ interface Command {
 
 function useCommands(onFreeze: (() => void) | null): Command[] {
   const navigate = useNavigate();
+  const backend = useBackend();
   const batches = useRead('batch_list', null);
   const runs = useRead('reconciliation_list', null);
   const { zoom } = usePrefs();
@@ -57,6 +59,12 @@ function useCommands(onFreeze: (() => void) | null): Command[] {
         label: t('Verify a batch file'),
         detail: t('Pay'),
         run: () => void navigate({ to: '/batches/file' }),
+      },
+      {
+        id: 'lock',
+        label: t('Lock now'),
+        detail: 'Ctrl L',
+        run: () => void lockNow(backend),
       },
       {
         id: 'person',
@@ -138,7 +146,7 @@ function useCommands(onFreeze: (() => void) | null): Command[] {
       run: () => void navigate({ to: '/reconciliation/$id', params: { id: run.id } }),
     }));
     return [...places, ...made, ...found, ...proofs, ...looks];
-  }, [navigate, batches.data, runs.data, zoom, onFreeze]);
+  }, [navigate, backend, batches.data, runs.data, zoom, onFreeze]);
 }
 
 /** Search or run a command: places, batches, runs, and how the window looks. */

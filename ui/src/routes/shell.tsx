@@ -2,6 +2,7 @@ import { Navigate, Outlet, useRouter, useRouterState } from '@tanstack/react-rou
 import { useEffect, useRef, useState } from 'react';
 import { useRead } from '../backend/use';
 import { FreezeDialog } from '../features/freeze/dialog';
+import { useActivity } from '../features/session/lock';
 import { SessionProvider } from '../features/session/session';
 import { t } from '../kit/say';
 import { isTyping, somethingIsOpen } from '../kit/keys';
@@ -31,10 +32,16 @@ export function Signed() {
   return (
     <SessionProvider value={session.data}>
       <KeepTables key={session.data.login}>
-        <Outlet />
+        <Watched />
       </KeepTables>
     </SessionProvider>
   );
+}
+
+/** Every screen of a signed-in person, with what locks it. */
+function Watched() {
+  useActivity();
+  return <Outlet />;
 }
 
 /** Keys of the whole window. None of them approves, signs or sends anything. */

@@ -1,4 +1,8 @@
-import { useRead } from '../backend/use';
+import { LockSimpleIcon } from '@phosphor-icons/react';
+import { useEffect, useState } from 'react';
+import { Button as AriaButton } from 'react-aria-components';
+import { useBackend, useRead } from '../backend/use';
+import { lockNow } from '../features/session/lock';
 import { useSession } from '../features/session/session';
 import { Amount, Asset } from '../kit/amount';
 import { t } from '../kit/say';
@@ -8,6 +12,32 @@ import { useChosen } from '../table/selection';
 
 const ITEM =
   'flex h-7 items-center gap-2 whitespace-nowrap border-r border-line2 pr-4 last:border-r-0';
+
+/** When the console locks itself, counted on from what the core said last; a press locks now. */
+function LocksIn() {
+  const backend = useBackend();
+  const clock = useRead('session_clock', null, { every: 5_000 });
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  if (!clock.data) return null;
+  const passed = Math.max(0, now - clock.dataUpdatedAt);
+  const left = Math.max(0, clock.data.locksInSecs - Math.floor(passed / 1_000));
+  const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+  return (
+    <AriaButton
+      aria-keyshortcuts="Control+L"
+      onPress={() => void lockNow(backend)}
+      className="flex h-6 shrink-0 items-center gap-1.5 rounded-ctl border-l border-line2 px-2 whitespace-nowrap hover:bg-line -outline-offset-2"
+    >
+      <LockSimpleIcon size="0.875rem" aria-hidden="true" />
+      {t('Locks in {time}', { time })}
+      <span className="sr-only">{t('Lock now')}</span>
+    </AriaButton>
+  );
+}
 
 /** Health at the left, what is chosen and the time at the right. */
 export function StatusBar() {
@@ -60,6 +90,7 @@ export function StatusBar() {
           ))}
         </span>
       ) : null}
+      <LocksIn />
       {health.data ? (
         <span className="shrink-0 whitespace-nowrap border-l border-line2 pl-4">
           {dateTime(health.data.at, zone)}{' '}

@@ -38,7 +38,7 @@ pub async fn approve(
     }
     trust::check(session, &loaded, Stage::Approve).await?;
     preflight::refuse_blocked(session, &loaded, "Return the batch with such lines marked").await?;
-    ask(session, &host, &loaded, &Act::Approve).await?;
+    let _done_to_its_end = ask(session, &host, &loaded, &Act::Approve).await?;
     let content_hash = loaded.rebuilt.content_hash;
     let signature = session.sign_statement(&statement::approve(session.program_id(), id, &content_hash))?;
     Ok(session.db.approve_batch(session.program_id(), id, &content_hash, &signature).await?)

@@ -28,6 +28,6 @@ pub async fn execute(session: &Session, host: Arc<dyn Host>, id: BatchId) -> Res
         return Err(AppError::Conflict(format!("Batch {} is frozen: {frozen}", loaded.row.number)));
     }
     trust::check(session, &loaded, Stage::Sign).await?;
-    ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
+    let _done_to_its_end = ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
     Ok(session.db.execute_batch(session.program_id(), id, &loaded.rebuilt.content_hash).await?)
 }

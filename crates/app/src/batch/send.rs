@@ -14,7 +14,7 @@ use store::LegWork;
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::host::Host;
-use crate::worker::execute::{Limits, Sender, Sent};
+use crate::worker::execute::{Limits, Sender, Sent, Trust};
 use crate::{AppError, Session, trust};
 
 /// How often it is asked whether a leg is in a block before the next one is sent.
@@ -41,13 +41,13 @@ pub async fn send(
         return Err(AppError::Conflict(format!("Batch {} is frozen: {frozen}", loaded.row.number)));
     }
     trust::check(session, &loaded, Stage::Sign).await?;
-    ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
+    let _done_to_its_end = ask(session, &host, &loaded, &Act::Send { legs: loaded.rebuilt.legs.len() }).await?;
     let program = session.program_id();
     if loaded.row.state == BatchState::Approved {
         session.db.execute_batch(program, id, &loaded.rebuilt.content_hash).await?;
     }
     let rpc = session.chains.rpc(loaded.safe.chain_id).await?;
-    let sender = Sender { db: &session.db, rpc: &rpc, executor, limits, is_person: true };
+    let sender = Sender { db: &session.db, rpc: &rpc, executor, limits, is_person: true, trust: Trust::Database };
     let mut sent = Vec::new();
     for leg in session.db.execution_package(program, id).await? {
         if leg.state != SafeTransactionState::Signed {

@@ -14,7 +14,7 @@ use crate::preflight::{self, Preflight};
 use crate::rebuild::SignableLeg;
 use crate::session::safe_view;
 use crate::view::check;
-use crate::{AppError, Session};
+use crate::{AppError, Session, kept};
 
 /// One leg, rebuilt, compared with the chain, simulated.
 pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegReview, AppError> {
@@ -62,6 +62,7 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
         checks,
         signer: session.me.safe_owner.filter(|_| !session.keys().is_empty()).map(|a| a.to_checksum(None)),
         keys: session.keys(),
+        passphrase_kept: kept::is_kept(session).await,
         device: signable(&loaded, leg).ok().and_then(|own| device::shows(session, &own)),
         sign,
     })

@@ -11,23 +11,29 @@ use safe::OwnerSignature;
 use secrecy::SecretString;
 use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
-use signing::{EnvelopeError, KeyKind, Keystore, KeystoreError, SignError, Signer, sign_and_verify};
+use signing::{EnvelopeError, KeyKind, KeystoreError, SignError, Signer, sign_and_verify};
+use store::KeyUsed;
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::foreign::{Foreign, keep, place};
 use crate::host::Host;
+use crate::kept::{NotOpened, Passphrase};
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
 use crate::preflight::is_open;
 use crate::rebuild::SignableLeg;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
-use crate::{AppError, Session, device, trust};
+use crate::{AppError, Session, device, kept, trust};
 
 /// The key that a person signs with.
 pub enum SigningKey {
     /// The key file on this machine, under a passphrase.
     Software(SecretString),
+    /// The same, and the computer's key store is to keep the passphrase.
+    SoftwareToKeep(SecretString),
+    /// The key file on this machine, under the passphrase that the computer's key store keeps.
+    SoftwareKept,
     /// The Ledger that the person chose on this machine, in one of its flows and no other.
     Ledger(DeviceFlow),
 }
@@ -64,10 +70,11 @@ pub async fn sign(
     let act = Act::Sign {
         leg,
         nonce: own.tx.nonce.to_string(),
-        safe_tx_hash: own.hashes.safe_tx_hash.to_string(),
+        hashes: own.hashes,
         owner: owner.to_checksum(None),
+        with: key.words(),
     };
-    ask(session, &host, &loaded, &act).await?;
+    let _done_to_its_end = ask(session, &host, &loaded, &act).await?;
     // The dialog may have stood for long: what is signed now must still be what was confirmed.
     let again = Loaded::load_identical(session, id).await?;
     trust::check(session, &again, Stage::Sign).await?;
@@ -80,28 +87,50 @@ pub async fn sign(
         ));
     }
     let safe_tx_hash = own.hashes.safe_tx_hash;
-    let (signature, kind) = countersign(session, &loaded, key, &own, owner).await?;
-    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, kind, &signature.bytes).await?;
-    Ok(LegSigned { signatures, threshold: loaded.safe.threshold })
+    let Countersigned { signature, kind, flow, note } = countersign(session, &loaded, key, &own, owner).await?;
+    let used = KeyUsed { kind, flow };
+    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, used, &signature.bytes).await?;
+    Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })
 }
 
-/// Asks the key and verifies what came back; answers the signature and the kind of key. Anything else that came back is kept, and the Safe
-/// is frozen.
+/// A verified signature, and what it was made with.
+pub(crate) struct Countersigned {
+    /// By the person's owner key over our own hash.
+    pub signature: OwnerSignature,
+    /// `SOFTWARE` or `LEDGER`.
+    pub kind: &'static str,
+    /// What was sent to a Ledger: `HASHED` or `FULL`.
+    pub flow: Option<&'static str>,
+    /// What was asked beside the signature and did not come about.
+    pub note: Option<String>,
+}
+
+/// Asks the key and verifies what came back. Anything else that came back is kept, and the Safe is frozen.
 pub(crate) async fn countersign(
     session: &Session,
     loaded: &Loaded,
     key: OwnKey,
     own: &SignableLeg,
     owner: Address,
-) -> Result<(OwnerSignature, &'static str), AppError> {
-    let (domain, tx) = (own.domain, own.tx.clone());
+) -> Result<Countersigned, AppError> {
+    let (domain, tx, flow) = (own.domain, own.tx.clone(), key.flow());
+    let to_keep = match &key {
+        OwnKey::File(_, Passphrase::Typed { text, keep: true }) => Some(text.clone()),
+        _ => None,
+    };
+    let from_store = matches!(key, OwnKey::File(_, Passphrase::Kept));
+    let store = Arc::clone(&session.passphrases);
     let turn = session.device_turn().await;
+    let stop = session.device_stop.clone();
+    stop.reset();
     let signed = blocking(move || -> Result<_, Failure> {
         let signer: Box<dyn Signer> = match key {
             OwnKey::File(path, passphrase) => {
-                Box::new(Keystore::read(&path).and_then(|k| k.open(&passphrase)).map_err(Failure::Key)?)
+                Box::new(kept::open(&path, &passphrase, store.as_ref()).map_err(Failure::NotOpened)?)
             }
-            OwnKey::Ledger(ledger, flow) => Box::new(LedgerSigner::new(ledger.device, ledger.path, flow, owner)),
+            OwnKey::Ledger(ledger, flow) => {
+                Box::new(LedgerSigner::new(ledger.device, ledger.path, flow, owner).until(stop))
+            }
         };
         check_owner(signer.as_ref(), owner)?;
         let signature = sign_and_verify(signer.as_ref(), &domain, &tx).map_err(Failure::Sign)?;
@@ -111,13 +140,26 @@ pub(crate) async fn countersign(
     drop(turn);
     let (signature, kind) = match signed {
         Ok(signed) => signed,
-        Err(failure) => return Err(report(session, loaded, failure).await),
+        Err(failure) => {
+            if from_store && failure.is_about_kept() {
+                // It opens nothing: the next question is for the person.
+                kept::forget(session).await?;
+            }
+            return Err(report(session, loaded, failure, from_store).await);
+        }
     };
     let kind = match kind {
         KeyKind::Software => "SOFTWARE",
         KeyKind::Ledger => "LEDGER",
     };
-    Ok((signature, kind))
+    // The signature stands whatever the key store says.
+    let note = match to_keep {
+        Some(passphrase) => {
+            kept::keep(session, passphrase).await.err().map(|error| format!("The passphrase is not kept. {error}"))
+        }
+        None => None,
+    };
+    Ok(Countersigned { signature, kind, flow, note })
 }
 
 /// What the database would refuse to store is not signed: the signature would exist all the same.
@@ -141,8 +183,34 @@ fn may_sign(session: &Session, loaded: &Loaded, leg: u32) -> Result<(), AppError
 
 /// The key with what it takes to ask it.
 pub(crate) enum OwnKey {
-    File(PathBuf, SecretString),
+    File(PathBuf, Passphrase),
     Ledger(LedgerSettings, Flow),
+}
+
+impl OwnKey {
+    /// Which key signs and what is sent to it, for the system's dialog.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Ledger(_, Flow::Hashed) => "Key: Ledger, which gets and shows the two hashes".into(),
+            Self::Ledger(_, Flow::Full) => "Key: Ledger, which gets all fields".into(),
+            Self::File(_, Passphrase::Typed { keep: true, .. }) => {
+                "Key: the key file on this machine. Its passphrase will be kept in this computer's key store".into()
+            }
+            Self::File(_, Passphrase::Typed { .. }) => "Key: the key file on this machine".into(),
+            Self::File(_, Passphrase::Kept) => {
+                "Key: the key file on this machine, by the passphrase that this computer keeps".into()
+            }
+        }
+    }
+
+    /// What is sent to a Ledger, for the audit trail.
+    fn flow(&self) -> Option<&'static str> {
+        match self {
+            Self::Ledger(_, Flow::Hashed) => Some("HASHED"),
+            Self::Ledger(_, Flow::Full) => Some("FULL"),
+            Self::File(..) => None,
+        }
+    }
 }
 
 /// The key that a person named, whichever kind it is.
@@ -154,7 +222,12 @@ pub(crate) fn any_key(session: &Session, key: SigningKey) -> Result<OwnKey, AppE
             })?;
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
-        SigningKey::Software(passphrase) => {
+        software => {
+            let passphrase = match software {
+                SigningKey::Software(text) => Passphrase::Typed { text, keep: false },
+                SigningKey::SoftwareToKeep(text) => Passphrase::Typed { text, keep: true },
+                _ => Passphrase::Kept,
+            };
             let path = session
                 .keystore
                 .clone()
@@ -180,9 +253,21 @@ async fn own_key(session: &Session, loaded: &Loaded, key: SigningKey) -> Result<
 }
 
 enum Failure {
-    Key(KeystoreError),
+    NotOpened(NotOpened),
     OtherKey { expected: Address, found: Address },
     Sign(SignError),
+}
+
+impl Failure {
+    /// What the key store keeps opens nothing, or it keeps nothing.
+    fn is_about_kept(&self) -> bool {
+        matches!(
+            self,
+            Self::NotOpened(
+                NotOpened::NotKept | NotOpened::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase))
+            )
+        )
+    }
 }
 
 fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
@@ -193,12 +278,22 @@ fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
 }
 
 /// A mismatch is an incident: the Safe is frozen at once, and nobody is invited to try again.
-async fn report(session: &Session, loaded: &Loaded, failure: Failure) -> AppError {
+async fn report(session: &Session, loaded: &Loaded, failure: Failure, from_store: bool) -> AppError {
     match failure {
-        Failure::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase)) => {
-            AppError::Passphrase("This passphrase does not open your key. Nothing was signed".into())
+        Failure::NotOpened(NotOpened::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase))) => {
+            AppError::Passphrase(if from_store {
+                "The passphrase that this computer kept does not open your key, and is forgotten: type it. Nothing was signed".into()
+            } else {
+                "This passphrase does not open your key. Nothing was signed".into()
+            })
         }
-        Failure::Key(error) => AppError::Key(error.to_string()),
+        Failure::NotOpened(NotOpened::NotKept) => {
+            AppError::Passphrase("This computer keeps no passphrase of your key: type it. Nothing was signed".into())
+        }
+        Failure::NotOpened(NotOpened::Store(error)) => {
+            AppError::Passphrase(format!("{}: type the passphrase. Nothing was signed", kept::refusal(error)))
+        }
+        Failure::NotOpened(NotOpened::Key(error)) => AppError::Key(error.to_string()),
         Failure::OtherKey { expected, found } => AppError::Key(format!(
             "The key file holds {found}, and your registered owner key is {expected}. Nothing was signed"
         )),

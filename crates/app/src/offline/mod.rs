@@ -10,5 +10,6 @@ mod write;
 pub use crate::leg::code::hash_lines;
 pub use file::{BatchFile, SignatureFile};
 pub use sign::{import_signature, read_signature, sign_offline, write_signature};
+pub(crate) use verify::verify_uncarried;
 pub use verify::{OfflineBatch, OfflineLeg, read_batch, verify};
 pub use write::write_batch;

@@ -10,6 +10,7 @@ use safe::{OwnerSignature, signature::SignatureKind};
 use signing::port::ForeignSignature;
 use signing::trust::Stage;
 use signing::{KeyKind, Signer, sign_and_verify};
+use store::KeyUsed;
 
 use crate::batch::get::Loaded;
 use crate::files::{read_at_most, write_whole};
@@ -144,7 +145,8 @@ pub async fn import_signature(session: &Session, file: &SignatureFile) -> Result
     if let Some(failed) = pre_flight(session, &loaded, &own).await.into_iter().find(|c| c.level == Level::Block) {
         return Err(AppError::Conflict(format!("{}: {}. The signature was not stored", failed.label, failed.detail)));
     }
-    let stored =
-        session.db.sign_leg(session.program_id(), file.batch_id, file.leg, file.safe_tx_hash, &file.key_kind, &bytes);
-    Ok(LegSigned { signatures: stored.await?, threshold: loaded.safe.threshold })
+    // What was sent to a Ledger elsewhere, nobody here knows.
+    let key = KeyUsed { kind: &file.key_kind, flow: None };
+    let stored = session.db.sign_leg(session.program_id(), file.batch_id, file.leg, file.safe_tx_hash, key, &bytes);
+    Ok(LegSigned { signatures: stored.await?, threshold: loaded.safe.threshold, note: None })
 }

@@ -87,16 +87,31 @@ pub async fn read_batch(path: &Path) -> Result<BatchFile, AppError> {
 /// # Errors
 /// [`AppError::Incident`] names what nobody signed; [`AppError::Invalid`] what cannot be a batch.
 pub fn verify(mut file: BatchFile, root: &Root) -> Result<OfflineBatch, AppError> {
-    let no_batch = |why: String| AppError::Invalid(format!("The file holds no batch that can be paid: {why}"));
-    file.content.check().map_err(|e| no_batch(e.to_string()))?;
-    let version: SafeVersion =
-        file.safe.version.parse().map_err(|e: safe::version::UnknownVersion| no_batch(e.to_string()))?;
+    let carried = file.carried.take().ok_or_else(|| no_batch("nobody signed the file"))?;
+    vouched(file, Some(&carried), root, "Sign nothing; call the other owners")
+}
+
+/// The same for what the database says at this moment, which nobody carried.
+pub(crate) fn verify_uncarried(file: BatchFile, root: &Root) -> Result<OfflineBatch, AppError> {
+    vouched(file, None, root, "Nothing is sent: freeze the Safe and call its owners")
+}
+
+fn no_batch(why: impl std::fmt::Display) -> AppError {
+    AppError::Invalid(format!("The file holds no batch that can be paid: {why}"))
+}
+
+fn vouched(
+    file: BatchFile,
+    carried: Option<&FileCarried>,
+    root: &Root,
+    advice: &str,
+) -> Result<OfflineBatch, AppError> {
+    file.content.check().map_err(no_batch)?;
+    let version: SafeVersion = file.safe.version.parse().map_err(|e: safe::version::UnknownVersion| no_batch(e))?;
     let facts = facts(&file).map_err(no_batch)?;
-    let carried = file.carried.take().ok_or_else(|| no_batch("nobody signed the file".into()))?;
-    vouched(&file, &facts, &carried, root)
-        .map_err(|e| AppError::Incident(format!("{e}. Sign nothing; call the other owners")))?;
+    by_people(&file, &facts, carried, root).map_err(|e| AppError::Incident(format!("{e}. {advice}")))?;
     if file.nonces.len() != file.content.legs.len() {
-        return Err(no_batch("its legs and nonces are not equally many".into()));
+        return Err(no_batch("its legs and nonces are not equally many"));
     }
     let mut content_legs: Vec<&ContentLeg> = file.content.legs.iter().collect();
     content_legs.sort_by_key(|leg| leg.index);
@@ -232,7 +247,7 @@ fn revision(claim: &FileClaim) -> Revision {
     }
 }
 
-fn vouched(file: &BatchFile, facts: &BatchFacts, carried: &FileCarried, root: &Root) -> Result<(), Forged> {
+fn by_people(file: &BatchFile, facts: &BatchFacts, carried: Option<&FileCarried>, root: &Root) -> Result<(), Forged> {
     let changes: Vec<SignedChange> = file.changes.iter().map(change).collect();
     let house = House::replay(root, &changes)?;
     let involved: BTreeSet<StaffId> =
@@ -241,6 +256,7 @@ fn vouched(file: &BatchFile, facts: &BatchFacts, carried: &FileCarried, root: &R
         house.check_person(person.id, &person.name, person.safe_owner, &person.grants)?;
     }
     house.check_batch(facts, Stage::Sign)?;
+    let Some(carried) = carried else { return Ok(()) };
     let hash = file.hash().map_err(Forged)?;
     house.check_carried(facts.program, facts.batch, &hash, (carried.staff, &carried.signature))
 }

@@ -28,11 +28,11 @@ use crate::{AppError, Known, Session};
 pub async fn carry(session: &Session, host: Arc<dyn Host>, id: BatchId) -> Result<Option<BatchFileWritten>, AppError> {
     let loaded = Loaded::load_identical(session, id).await?;
     refuse_unopened(&loaded)?;
-    ask(session, &host, &loaded, &Act::Carry).await?;
+    drop(ask(session, &host, &loaded, &Act::Carry).await?);
     let name = format!("batch-{}.json", loaded.row.number);
     let chosen = blocking(move || host.save_file(FileKind::Batch, &name)).await?;
     let Some(path) = chosen else { return Ok(None) };
-    session.still_open()?;
+    let _done_to_its_end = session.act().await?;
     let file = write_batch(session, id, &path).await?;
     let legs = u32::try_from(file.nonces.len()).unwrap_or(u32::MAX);
     Ok(Some(BatchFileWritten { path: path.display().to_string(), legs }))

@@ -7,10 +7,11 @@ use alloy_primitives::{Address, U256};
 use chain::changes::AccountHistory;
 use chain::observe::Observation;
 use chain::{BlockRef, ChainError, Rpc};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use contract::{Check, Level};
 use safe::account::{Fact, Finding, PinnedSafe, scan as compare};
 use safe::deployments;
+use store::SafeRow;
 
 use crate::batch::get::Loaded;
 use crate::known::Agreed;
@@ -57,7 +58,7 @@ pub(crate) async fn scan(
         ));
     } else {
         let facts: Vec<Fact> = findings.iter().map(|f| f.what).collect();
-        let since = Since::ask(rpc, safe.address, observation.block.number, &facts, agreed).await;
+        let since = Since::ask(rpc, safe.address, observation.block.number, &facts, agreed).await.watched(safe);
         checks.extend(findings.iter().map(|finding| {
             let sentence = finding.sentence();
             let sentence = sentence.trim_end_matches('.');
@@ -143,6 +144,8 @@ struct Since {
     history: Option<AccountHistory>,
     blocks: HashMap<u64, BlockRef>,
     agreed: Option<Agreed>,
+    /// Block and time at which the watchers last found the pinned owners, the one fact of these that they read.
+    watched: Option<(u64, DateTime<Utc>)>,
 }
 
 impl Since {
@@ -152,12 +155,23 @@ impl Since {
         let changed: Vec<u64> =
             facts.iter().filter_map(|fact| Some(history.as_ref()?.newest(*fact)?.block_number)).collect();
         let blocks = rpc.block_times(&changed).await.unwrap_or_default();
-        Self { history, blocks, agreed }
+        Self { history, blocks, agreed, watched: None }
+    }
+
+    /// With what the watchers say, for a machine that never saw the Safe as it is pinned. It is told and decides nothing: which
+    /// logs are of this change follows from what this machine saw itself.
+    fn watched(self, safe: &SafeRow) -> Self {
+        Self { watched: safe.agreed, ..self }
     }
 
     fn words(&self, fact: Fact) -> String {
         let seen =
             self.agreed.map(|a| format!("this machine last found it as pinned at {}", at(a.block, Some(a.at_secs))));
+        let watched = self
+            .watched
+            .filter(|_| fact == Fact::Owners)
+            .map(|(block, when)| format!("the watchers last found it as pinned at block {block} of {}", time(when)));
+        let seen = seen.or(watched);
         // A log from before it was last found right is not of this change.
         let after = self.agreed.map_or(0, |a| a.block);
         let change = self.history.as_ref().and_then(|h| h.newest(fact)).filter(|c| c.block_number > after);

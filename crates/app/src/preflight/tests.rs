@@ -63,6 +63,7 @@ fn safe() -> SafeRow {
         owners: vec![(Address::repeat_byte(0x0e), None)],
         observed_nonce: None,
         observed_block: None,
+        agreed: None,
     }
 }
 

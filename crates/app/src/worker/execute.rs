@@ -12,8 +12,11 @@ use safe::execution::exec_transaction;
 use safe::signature::{SignatureKind, check, encode_sorted};
 use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, leg_transaction};
 use signing::LocalSigner;
+use signing::trust::Root;
 use store::{Db, LegWork, StoredSignature};
 
+use crate::offline::{BatchFile, verify_uncarried};
+use crate::session::blocking;
 use crate::worker::Problem;
 use crate::worker::watch::calls;
 use crate::{AppError, Chains};
@@ -60,6 +63,16 @@ pub struct Round {
     pub problems: Vec<Problem>,
 }
 
+/// Where an executor begins to trust.
+#[derive(Clone, Copy, Debug)]
+pub enum Trust {
+    /// The two identity keys that its administrator pinned: nothing is sent unless everything that a batch stands on verifies from
+    /// them.
+    Pinned(Root),
+    /// The database. What is sent has signatures of the Safe's owners on chain all the same, who verified it on their machines.
+    Database,
+}
+
 /// Why one leg was not sent.
 pub(crate) struct Stopped {
     /// In words.
@@ -94,6 +107,8 @@ pub(crate) struct Sender<'a> {
     pub limits: &'a Limits,
     /// Whether a person sends with a key of their own, and no machine.
     pub is_person: bool,
+    /// From what a machine verifies a batch before it sends; a person's console did so before.
+    pub trust: Trust,
 }
 
 /// Sends whatever is due on a chain, resends first. One leg that cannot be sent does not stop the others, except that
@@ -107,6 +122,7 @@ pub async fn run_once(
     chain_id: u64,
     executor: &LocalSigner,
     limits: &Limits,
+    trust: Trust,
 ) -> Result<Round, AppError> {
     let work = db.executor_work(chain_id).await?;
     let mut round = Round::default();
@@ -114,7 +130,7 @@ pub async fn run_once(
         return Ok(round);
     }
     let rpc = chains.rpc(chain_id).await?;
-    let sender = Sender { db, rpc: &rpc, executor, limits, is_person: false };
+    let sender = Sender { db, rpc: &rpc, executor, limits, is_person: false, trust };
     let mut may_prepare = true;
     for leg in &work {
         let done = match &leg.raw_transaction {
@@ -174,6 +190,7 @@ impl Sender<'_> {
 
     /// Checks, prepares, records and sends a leg that nobody sent; nothing while an earlier nonce is open.
     pub async fn send(&self, leg: &LegWork) -> Result<Option<Sent>, Stopped> {
+        self.refuse_unvouched(leg).await?;
         let observed = self.rpc.observe_safe(leg.safe).await?;
         let nonce = U256::from(leg.nonce);
         if observed.safe.nonce > nonce {
@@ -217,6 +234,31 @@ impl Sender<'_> {
 }
 
 impl Sender<'_> {
+    /// Whether people whom the pinned root vouches for submitted and approved exactly what this leg pays.
+    async fn refuse_unvouched(&self, leg: &LegWork) -> Result<(), AppError> {
+        let Trust::Pinned(root) = self.trust else { return Ok(()) };
+        // A rejection pays nobody, and is checked to do nothing: the owners' signatures are all that it stands on.
+        if leg.is_rejection {
+            return Ok(());
+        }
+        let proof = self.db.batch_proof(leg.program, leg.batch_id).await?;
+        let stays = |why: String| AppError::Incident(format!("Leg {} is not sent: {why}", leg.index));
+        let (index, signed) = (leg.index, leg.safe_tx_hash);
+        // Thousands of signatures take a while to verify: not on an async thread.
+        let own = blocking(move || {
+            let file: BatchFile = serde_json::from_value(proof)
+                .map_err(|e| AppError::Incident(format!("what the database says of the batch cannot be read: {e}")))?;
+            verify_uncarried(file, &root)
+        })
+        .await?
+        .map_err(|e| stays(e.to_string()))?;
+        match own.legs.iter().find(|own| own.index == index).map(|own| own.hashes.safe_tx_hash) {
+            Some(hash) if hash == signed => Ok(()),
+            Some(hash) => Err(stays(format!("what people approved is {hash}, and {signed} was signed"))),
+            None => Err(stays("nobody approved a batch with such a leg".to_owned())),
+        }
+    }
+
     /// The one delegate call that a payout makes is to a published MultiSendCallOnly, by its code and not by its address alone.
     async fn refuse_foreign_target(&self, leg: &LegWork, at: BlockId) -> Result<(), AppError> {
         let published = deployments::at(leg.to).filter(|_| deployments::is_multi_send_call_only(leg.to));

@@ -17,7 +17,7 @@ use serde::Serialize;
 use signing::ledger::pages::{Settings, expected};
 use signing::ledger::{DerivationPath, DeviceAddress, Flow};
 use signing::trust::Root;
-use signing::{Keystore, Signer};
+use signing::{Keystore, PassphraseStore as _, Signer, SystemStore};
 
 use crate::commands::device::sign::{FlowName, open as open_device, words as shown};
 use crate::commands::staff::hidden_line;
@@ -98,6 +98,12 @@ struct Sign {
     /// Keystore v3 file of the owner key; its passphrase is asked for.
     #[arg(long, value_name = "FILE", required_unless_present = "device", conflicts_with = "device")]
     keystore: Option<PathBuf>,
+    /// Keep that passphrase in this computer's key store, once it has opened the file, and ask for it no more.
+    #[arg(long, requires = "keystore")]
+    keep_passphrase: bool,
+    /// Have this computer's key store forget it, and ask for it.
+    #[arg(long, requires = "keystore", conflicts_with = "keep_passphrase")]
+    forget_passphrase: bool,
     /// Sign with a Ledger: hid, or tcp:HOST:PORT for the Speculos emulator.
     #[arg(long, value_name = "DEVICE")]
     device: Option<DeviceAddress>,
@@ -200,7 +206,10 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
             eprintln!("{}", words(&answer(&batch)?, false));
             let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let signer = match (args.keystore, args.device) {
-                (Some(path), _) => open_key(path).await?,
+                (Some(path), _) => {
+                    let (keep, forget) = (args.keep_passphrase, args.forget_passphrase);
+                    tokio::task::spawn_blocking(move || open_key(&path, keep, forget)).await??
+                }
                 (None, Some(device)) => {
                     let flow = Flow::from(args.flow);
                     let (signer, blind_signing) =
@@ -258,10 +267,25 @@ async fn root(pinned: Pinned) -> Result<Root> {
     })?)
 }
 
-async fn open_key(path: PathBuf) -> Result<Box<dyn Signer>> {
-    let keystore = Keystore::read(&path)?;
+/// Opens a key file. The key store of the computer is touched only where one of the two flags says so.
+fn open_key(path: &Path, keep: bool, forget: bool) -> Result<Box<dyn Signer>> {
+    let keystore = Keystore::read(path)?;
+    let name = keystore.name();
+    if forget {
+        SystemStore.forget(&name)?;
+    }
+    if keep
+        && let Ok(Some(kept)) = SystemStore.get(&name)
+        && let Ok(signer) = keystore.open(&kept)
+    {
+        return Ok(Box::new(signer));
+    }
     let passphrase = hidden_line("Passphrase of the key: ")?;
-    Ok(Box::new(tokio::task::spawn_blocking(move || keystore.open(&passphrase)).await??))
+    let signer = keystore.open(&passphrase)?;
+    if keep && let Err(error) = SystemStore.keep(&name, &passphrase) {
+        eprintln!("The passphrase is not kept: {error}");
+    }
+    Ok(Box::new(signer))
 }
 
 fn answer(batch: &OfflineBatch) -> Result<Verified> {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use app::{Chains, Known, MachineSettings, Session};
 use secrecy::SecretString;
+use signing::trust::Root;
 use store::Settings;
 
 use crate::output::WrongUse;
@@ -91,6 +92,16 @@ impl Connection {
     /// Whether any endpoint was given here.
     pub fn names_endpoint(&self) -> bool {
         !self.rpc.is_empty()
+    }
+
+    /// Fingerprints that were given, the root that the settings pin otherwise.
+    pub async fn root(&self, named: Option<&[String]>) -> Result<Option<Root>> {
+        let known = match (named, self.machine()?) {
+            (Some(prints), _) => Known::open(None, prints)?,
+            (None, Some(machine)) => machine.known()?,
+            (None, None) => return Ok(None),
+        };
+        Ok(known.root().await?)
     }
 
     /// Signs in as the person of the URL.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter
 use uuid::Uuid;
 
 use super::query::{Column, Holds, Page, Part, conditions, order};
-use super::{Money, money, moment};
+use super::{Money, moment, money};
 use crate::ReplicaError;
 
 /// An intent in a list.

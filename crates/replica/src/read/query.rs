@@ -144,7 +144,13 @@ fn find<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, ReplicaErro
         .ok_or_else(|| ReplicaError::Query(format!("This table has no column {name:?} to filter or order by")))
 }
 
-fn condition(column: &Column, test: Test, value: &str, zone: Tz, values: &mut Vec<Value>) -> Result<String, ReplicaError> {
+fn condition(
+    column: &Column,
+    test: Test,
+    value: &str,
+    zone: Tz,
+    values: &mut Vec<Value>,
+) -> Result<String, ReplicaError> {
     let mut put = |value: Value| {
         values.push(value);
         format!("?{}", values.len())
@@ -201,7 +207,8 @@ const fn comparison(test: Test) -> Option<&'static str> {
 }
 
 fn is_plain_decimal(text: &str) -> bool {
-    let (whole, fraction) = text.strip_prefix('-').unwrap_or(text).split_once('.').unwrap_or((text.trim_start_matches('-'), "0"));
+    let (whole, fraction) =
+        text.strip_prefix('-').unwrap_or(text).split_once('.').unwrap_or((text.trim_start_matches('-'), "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     digits(whole) && digits(fraction) && text.len() <= 80
 }

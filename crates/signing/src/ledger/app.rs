@@ -12,7 +12,7 @@ use super::apdu::{Answer, Command, Status};
 use super::eip712::{self, CLA, Flow};
 use super::path::DerivationPath;
 use super::status::{Asked, error};
-use super::transport::{Connection, DeviceAddress, Patience};
+use super::transport::{Connection, DeviceAddress, Patience, Stop};
 use crate::port::{ForeignSignature, SignError};
 
 const SYSTEM_CLA: u8 = 0xb0;
@@ -111,12 +111,20 @@ impl EthereumApp {
     /// # Errors
     /// [`SignError::StrayAnswer`] with such a signature, and whatever keeps the device from answering.
     pub fn open(address: &DeviceAddress) -> Result<Self, SignError> {
+        Self::open_until(address, &Stop::default())
+    }
+
+    /// The same, and whoever holds `stop` can end a wait for the person at the device.
+    ///
+    /// # Errors
+    /// As [`EthereumApp::open`].
+    pub fn open_until(address: &DeviceAddress, stop: &Stop) -> Result<Self, SignError> {
         let mut refused = None;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 thread::sleep(SETTLE);
             }
-            let mut connection = Connection::open(address)?;
+            let mut connection = Connection::open(address, stop)?;
             match greet(&mut connection) {
                 Ok((info, _)) if info.name != NAME => return Err(SignError::WrongApp),
                 Ok((info, _)) if info.is_old() => {
@@ -201,7 +209,7 @@ fn greet(connection: &mut Connection) -> Result<(AppInfo, AppConfig), SignError>
 }
 
 /// Nothing but a signature has 65 bytes: where none was asked for, it answers an earlier question.
-fn not_stray(answer: Answer) -> Result<Answer, SignError> {
+pub(super) fn not_stray(answer: Answer) -> Result<Answer, SignError> {
     match read_signature(&answer) {
         Some(bytes) => Err(SignError::StrayAnswer { signature: ForeignSignature(Box::new(bytes)) }),
         None => Ok(answer),

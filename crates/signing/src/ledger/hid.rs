@@ -4,7 +4,8 @@
 //! operation and released, so that other programs get at it and a replugged device, whose path is a new one, is found
 //! again.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use ledger_transport::APDUCommand;
@@ -12,8 +13,9 @@ use ledger_transport_hid::hidapi::{DeviceInfo, HidApi, HidError};
 use ledger_transport_hid::{LedgerHIDError, TransportNativeHID};
 
 use super::apdu::{Answer, Command, Status};
+use super::app::not_stray;
 use super::pages::Model;
-use super::transport::Patience;
+use super::transport::{Patience, Wait};
 use crate::port::SignError;
 
 /// A Ledger that the system sees on USB.
@@ -49,11 +51,31 @@ pub fn usb_devices() -> Result<Vec<UsbDevice>, SignError> {
 /// An open device, on a thread of its own: reading from USB blocks, and a device that hangs must not hang the caller.
 pub(super) struct Hid {
     commands: Sender<Command>,
-    answers: Receiver<Result<Answer, SignError>>,
+    /// None once the caller went away from a question that the device still shows.
+    answers: Option<Answers>,
+}
+
+type Answers = Receiver<Result<Answer, SignError>>;
+
+/// The answer to a question from which the caller went away. Its thread still reads it: it may be a signature, and nobody else would.
+static LEFT: Mutex<Option<Answers>> = Mutex::new(None);
+
+/// What became of such a question: nothing is open any more, or the device must not be asked yet.
+fn left_behind(left: &mut Option<Answers>) -> Result<(), SignError> {
+    let Some(answers) = left.take() else { return Ok(()) };
+    match answers.try_recv() {
+        Ok(Ok(answer)) => not_stray(answer).map(|_| ()),
+        Ok(Err(_)) | Err(TryRecvError::Disconnected) => Ok(()),
+        Err(TryRecvError::Empty) => {
+            *left = Some(answers);
+            Err(SignError::StillAsking)
+        }
+    }
 }
 
 impl Hid {
     pub(super) fn open() -> Result<Self, SignError> {
+        left_behind(&mut LEFT.lock().unwrap_or_else(PoisonError::into_inner))?;
         let (commands, for_device) = channel::<Command>();
         let (to_caller, answers) = channel();
         let (opened, is_open) = channel();
@@ -76,15 +98,25 @@ impl Hid {
             })
             .map_err(|error| SignError::Key { reason: error.to_string() })?;
         is_open.recv_timeout(Patience::App.duration()).map_err(|_| SignError::Disconnected)??;
-        Ok(Self { commands, answers })
+        Ok(Self { commands, answers: Some(answers) })
     }
 
-    pub(super) fn exchange(&mut self, command: Command, patience: Patience) -> Result<Answer, SignError> {
+    pub(super) fn exchange(&mut self, command: Command, wait: &Wait<'_>) -> Result<Answer, SignError> {
         self.commands.send(command).map_err(|_| SignError::Disconnected)?;
-        match self.answers.recv_timeout(patience.duration()) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => Err(SignError::StillAsking),
-            Err(RecvTimeoutError::Disconnected) => Err(SignError::Disconnected),
+        loop {
+            let answers = self.answers.as_ref().ok_or(SignError::Disconnected)?;
+            let slice = match wait.slice() {
+                Ok(slice) => slice,
+                Err(gone) => {
+                    *LEFT.lock().unwrap_or_else(PoisonError::into_inner) = self.answers.take();
+                    return Err(gone);
+                }
+            };
+            match answers.recv_timeout(slice) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(SignError::Disconnected),
+            }
         }
     }
 }
@@ -177,6 +209,31 @@ fn of_opening(error: &LedgerHIDError, device: String) -> SignError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_device_answers_late_is_not_lost() {
+        let late = |answer: Option<Result<Answer, SignError>>| {
+            let (to_caller, answers) = channel();
+            let open = answer.is_none().then(|| to_caller.clone());
+            answer.into_iter().for_each(|answer| to_caller.send(answer).expect("received"));
+            (Some(answers), open)
+        };
+        let said = |data: Vec<u8>, status| Some(Ok(Answer { data, status: Status(status) }));
+        // The person is still reading: nothing else is asked, and their answer is still waited for.
+        let (mut left, _open) = late(None);
+        assert_eq!(left_behind(&mut left), Err(SignError::StillAsking));
+        assert!(left.is_some());
+        let (mut left, _) = late(said(vec![27; 65], 0x9000));
+        let Err(SignError::StrayAnswer { signature }) = left_behind(&mut left) else { panic!("a signature is lost") };
+        assert_eq!(signature.0.len(), 65);
+        assert!(left.is_none());
+        for harmless in [said(Vec::new(), 0x6985), Some(Err(SignError::Disconnected))] {
+            let (mut left, _) = late(harmless);
+            assert_eq!(left_behind(&mut left), Ok(()));
+            assert!(left.is_none());
+        }
+        assert_eq!(left_behind(&mut None), Ok(()));
+    }
 
     fn refusal(message: &str) -> SignError {
         let error = HidError::HidApiError { message: message.to_owned() };

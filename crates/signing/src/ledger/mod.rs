@@ -28,4 +28,4 @@ pub use eip712::Flow;
 pub use hid::{UsbDevice, usb_devices};
 pub use path::{DerivationPath, PathError};
 pub use signer::LedgerSigner;
-pub use transport::{DeviceAddress, NoDeviceAddress, Patience};
+pub use transport::{DeviceAddress, NoDeviceAddress, Patience, Stop};

@@ -266,7 +266,7 @@ pub fn value_pages(title: &str, value: &str) -> Vec<Page> {
 }
 
 /// A value of digits and letters in the lines of a Nano.
-fn nano_lines(value: &str) -> Vec<String> {
+pub fn nano_lines(value: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for character in value.chars() {

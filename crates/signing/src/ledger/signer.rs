@@ -7,7 +7,7 @@ use safe::{OwnerSignature, SafeDomain, SafeTx};
 use super::app::{EthereumApp, Show};
 use super::eip712::Flow;
 use super::path::DerivationPath;
-use super::transport::DeviceAddress;
+use super::transport::{DeviceAddress, Stop};
 use crate::port::{KeyKind, SignError, Signer};
 
 /// Signs with the key at one path of one device. Holds no connection: the device is opened for each signature.
@@ -17,16 +17,23 @@ pub struct LedgerSigner {
     path: DerivationPath,
     flow: Flow,
     address: Address,
+    stop: Stop,
 }
 
 impl LedgerSigner {
     /// A signer for an address that was verified on the device before.
     pub fn new(device: DeviceAddress, path: DerivationPath, flow: Flow, address: Address) -> Self {
-        Self { device, path, flow, address }
+        Self { device, path, flow, address, stop: Stop::default() }
+    }
+
+    /// Whoever holds `stop` can end the wait for the person at the device.
+    #[must_use]
+    pub fn until(self, stop: Stop) -> Self {
+        Self { stop, ..self }
     }
 
     fn ask(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<[u8; SIGNATURE_LEN], SignError> {
-        let mut app = EthereumApp::open(&self.device)?;
+        let mut app = EthereumApp::open_until(&self.device, &self.stop)?;
         let found = app.address(&self.path, Show::Silent)?;
         if found != self.address {
             let (path, expected) = (self.path.to_string(), self.address);

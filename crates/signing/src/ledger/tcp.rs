@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::apdu::{Answer, Command, read_answer};
-use super::transport::Patience;
+use super::transport::Wait;
 use crate::port::SignError;
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -46,29 +46,26 @@ impl Tcp {
         Ok(Self { stream })
     }
 
-    pub(super) fn exchange(&mut self, command: &Command, patience: Patience) -> Result<Answer, SignError> {
+    pub(super) fn exchange(&mut self, command: &Command, wait: &Wait<'_>) -> Result<Answer, SignError> {
         let bytes = command.encode();
         // A command has at most 260 bytes.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
         self.stream.write_all(&[&len, &bytes[..]].concat()).map_err(|_| SignError::Disconnected)?;
-        let until = Instant::now() + patience.duration();
-        read_answer(|bytes| self.read(bytes, until))
+        read_answer(|bytes| self.read(bytes, wait))
     }
 
-    fn read(&mut self, bytes: &mut [u8], until: Instant) -> Result<(), SignError> {
+    fn read(&mut self, bytes: &mut [u8], wait: &Wait<'_>) -> Result<(), SignError> {
         let mut filled = 0;
         while filled < bytes.len() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(SignError::StillAsking);
-            }
+            let slice = Instant::now() + wait.slice()?;
+            let left = slice.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             self.stream.set_read_timeout(Some(left)).map_err(|_| SignError::Disconnected)?;
             match self.stream.read(&mut bytes[filled..]) {
                 Ok(0) => return Err(SignError::Disconnected),
                 Ok(read) => filled += read,
                 // Our own deadline; the loop looks at it.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == ErrorKind::TimedOut && Instant::now() >= until => {}
+                Err(error) if error.kind() == ErrorKind::TimedOut && Instant::now() >= slice => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(SignError::Disconnected),
             }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -92,25 +94,81 @@ impl Patience {
     }
 }
 
+/// Ends a wait for a person: whoever holds a copy can stop it.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Stops the wait that goes on now, and those to come until [`Stop::reset`].
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// The next question is waited for again.
+    pub fn reset(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// How often a wait looks whether it was stopped.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
+
+/// A wait for one answer: how long, and who may stop it.
+pub(super) struct Wait<'a> {
+    until: Instant,
+    /// Only a wait for a person is stopped: what the app answers by itself is on its way.
+    stop: Option<&'a Stop>,
+}
+
+impl<'a> Wait<'a> {
+    pub(super) fn begin(patience: Patience, stop: &'a Stop) -> Self {
+        let stop = (patience == Patience::Person).then_some(stop);
+        Self { until: Instant::now() + patience.duration(), stop }
+    }
+
+    /// How long to wait before looking again.
+    ///
+    /// # Errors
+    /// [`SignError::StoppedWaiting`] and [`SignError::StillAsking`]; the device may still be asking.
+    pub(super) fn slice(&self) -> Result<Duration, SignError> {
+        if self.stop.is_some_and(Stop::is_stopped) {
+            return Err(SignError::StoppedWaiting);
+        }
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(SignError::StillAsking) } else { Ok(left.min(LOOK)) }
+    }
+}
+
 /// An open device. Dropping it releases the device to other programs.
-pub(super) enum Connection {
+pub(super) struct Connection {
+    wire: Wire,
+    stop: Stop,
+}
+
+enum Wire {
     Hid(Hid),
     Tcp(Tcp),
 }
 
 impl Connection {
-    pub(super) fn open(address: &DeviceAddress) -> Result<Self, SignError> {
-        match address {
-            DeviceAddress::Hid => Hid::open().map(Self::Hid),
-            DeviceAddress::Tcp { host, port } => Tcp::connect(host, *port).map(Self::Tcp),
-        }
+    pub(super) fn open(address: &DeviceAddress, stop: &Stop) -> Result<Self, SignError> {
+        let wire = match address {
+            DeviceAddress::Hid => Wire::Hid(Hid::open()?),
+            DeviceAddress::Tcp { host, port } => Wire::Tcp(Tcp::connect(host, *port)?),
+        };
+        Ok(Self { wire, stop: stop.clone() })
     }
 
     /// Sends one command and waits for one answer.
     pub(super) fn exchange(&mut self, command: Command, patience: Patience) -> Result<Answer, SignError> {
-        match self {
-            Self::Hid(hid) => hid.exchange(command, patience),
-            Self::Tcp(tcp) => tcp.exchange(&command, patience),
+        let wait = Wait::begin(patience, &self.stop);
+        match &mut self.wire {
+            Wire::Hid(hid) => hid.exchange(command, &wait),
+            Wire::Tcp(tcp) => tcp.exchange(&command, &wait),
         }
     }
 }

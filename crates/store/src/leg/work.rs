@@ -253,6 +253,16 @@ impl Db {
         rows.into_iter().map(LegWork::try_from).collect()
     }
 
+    /// Executor: what a batch that is being sent stands on, as JSON in the layout of a batch file.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when it is not being sent.
+    pub async fn batch_proof(&self, program: ProgramId, batch: BatchId) -> Result<serde_json::Value, StoreError> {
+        let proof =
+            sqlx::query_scalar!(r#"SELECT api.batch_proof($1, $2) AS "proof!""#, program.as_uuid(), batch.as_uuid());
+        Ok(proof.fetch_one(&self.pool).await?)
+    }
+
     /// Watcher: what is on its way, and what is signed, for others may send that.
     pub async fn watcher_work(&self, chain_id: u64) -> Result<Vec<LegWork>, StoreError> {
         let rows = sqlx::query_as!(

@@ -6,6 +6,7 @@ mod booked;
 mod by_person;
 mod device;
 mod killed;
+mod locked;
 mod rejected;
 mod reorganised;
 mod replaced;

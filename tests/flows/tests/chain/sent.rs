@@ -27,6 +27,47 @@ async fn a_leg_is_sent_once_and_paid_at_its_depth() {
 }
 
 #[tokio::test]
+async fn what_nobody_approved_is_not_sent_however_many_owners_signed_it() {
+    let world = World::new().await;
+    let batch = world.handed_over("forged.csv").await;
+    let forge = async |sql: &str| {
+        let mut owner = world.house.owner().await;
+        let sql = format!("RESET ROLE; SET session_replication_role = replica; {sql}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut owner).await.expect("forged");
+    };
+    let approvals = "CREATE TABLE saved_approvals AS TABLE core.approvals; CREATE TABLE saved_owners AS TABLE core.safe_owners; CREATE TABLE saved_lines AS TABLE core.payouts;";
+    forge(approvals).await;
+    let restored = "DELETE FROM core.approvals; INSERT INTO core.approvals SELECT * FROM saved_approvals; DELETE FROM core.safe_owners; INSERT INTO core.safe_owners SELECT * FROM saved_owners; UPDATE core.payouts p SET reference = s.reference FROM saved_lines s WHERE s.id = p.id;";
+    for (sql, says) in [
+        (
+            "DELETE FROM core.approvals WHERE staff_id = (SELECT id FROM core.staff WHERE login = 'ada')",
+            "1 people approved this content",
+        ),
+        (
+            "UPDATE core.approvals SET signature = decode(repeat('ab', 64), 'hex')",
+            "is not signed with their identity key",
+        ),
+        (
+            "UPDATE core.safe_owners SET owner = decode(repeat('66', 20), 'hex') WHERE owner = (SELECT safe_owner FROM core.staff WHERE login = 'max')",
+            "its owners differs",
+        ),
+        ("UPDATE core.payouts SET reference = 'other'", "Nobody submitted this content of the batch"),
+    ] {
+        forge(sql).await;
+        let round = world.execute().await;
+        let [problem] = round.problems.as_slice() else { panic!("{says}: {round:?}") };
+        assert!(problem.reason.contains(says) && problem.reason.contains("Nothing is sent"), "{}", problem.reason);
+        assert!(!problem.again && round.sent.is_empty(), "an incident waits for a person: {round:?}");
+        forge(restored).await;
+    }
+    assert_eq!(world.execute().await.sent.len(), 1);
+    assert_eq!(world.state(batch).await, "EXECUTING SUBMITTED SENT");
+    // What is on its way is asked no more.
+    let executor = world.house.db("executor").await;
+    assert!(executor.batch_proof(world.house.acme().id, domain::id::BatchId::new(uuid::Uuid::nil())).await.is_err());
+}
+
+#[tokio::test]
 async fn a_second_batch_waits_for_the_nonce_of_the_first() {
     let world = World::new().await;
     let first = world.signed("first.csv").await;

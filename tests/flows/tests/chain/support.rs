@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use app::worker::execute::{self, Limits, Round};
+use app::worker::execute::{self, Limits, Round, Trust};
 use app::worker::watch::{self, Seen};
 use app::{Chains, Known, Session};
 use chain::Rpc;
@@ -153,13 +153,17 @@ impl World {
     /// One round of the executor with other limits.
     pub async fn execute_within(&self, limits: &Limits) -> Round {
         let executor = self.house.db("executor").await;
-        execute::run_once(&executor, &self.chains, CHAIN, &self.executor, limits).await.expect("a round")
+        execute::run_once(&executor, &self.chains, CHAIN, &self.executor, limits, Trust::Pinned(self.root()))
+            .await
+            .expect("a round")
     }
 
     /// One round of the executor over other endpoints.
     pub async fn execute_over(&self, chains: &Chains) -> Round {
         let executor = self.house.db("executor").await;
-        execute::run_once(&executor, chains, CHAIN, &self.executor, &Limits::default()).await.expect("a round")
+        execute::run_once(&executor, chains, CHAIN, &self.executor, &Limits::default(), Trust::Pinned(self.root()))
+            .await
+            .expect("a round")
     }
 
     /// Our executor.
@@ -195,7 +199,9 @@ impl World {
         let signature = owner_key(login).sign_safe_tx(&self.domain(), &tx).expect("a signature").bytes;
         let hash = hashes(&self.domain(), &tx).safe_tx_hash;
         let db = self.house.db(login).await;
-        db.sign_leg(self.house.acme().id, batch, 1, hash, "SOFTWARE", &signature).await.expect("stored");
+        db.sign_leg(self.house.acme().id, batch, 1, hash, store::KeyUsed { kind: "SOFTWARE", flow: None }, &signature)
+            .await
+            .expect("stored");
     }
 
     /// Signed and handed to the executor.

@@ -98,3 +98,33 @@ async fn what_is_as_pinned_is_signed() {
             .expect("signed");
     assert_eq!((signed.signatures, signed.threshold), (1, 2));
 }
+
+#[tokio::test]
+async fn a_machine_that_never_saw_the_safe_learns_when_the_watchers_did() {
+    let world = World::new().await;
+    let batch = world.house.import("pia", "owners.csv", &[world.house.line(1, 5)]).await;
+    world.house.approve_by_two(batch).await;
+    // An owner more, written past every log.
+    let owners = world.rpc.observe_safe(world.safe).await.expect("a Safe").safe.owners;
+    let (last, stranger) = (*owners.last().expect("owners"), alloy_primitives::Address::repeat_byte(0xee));
+    let slot = |owner: alloy_primitives::Address| {
+        let key = [owner.into_word().as_slice(), &alloy_primitives::U256::from(2).to_be_bytes::<32>()].concat();
+        alloy_primitives::keccak256(key)
+    };
+    let sentinel = alloy_primitives::Address::with_last_byte(1);
+    for (owner, next) in [(last, stranger), (stranger, sentinel)] {
+        world.tell("anvil_setStorageAt", json!([world.safe, slot(owner), next.into_word()])).await;
+    }
+    let count = alloy_primitives::B256::with_last_byte(4);
+    world.tell("anvil_setStorageAt", json!([world.safe, "0x3", count])).await;
+    world.tell("anvil_mine", json!(["0x1"])).await;
+    // What the watchers read from now on is not what was pinned, and moves the day no further.
+    let agreed = "SELECT agreed_block::text FROM core.safes WHERE name = 'On chain'";
+    let before = world.house.read(agreed).await;
+    world.watch().await;
+    assert_eq!(world.house.read(agreed).await, before);
+    let found = blocks(&world.review(batch, 1).await.checks);
+    let own = found.iter().find(|b| b.starts_with("Owners: ")).unwrap_or_else(|| panic!("{found:?}"));
+    let says = format!("the watchers last found it as pinned at block {before} of ");
+    assert!(own.contains(&says) && own.contains("no log of the Safe announces it"), "{own}");
+}

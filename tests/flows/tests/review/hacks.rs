@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use app::use_cases::{leg_review, leg_sign};
-use app::worker::execute::{self, Limits};
+use app::worker::execute::{self, Limits, Trust};
 use app::{AppError, SigningKey};
 use flows::{CHAIN, House, owner_key};
 use safe::{Operation, SafeDomain, SafeTx, SafeVersion, hashes};
@@ -94,7 +94,9 @@ async fn send_forged(world: &World, tx: &SafeTx) -> String {
     }
     let executor = LocalSigner::from(key("executor"));
     let db = house.db("executor").await;
-    let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default()).await.expect("a round");
+    let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default(), Trust::Database)
+        .await
+        .expect("a round");
     assert!(round.sent.is_empty(), "{round:?}");
     round.problems.first().map_or_else(String::new, |p| p.reason.clone())
 }

@@ -2,7 +2,7 @@ use alloy::sol_types::SolValue as _;
 use alloy_primitives::{Address, U256, keccak256};
 use app::SigningKey;
 use app::use_cases::{batch_preflight, leg_sign, submit};
-use app::worker::execute::{self, Limits};
+use app::worker::execute::{self, Limits, Trust};
 use flows::CHAIN;
 use safe::LegLimits;
 use secrecy::SecretString;
@@ -97,7 +97,9 @@ async fn a_thousand_lines_are_split_and_paid_under_the_cap() {
     let (executor, db) = (LocalSigner::from(key("executor")), house.db("executor").await);
     let mut sent = Vec::new();
     for _ in 0..100 {
-        let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default()).await.expect("a round");
+        let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default(), Trust::Database)
+            .await
+            .expect("a round");
         assert!(round.problems.is_empty(), "{:?}", round.problems);
         sent.extend(round.sent.into_iter().filter(|s| !s.again));
         if sent.len() == 3 {

@@ -2,6 +2,7 @@
 
 mod account;
 mod hacks;
+mod kept;
 mod large;
 mod live;
 mod marks;

@@ -1,5 +1,6 @@
 //! Commission rules, terms of affiliates, and what lines pay for sales.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -236,6 +237,20 @@ async fn a_file_of_commissions_is_computed_on_the_machine_that_has_nothing_else(
     let pinned = root(&house, ["sue", "sam"]);
     verify(read_batch(&path).await.expect("a batch file"), &pinned).expect("vouched for");
     let bytes = std::fs::read(&path).expect("the file");
+    // An executor is told the same.
+    forge(&house, "UPDATE core.batches SET state = 'EXECUTING', executed_by = created_by").await;
+    let told = house.db("executor").await.batch_proof(house.acme().id, batch).await.expect("a proof");
+    let told: BatchFile = serde_json::from_value(told).expect("in the layout of a file");
+    let carried: BatchFile = serde_json::from_slice(&bytes).expect("a batch file");
+    assert_eq!(told.content, carried.content);
+    assert_eq!(told.commissions.rules, carried.commissions.rules);
+    assert_eq!(told.commissions.terms, carried.commissions.terms);
+    let by_id = |file: &BatchFile| -> BTreeMap<_, _> {
+        file.commissions.commissions.iter().map(|c| (c.id, c.clone())).collect()
+    };
+    assert_eq!(by_id(&told), by_id(&carried));
+    let texts = |file: &BatchFile| file.changes.iter().map(|c| (c.id, c.payload.clone())).collect::<Vec<_>>();
+    assert_eq!(texts(&told), texts(&carried));
     type Change = fn(&mut BatchFile);
     let changes: [(&str, Change, &str); 5] = [
         ("a rate", |f| f.commissions.rules[0].1.base_rate = "0.9".parse().expect("a rate"), "its rates differ"),

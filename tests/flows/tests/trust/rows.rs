@@ -206,6 +206,7 @@ async fn the_first_start_pins_what_the_person_compared() {
             endpoints: [].into(),
             demo_passphrase: None,
             profiles: vec![profile],
+            lock_after_minutes: 5,
             identity_root: Vec::new(),
             known_file: Some(known.clone()),
         };

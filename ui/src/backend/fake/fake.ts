@@ -36,6 +36,7 @@ import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { ADVICE, deviceReview } from './device';
 import { FakeIntents } from './intent';
+import { FakeLock } from './lock';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 import { askRejection, reviewRejection, signRejection } from './rejection';
 
@@ -49,7 +50,13 @@ export interface FakeOptions {
   /** What choosing a file gives. */
   file?: 'good' | 'bad' | 'again' | 'none';
   /** How signing ends. */
-  signing?: 'stored' | 'cancelled' | 'incident';
+  signing?: 'stored' | 'cancelled' | 'incident' | 'waiting';
+  /** What a person types to sign in; nothing unless it is said. */
+  password?: string;
+  /** Seconds until it locks by itself. */
+  locksInSecs?: number;
+  /** Whether the computer has a key store. */
+  keyStore?: 'there' | 'none';
   /** A Ledger is chosen, and this is what it is doing. */
   device?: DeviceState;
   /** Which Ledger; a Nano X unless said otherwise. */
@@ -67,7 +74,9 @@ export interface FakeOptions {
 /** Intents in the made-up books. */
 const INTENTS = 10_000;
 
-type Handlers = { [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> };
+type Handlers = {
+  [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> | Promise<AnswerOf<K>>;
+};
 
 export function refusal(code: ErrorCode, message: string): ApiError {
   return { code, message, reference: code === 'INTERNAL' || code === 'INCIDENT' ? 'f-1204' : null };
@@ -81,9 +90,13 @@ class Fake {
   private readonly intents: FakeIntents;
   private frozen: string | null = null;
   private ledger: DeviceChoose | null = null;
+  private readonly clock: FakeLock;
+  private stopWaiting: () => void = () => undefined;
+  private kept = false;
   private imported: FakeBatch | null = null;
 
   constructor(private readonly options: FakeOptions) {
+    this.clock = new FakeLock(options.locksInSecs);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     this.intents = new FakeIntents(options.empty ? 0 : INTENTS);
     if (!options.empty) this.history();
@@ -128,7 +141,15 @@ class Fake {
     );
   }
 
+  private lock(session: Session): void {
+    this.clock.lock(session);
+    this.session = null;
+  }
+
   private me(): Session {
+    if (this.session && this.clock.leftMs() === 0) this.lock(this.session);
+    if (this.clock.locked)
+      throw refusal('LOCKED', 'The console is locked: type the password again');
     if (!this.session)
       throw refusal('NOT_SIGNED_IN', 'Nobody is signed in. Choose who is working.');
     return this.session;
@@ -272,7 +293,9 @@ class Fake {
     if (!view?.hashes) throw refusal('CONFLICT', 'This leg has no nonce yet.');
     if (view.hashes.safeTxHash !== safeTxHash)
       throw refusal('CONFLICT', 'The rows changed meanwhile. Read the leg again.');
-    if (key.kind === 'SOFTWARE' && key.passphrase !== PASSPHRASE)
+    if (key.kind === 'SOFTWARE' && key.passphrase === null && !this.kept)
+      throw refusal('INVALID_INPUT', 'This computer keeps no passphrase of your key: type it.');
+    if (key.kind === 'SOFTWARE' && (key.passphrase ?? PASSPHRASE) !== PASSPHRASE)
       throw refusal('INVALID_INPUT', 'The passphrase does not open the key. Nothing was signed.');
     if (this.options.signing === 'cancelled') throw refusal('CANCELLED', 'You cancelled.');
     if (this.options.signing === 'incident') {
@@ -282,7 +305,13 @@ class Fake {
       );
     }
     this.store(view, me, key.kind);
-    return { signatures: view.signatures.length, threshold: view.threshold };
+    const wanted = key.kind === 'SOFTWARE' && key.keep;
+    const note =
+      wanted && this.options.keyStore === 'none'
+        ? 'The passphrase is not kept. This computer has no key store that can be reached'
+        : null;
+    this.kept ||= wanted && note === null;
+    return { signatures: view.signatures.length, threshold: view.threshold, note };
   }
 
   private store(leg: LegView, me: Session, keyKind: KeyKind): void {
@@ -316,6 +345,7 @@ class Fake {
       keys: me.ownerAddress
         ? [...(this.ledger ? (['LEDGER'] as const) : []), 'SOFTWARE' as const]
         : [],
+      passphraseKept: this.kept,
       device: this.ledger && view.hashes ? deviceReview(this.ledger.model, view.hashes) : null,
       sign: mine
         ? { name: 'SIGN' as const, enabled: false, reason: 'You have signed this leg' }
@@ -360,18 +390,39 @@ class Fake {
 
   readonly handlers: Handlers = {
     session_profiles: () => ({
-      profiles: PEOPLE.map((one) => one.profile),
+      profiles: PEOPLE.map((one) => ({
+        ...one.profile,
+        needsPassword: this.options.password !== undefined,
+      })),
       database: 'countersign_demo on a local socket',
       demoPassphrase: PASSPHRASE,
+      locked: this.clock.locked,
     }),
-    session_open: ({ profileId }) => {
+    session_open: ({ profileId, password }) => {
       const found = PEOPLE.find((one) => one.profile.id === profileId);
       if (!found) throw refusal('INVALID_INPUT', `There is no profile ${profileId}.`);
+      if (this.options.password !== undefined && password !== this.options.password)
+        throw refusal('UNAVAILABLE', `The password does not open ${found.profile.login}.`);
+      this.clock.open();
       this.session = found.session;
       return found.session;
     },
+    session_lock: () => {
+      this.lock(this.me());
+      return null;
+    },
+    session_activity: () => {
+      this.me();
+      this.clock.moved();
+      return null;
+    },
+    session_clock: () => {
+      this.me();
+      return { locksInSecs: Math.ceil(this.clock.leftMs() / 1_000) };
+    },
     session_close: () => {
       this.session = null;
+      this.clock.open();
       return null;
     },
     session_get: () => this.me(),
@@ -476,8 +527,27 @@ class Fake {
     },
     device_get: () => this.device(),
     device_choose: (request) => this.chooseDevice(request),
+    device_stop: () => {
+      this.stopWaiting();
+      return null;
+    },
+    key_forget: () => {
+      this.kept = false;
+      return null;
+    },
     leg_review: (request) => this.review(request),
-    leg_sign: (request) => this.sign(request),
+    leg_sign: async (request) => {
+      if (request.with.kind === 'LEDGER' && this.options.signing === 'waiting') {
+        await new Promise<void>((stopped) => {
+          this.stopWaiting = stopped;
+        });
+        throw refusal(
+          'CONFLICT',
+          'You stopped waiting and the device still asks: refuse it there.',
+        );
+      }
+      return this.sign(request);
+    },
     rejection_ask: ({ batchId, reason }) => askRejection(this.batch(batchId), this.me(), reason),
     rejection_review: ({ batchId, leg }) => reviewRejection(this.batch(batchId), this.me(), leg),
     rejection_sign: (request) => signRejection(this.batch(request.batchId), this.me(), request),

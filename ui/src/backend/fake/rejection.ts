@@ -1,5 +1,5 @@
 /** Made-up rejections: asked for, signed, and sent at once. */
-import type { LegHashes, LegView, RejectionReview, Session } from '../../contract/types';
+import type { LegHashes, LegView, RejectionReview, Session, SignWith } from '../../contract/types';
 import type { FakeBatch } from './batch';
 import { PASSPHRASE } from './people';
 import { refusal } from './fake';
@@ -60,6 +60,7 @@ export function reviewRejection(batch: FakeBatch, me: Session, leg: number): Rej
     ],
     signer: me.ownerAddress,
     keys: me.ownerAddress ? ['SOFTWARE'] : [],
+    passphraseKept: false,
     device: null,
     sign: { name: 'SIGN', enabled: reason === null, reason },
   };
@@ -69,7 +70,7 @@ export function reviewRejection(batch: FakeBatch, me: Session, leg: number): Rej
 export function signRejection(
   batch: FakeBatch,
   me: Session,
-  request: { leg: number; safeTxHash: string; with: { kind: string; passphrase?: string } },
+  request: { leg: number; safeTxHash: string; with: SignWith },
 ) {
   const view = legOf(batch, request.leg);
   if (request.safeTxHash !== HASHES.safeTxHash)
@@ -84,5 +85,5 @@ export function signRejection(
     at: new Date().toISOString(),
   });
   if (view.rejection && signatures.length >= view.threshold) view.rejection.state = 'SIGNED';
-  return { signatures: signatures.length, threshold: view.threshold };
+  return { signatures: signatures.length, threshold: view.threshold, note: null };
 }

@@ -81,6 +81,53 @@ describe('signing', () => {
     expect(screen.queryByRole('button', { name: /again|Countersign/i })).toBeNull();
   });
 
+  it('keeps the passphrase only when asked to, uses it for the next leg, and forgets it', async () => {
+    const { user, calls } = await openLeg();
+    const asked = () =>
+      calls.filter((call) => call.name === 'leg_sign').map((call) => call.request);
+    await user.type(screen.getByLabelText('Passphrase of your key'), PASSPHRASE);
+    const keep = screen.getByLabelText<HTMLInputElement>(/^Keep it in this computer/);
+    expect(keep.checked).toBe(false);
+    await user.click(keep);
+    await user.click(await button('Countersign leg 1'));
+    await screen.findByText('Your signature is stored, 1 of 2');
+    expect(asked()).toMatchObject([{ with: { passphrase: PASSPHRASE, keep: true } }]);
+    await user.click(screen.getByRole('link', { name: 'Sign leg 2…' }));
+    await screen.findByText(/^Kept in this computer/);
+    expect(screen.queryByLabelText('Passphrase of your key')).toBeNull();
+    await user.click(await button('Forget it'));
+    const field = await screen.findByLabelText<HTMLInputElement>('Passphrase of your key');
+    expect(field.value).toBe('');
+    expect(reasonOf(await button('Countersign leg 2'))).toContain('Needs the passphrase');
+    expect(calls.filter((call) => call.name === 'key_forget')).toHaveLength(1);
+  });
+
+  it('signs with what this computer keeps: no passphrase crosses', async () => {
+    const { user, calls } = await openLeg();
+    await user.type(screen.getByLabelText('Passphrase of your key'), PASSPHRASE);
+    await user.click(screen.getByLabelText(/^Keep it in this computer/));
+    await user.click(await button('Countersign leg 1'));
+    await user.click(await screen.findByRole('link', { name: 'Sign leg 2…' }));
+    await screen.findByText(/^Kept in this computer/);
+    await user.click(await button('Countersign leg 2'));
+    await screen.findByText('Your signature is stored, 1 of 2');
+    expect(calls.filter((call) => call.name === 'leg_sign').at(-1)?.request).toMatchObject({
+      leg: 2,
+      with: { kind: 'SOFTWARE', passphrase: null, keep: false },
+    });
+  });
+
+  it('says that nothing was kept where there is no key store, and the signature stands', async () => {
+    const { user } = await openLeg({ keyStore: 'none' });
+    await user.type(screen.getByLabelText('Passphrase of your key'), PASSPHRASE);
+    await user.click(screen.getByLabelText(/^Keep it in this computer/));
+    await user.click(await button('Countersign leg 1'));
+    await screen.findByText('Your signature is stored, 1 of 2');
+    expect(screen.getByText(/^The passphrase is not kept/)).toBeTruthy();
+    await user.click(screen.getByRole('link', { name: 'Sign leg 2…' }));
+    expect(await screen.findByLabelText('Passphrase of your key')).toBeTruthy();
+  });
+
   it('is closed to whoever holds no owner key', async () => {
     open(`${OPEN_BATCH}/sign/1`, { as: 'ines' });
     const sign = await button('Countersign leg 1');
@@ -119,6 +166,18 @@ describe('signing with a Ledger', () => {
     expect(calls.find((call) => call.name === 'leg_sign')?.request).toMatchObject({
       with: { kind: 'LEDGER', flow: 'FULL' },
     });
+  });
+
+  it('waits until the person says otherwise, and tells what is still on the device', async () => {
+    const { user, calls } = await openLeg({ device: 'READY', signing: 'waiting' });
+    await screen.findByText('Your Ledger is ready');
+    expect(screen.queryByRole('button', { name: 'Stop waiting' })).toBeNull();
+    await user.click(await button('Countersign leg 1'));
+    await user.click(await button('Stop waiting'));
+    expect((await screen.findByRole('alert')).textContent).toContain('the device still asks');
+    expect(calls.some((call) => call.name === 'device_stop')).toBe(true);
+    expect(screen.queryByText(/Your signature is stored/)).toBeNull();
+    expect(await screen.findByRole('link', { name: 'Close' })).toBeTruthy();
   });
 
   it('names the hashes to compare where the pages were not observed', async () => {

@@ -13,7 +13,6 @@ import type {
   SignWith,
 } from '../../contract/types';
 import { Button } from '../../kit/button';
-import { TextField } from '../../kit/field';
 import { SectionHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
 import { Mark } from '../../kit/mark';
@@ -26,6 +25,7 @@ import { FreezeDialog } from '../freeze/dialog';
 import { useSession } from '../session/session';
 import { Checks } from './side';
 import { DeviceDialog, DeviceLine, DevicePages, useDevice } from './sign-device';
+import { KeyFile, NOTHING_TYPED, keyFile } from './sign-key';
 import { Hashes, LegLines, type Phase, Stake, Steps, WhatItDoes } from './sign-parts';
 
 interface Outcome {
@@ -121,6 +121,7 @@ function OutcomeView(props: {
                 missing: threshold - signatures,
               },
             )}
+        {outcome.signed.note ? <p className="mt-2 text-warn">{outcome.signed.note}</p> : null}
       </Big>
     );
   }
@@ -180,10 +181,12 @@ function SignBar(props: {
   device: DeviceView | undefined;
   onChoose: () => void;
   onLook: () => void;
+  onStop: () => void;
   onSign: (with_: SignWith) => void;
 }) {
   const { review, outcome, kind, device } = props;
-  const [passphrase, setPassphrase] = useState('');
+  const [file, setFile] = useState(NOTHING_TYPED);
+  const useKept = review.passphraseKept && !file.type;
   const asking = outcome.phase === 'asking';
   const wrong =
     outcome.phase === 'stopped' && outcome.error?.code === 'INVALID_INPUT'
@@ -197,14 +200,14 @@ function SignBar(props: {
       ? device?.state === 'READY'
         ? null
         : t('Needs your Ledger')
-      : passphrase === ''
+      : file.passphrase === '' && !useKept
         ? t('Needs the passphrase')
         : null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (off || asking || missing) return;
-    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : { kind, passphrase });
-    setPassphrase('');
+    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : keyFile(file, useKept));
+    setFile({ ...file, passphrase: '' });
   };
   const other = review.keys.find((one) => one !== kind);
   return (
@@ -217,7 +220,7 @@ function SignBar(props: {
           <strong className="font-semibold text-ink">{t('Signing sends nothing.')}</strong>{' '}
           {kind === 'LEDGER'
             ? t(
-                'The system asks once more in a dialog of its own, then your Ledger does. Refuse there unless it shows what this screen says.',
+                'The system asks once more in a dialog of its own, then your Ledger does, for 15 minutes at most. Refuse there unless it shows what this screen says.',
               )
             : t(
                 'Compare amount, Safe and hashes first. The system asks once more in a dialog of its own.',
@@ -238,21 +241,25 @@ function SignBar(props: {
           {kind === 'LEDGER' ? (
             <DeviceLine device={device} onLook={props.onLook} onChoose={props.onChoose} />
           ) : (
-            <TextField
-              label={t('Passphrase of your key')}
-              type="password"
-              autoComplete="off"
-              value={passphrase}
-              onChange={setPassphrase}
-              isReadOnly={asking}
-              isDisabled={Boolean(off)}
+            <KeyFile
+              choice={file}
+              onChange={setFile}
+              kept={review.passphraseKept}
+              locked={asking}
+              off={Boolean(off)}
               error={wrong}
             />
           )}
         </div>
-        <LinkButton to="/batches/$id" params={{ id: props.batchId }} className="mt-6.5">
-          {t('Close')}
-        </LinkButton>
+        {asking && kind === 'LEDGER' ? (
+          <span className="pt-6.5">
+            <Button onPress={props.onStop}>{t('Stop waiting')}</Button>
+          </span>
+        ) : (
+          <LinkButton to="/batches/$id" params={{ id: props.batchId }} className="mt-6.5">
+            {t('Close')}
+          </LinkButton>
+        )}
         <span className="pt-6.5">
           <Button
             look="hazard"
@@ -384,7 +391,9 @@ export function SignScreen(props: { batchId: string; leg: number }) {
             ? 'incident'
             : 'stopped';
       setOutcome({ phase, error, signed: null });
-      if (error.code === 'CONFLICT') await client.invalidateQueries();
+      // What this computer keeps may have been forgotten meanwhile.
+      if (error.code === 'CONFLICT' || error.code === 'INVALID_INPUT')
+        await client.invalidateQueries();
     }
   };
   const { phase } = outcome;
@@ -462,6 +471,7 @@ export function SignScreen(props: { batchId: string; leg: number }) {
           device={device.data}
           onChoose={() => setChoosing(true)}
           onLook={() => void device.refetch()}
+          onStop={() => void backend.call('device_stop', null).catch(() => undefined)}
           onSign={(with_) => void sign(with_)}
         />
       ) : null}

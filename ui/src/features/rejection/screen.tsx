@@ -13,7 +13,6 @@ import type {
 import { Address } from '../../kit/address';
 import { MoneyText } from '../../kit/amount';
 import { Button } from '../../kit/button';
-import { TextField } from '../../kit/field';
 import { DeviceHash, PlainHash } from '../../kit/hash';
 import { Facts, SectionHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
@@ -23,6 +22,7 @@ import { Status } from '../../kit/status';
 import { useScreen } from '../../routes/screen';
 import { Checks } from '../batch/side';
 import { DeviceDialog, DeviceLine, DevicePages, useDevice } from '../batch/sign-device';
+import { KeyFile, NOTHING_TYPED, keyFile } from '../batch/sign-key';
 import { useSession } from '../session/session';
 
 /** What the rejection does, and the payment that it stops. */
@@ -65,10 +65,12 @@ function Key(props: {
   flow: DeviceFlow;
   kind: KeyKind;
   onKind: (kind: KeyKind) => void;
+  onStop: () => void;
   onSign: (with_: SignWith) => void;
 }) {
   const { review, busy, kind } = props;
-  const [passphrase, setPassphrase] = useState('');
+  const [file, setFile] = useState(NOTHING_TYPED);
+  const useKept = review.passphraseKept && !file.type;
   const [choosing, setChoosing] = useState(false);
   const device = useDevice(kind === 'LEDGER' && !busy && !choosing);
   const off = review.sign.enabled
@@ -79,15 +81,15 @@ function Key(props: {
       ? device.data?.state === 'READY'
         ? null
         : t('Needs your Ledger')
-      : passphrase === ''
+      : file.passphrase === '' && !useKept
         ? t('Needs the passphrase')
         : null;
   const other = review.keys.find((one) => one !== kind);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (off || busy || missing) return;
-    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : { kind, passphrase });
-    setPassphrase('');
+    props.onSign(kind === 'LEDGER' ? { kind, flow: props.flow } : keyFile(file, useKept));
+    setFile({ ...file, passphrase: '' });
   };
   return (
     <>
@@ -103,14 +105,12 @@ function Key(props: {
               onChoose={() => setChoosing(true)}
             />
           ) : (
-            <TextField
-              label={t('Passphrase of your key')}
-              type="password"
-              autoComplete="off"
-              value={passphrase}
-              onChange={setPassphrase}
-              isReadOnly={busy}
-              isDisabled={Boolean(off)}
+            <KeyFile
+              choice={file}
+              onChange={setFile}
+              kept={review.passphraseKept}
+              locked={busy}
+              off={Boolean(off)}
               error={props.wrong}
             />
           )}
@@ -120,6 +120,11 @@ function Key(props: {
             </Button>
           ) : null}
         </div>
+        {busy && kind === 'LEDGER' ? (
+          <span className="pt-6.5">
+            <Button onPress={props.onStop}>{t('Stop waiting')}</Button>
+          </span>
+        ) : null}
         <span className="pt-6.5">
           <Button
             look="danger"
@@ -210,8 +215,12 @@ export function RejectScreen(props: { batchId: string; leg: number }) {
       {signed ? (
         <div role="status">
           <Status shape="signed">
-            {t('Your signature is stored, {signatures} of {threshold}', { ...signed })}
+            {t('Your signature is stored, {signatures} of {threshold}', {
+              signatures: signed.signatures,
+              threshold: signed.threshold,
+            })}
           </Status>
+          {signed.note ? <p className="text-warn">{signed.note}</p> : null}
         </div>
       ) : null}
       {error && error.code !== 'INVALID_INPUT' ? (
@@ -252,6 +261,7 @@ export function RejectScreen(props: { batchId: string; leg: number }) {
           flow={flow}
           kind={kind}
           onKind={setChosen}
+          onStop={() => void backend.call('device_stop', null).catch(() => undefined)}
           onSign={(with_) => void sign(with_)}
         />
       )}

@@ -63,6 +63,10 @@ pub struct Args {
     /// After so many seconds in no block, a transaction is replaced by the same call at the same nonce with a higher fee.
     #[arg(long, default_value_t = Limits::default().replace_after.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(15..=86_400))]
     replace_after_secs: u64,
+    /// Fingerprints of the first identity keys of the first two super_admins, instead of identity_root in the settings: executing
+    /// then sends nothing unless the people who submitted and approved it verify from them.
+    #[arg(long, num_args = 2, value_names = ["FINGERPRINT", "FINGERPRINT"])]
+    root: Option<Vec<String>>,
     /// How long claimed intents stay with a worker that says nothing, in seconds; then others take them.
     #[arg(long, default_value_t = LEASE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     lease_secs: u64,
@@ -102,6 +106,10 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
         return Err(WrongUse(why).into());
     }
     let workers = connect(&args).await?;
+    let trusts_rows = workers.iter().any(Worker::trusts_rows);
+    if trusts_rows {
+        tracing::error!("{}", round::UNPINNED);
+    }
     if args.once {
         return once(&workers, output).await;
     }
@@ -109,6 +117,9 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     let stopper = Stopper::new();
     let pause = Duration::from_millis(args.pause_ms);
     let monitor = Monitor::new(&args.jobs);
+    if trusts_rows {
+        monitor.warn(round::UNPINNED);
+    }
     let workers: Vec<_> = workers.into_iter().map(Arc::new).collect();
     if let Some(address) = args.metrics {
         let bound = serve::serve(address, monitor.clone()).await?;
@@ -170,10 +181,12 @@ async fn connect(args: &Args) -> Result<Vec<Worker>> {
         };
         let worker = Worker::new(*job, db, chains.clone()).leasing(Duration::from_secs(args.lease_secs));
         workers.push(match job {
-            Job::Execute => worker.paying(
-                open_executor(args)?,
-                Limits { fee_cap_wei: args.fee_cap_wei, replace_after: Duration::from_secs(args.replace_after_secs) },
-            ),
+            Job::Execute => {
+                let replace_after = Duration::from_secs(args.replace_after_secs);
+                let limits = Limits { fee_cap_wei: args.fee_cap_wei, replace_after };
+                let root = args.connection.root(args.root.as_deref()).await?;
+                worker.paying(open_executor(args)?, limits).trusting(root)
+            }
             _ => worker,
         });
     }

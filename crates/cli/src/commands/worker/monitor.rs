@@ -58,6 +58,8 @@ struct State {
     warned: bool,
     house: Option<Vec<MetricRow>>,
     house_error: Option<String>,
+    /// What is so for as long as the process lives.
+    standing: Vec<&'static str>,
     gas: BTreeMap<(u64, String), Result<i64, String>>,
 }
 
@@ -135,6 +137,11 @@ impl Monitor {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says so in every health check from here on.
+    pub fn warn(&self, warning: &'static str) {
+        self.state().standing.push(warning);
     }
 
     /// A round ended well.
@@ -233,7 +240,8 @@ impl Monitor {
     pub fn health(&self) -> Health {
         let mut state = self.state();
         let (of, share) = failures(&mut state);
-        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+        let mut problems = Vec::new();
+        let mut warnings: Vec<String> = state.standing.iter().map(|warning| (*warning).to_owned()).collect();
         for (job, pulse) in &state.jobs {
             match pulse {
                 None => problems.push(format!("{job} has not completed a round yet")),
@@ -309,6 +317,16 @@ mod tests {
 
     fn row(metric: &str, label: &str, value: i64) -> MetricRow {
         MetricRow { program: "acme".into(), metric: metric.into(), label: label.into(), value }
+    }
+
+    #[test]
+    fn an_executor_that_pins_no_root_says_so_each_time() {
+        let monitor = Monitor::new(&[]);
+        monitor.state().house = Some(vec![]);
+        assert!(monitor.health().warnings.is_empty());
+        monitor.warn(crate::commands::worker::round::UNPINNED);
+        let health = monitor.health();
+        assert!(health.healthy && health.warnings == [crate::commands::worker::round::UNPINNED], "{health:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::U256;
 use anyhow::{Context, Result};
+use app::worker::execute::Trust;
 use app::worker::notify::Office;
 use app::worker::schedule::Scheduled;
 use app::worker::{Problem, Stop, Unread};
@@ -11,6 +12,7 @@ use app::{Chains, worker};
 use chain::BlockId;
 use clap::ValueEnum;
 use signing::LocalSigner;
+use signing::trust::Root;
 use store::Db;
 use tokio::sync::Mutex;
 
@@ -95,6 +97,9 @@ impl Job {
     }
 }
 
+/// What an executor without a root says of itself.
+pub const UNPINNED: &str = "This executor pins no identity keys (COUNTERSIGN_IDENTITY_ROOT): it sends what the Safe's owners signed without verifying who submitted and approved it";
+
 /// How often a job that has nothing to say gives a sign of life.
 const BEAT_EVERY: Duration = Duration::from_secs(5);
 
@@ -110,6 +115,8 @@ pub struct Worker {
     executor: Option<LocalSigner>,
     /// The most that one leg may cost in fees, in wei.
     limits: worker::execute::Limits,
+    /// Whom an executor trusts.
+    trust: Trust,
     lease: Duration,
     office: Mutex<Office>,
     last_beat: Mutex<Option<Instant>>,
@@ -142,6 +149,7 @@ impl Worker {
             chains,
             executor: None,
             limits: worker::execute::Limits::default(),
+            trust: Trust::Database,
             lease: worker::intents::LEASE,
             office: Mutex::default(),
             last_beat: Mutex::default(),
@@ -156,6 +164,16 @@ impl Worker {
     /// With a gas key, and how far it may go.
     pub fn paying(self, executor: LocalSigner, limits: worker::execute::Limits) -> Self {
         Self { executor: Some(executor), limits, ..self }
+    }
+
+    /// Verifying from the identity keys of two founders what it sends.
+    pub fn trusting(self, root: Option<Root>) -> Self {
+        Self { trust: root.map_or(Trust::Database, Trust::Pinned), ..self }
+    }
+
+    /// Whether it sends what the database alone vouches for.
+    pub fn trusts_rows(&self) -> bool {
+        self.job == Job::Execute && matches!(self.trust, Trust::Database)
     }
 
     /// Holding claimed intents for this long.
@@ -194,6 +212,9 @@ impl Worker {
         if matches!(self.job, Job::Watch | Job::Execute) {
             sign["problems"] = serde_json::to_value(&done.problems)?;
             sign["unread"] = serde_json::to_value(&done.unread)?;
+            if self.trusts_rows() {
+                sign["warning"] = UNPINNED.into();
+            }
             self.db.heartbeat(self.job.name(), &name(), &sign).await?;
         } else {
             self.beat().await?;
@@ -239,7 +260,7 @@ impl Worker {
         let executor = self.executor.as_ref().context("executing needs --executor-keystore")?;
         let (mut rounds, mut problems, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.chains.ids() {
-            match worker::execute::run_once(&self.db, &self.chains, id, executor, &self.limits).await {
+            match worker::execute::run_once(&self.db, &self.chains, id, executor, &self.limits, self.trust).await {
                 Ok(round) => {
                     problems.extend(round.problems.clone());
                     rounds.push(round);
