@@ -115,7 +115,7 @@ fn kind(of_type: &str) -> Option<&'static str> {
         "boolean" => "Bool",
         "timestamp_with_time_zone" => "Time",
         "date" => "Date",
-        "jsonb" | "inet" | "interval" | "time_without_time_zone" | "xid8" => "Printed",
+        "jsonb" | "inet" | "interval" | "time_without_time_zone" | "xid8" | "pg_snapshot" => "Printed",
         list if list.ends_with("[]") => "List",
         "numeric(38,0)" | "numeric(18,0)" => "Amount",
         number if number.starts_with("numeric(") => "Decimal",

@@ -2,7 +2,7 @@
 //!
 //! A pull begins with what the shared database says of itself ([`Head`]); [`Filler::plan`] answers what to read. The reader then
 //! sends [`Step`]s in this order: what changed and what went since the snapshot at which the copy stands, [`Step::Stand`], which
-//! commits all of it at once, then pages of tables that were not read to their end, each with its own commit. Whoever stops in
+//! commits all of it at once (with the pages that came before), then pages of tables that were not read to their end, each with its own commit. Whoever stops in
 //! between loses at most what was not committed, and a copy that was interrupted goes on where it was: rows above a page's end are as
 //! of the last snapshot, and the next pull brings what changed among them.
 
@@ -66,7 +66,7 @@ pub enum Step {
     Start(Place, u64),
     /// The copy stands at the pull's snapshot; commits.
     Stand(DateTime<Utc>),
-    /// The rows since the last commit are a page of this table; below this key there are more, or none. Commits.
+    /// The rows since the last page are one of this table; below this key there are more, or none. Commits once the copy stands.
     Page(Place, Option<Vec<String>>),
 }
 
@@ -75,13 +75,15 @@ pub enum Step {
 pub struct Filler {
     connection: Connection,
     head: Option<Head>,
+    // Whether the copy stands at the pull's snapshot; before that nothing is committed.
+    stands: bool,
     is_open: bool,
     rows: u32,
 }
 
 impl Filler {
     pub(crate) const fn new(connection: Connection) -> Self {
-        Self { connection, head: None, is_open: false, rows: 0 }
+        Self { connection, head: None, stands: false, is_open: false, rows: 0 }
     }
 
     /// What to read, after dropping what this person does not see any more, or everything when the server is not the one that the
@@ -91,17 +93,17 @@ impl Filler {
     /// [`ReplicaError::Sqlite`].
     pub fn plan(&mut self, head: Head) -> Result<Plan, ReplicaError> {
         self.abandon()?;
+        self.stands = false;
         let at = state::snapshot(&self.connection)?;
         let begins_anew = self.why_anew(&head, at.as_ref())?;
         if begins_anew.is_some() {
             state::make(&self.connection)?;
         }
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        self.is_open = true;
+        self.open()?;
         state::set(&self.connection, "server", &head.server)?;
         state::set(&self.connection, "me", &head.me.as_uuid().to_string())?;
+        // What is dropped here goes in the same commit in which what takes its place comes.
         self.follow_grants(&head)?;
-        self.commit()?;
         let known = state::programs(&self.connection)?;
         let house_is_known = self.knows_house()?;
         let mut new = Vec::new();
@@ -194,25 +196,30 @@ impl Filler {
 
     fn try_take(&mut self, step: &Step) -> Result<(), ReplicaError> {
         if !self.is_open {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
-            self.is_open = true;
-            self.rows = 0;
+            self.open()?;
         }
         match step {
             Step::Rows(table, piece) => self.rows += self.upsert(table, piece)?,
             Step::Gone(table, keys) => self.bury(table, keys)?,
             Step::Whole(table, piece) => self.replace(table, piece)?,
-            Step::Start(place, rows) => state::start(&self.connection, place.table, place.program, *rows)?,
+            Step::Start(place, rows) => {
+                state::start(&self.connection, place.table, place.program, *rows)?;
+                self.rows = 0;
+            }
             Step::Stand(now) => {
                 if let Some(head) = &self.head {
                     state::set(&self.connection, "snapshot", &head.snapshot.to_string())?;
                     state::set(&self.connection, "contact", &now.timestamp_micros().to_string())?;
                 }
+                self.stands = true;
                 self.commit()?;
             }
             Step::Page(place, below) => {
                 state::advance(&self.connection, place.table, place.program, below.as_deref(), self.rows)?;
-                self.commit()?;
+                self.rows = 0;
+                if self.stands {
+                    self.commit()?;
+                }
             }
         }
         Ok(())
@@ -226,6 +233,13 @@ impl Filler {
         if std::mem::take(&mut self.is_open) && !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(), ReplicaError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.is_open = true;
+        self.rows = 0;
         Ok(())
     }
 

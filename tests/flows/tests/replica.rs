@@ -3,8 +3,13 @@
 
 mod copies;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use app::sync::Pulled;
 use copies::Copy;
+use domain::replicated::{Scope, TABLES};
 use flows::House;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
@@ -24,18 +29,38 @@ async fn sell_once(house: &House, charge: &str) {
     let mut platform = house.psql("platform").await;
     platform.execute(AssertSqlSafe(sale(charge))).await.expect("written");
     let worker = house.db("worker").await;
-    let (token, _) = worker.claim_intents(10, std::time::Duration::from_secs(60)).await.expect("a claim");
+    let (token, _) = worker.claim_intents(10, Duration::from_secs(60)).await.expect("a claim");
     assert_eq!(worker.process_intents(token).await.expect("settled").1, 0);
+}
+
+#[tokio::test]
+async fn every_table_that_staff_read_is_in_the_copy_or_left_out_on_purpose() {
+    let house = House::new().await;
+    let listed = |scope: Option<Scope>| {
+        let names = TABLES.iter().filter(|table| scope.is_none_or(|scope| table.scope == scope));
+        names.map(|table| format!("'{}'", table.name)).collect::<Vec<_>>().join(", ")
+    };
+    let left_out = format!(
+        "SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c WHERE c.relnamespace = 'core'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p')
+           AND has_any_column_privilege('pia', c.oid, 'SELECT') AND c.relname NOT IN ({})",
+        listed(None)
+    );
+    assert_eq!(house.read(&left_out).await, "state_transitions tombstones");
+    // Rows of the house leave no tombstone, so they must not be able to go.
+    let can_go = format!(
+        "SELECT coalesce(string_agg(t.name, ' '), 'none') FROM unnest(ARRAY[{}]) AS t(name) WHERE NOT EXISTS (
+           SELECT FROM pg_trigger g WHERE g.tgrelid = ('core.' || t.name)::regclass AND g.tgenabled = 'O'
+             AND g.tgname IN ('append_only_rows', 'stays_as_approved', 'gone_is_buried'))",
+        listed(Some(Scope::House))
+    );
+    assert_eq!(house.read(&can_go).await, "none");
 }
 
 #[tokio::test]
 async fn a_first_reading_brings_everything_a_person_may_see() {
     let house = House::new().await;
     house
-        .sell(&[
-            "1000".parse().expect("an amount"),
-            "999999999999999999999999999999".parse().expect("an amount"),
-        ])
+        .sell(&["1000".parse().expect("an amount"), "999999999999999999999999999999".parse().expect("an amount")])
         .await;
     let batch = house.import("pia", "may.csv", &[house.line(1, 5), house.line(2, 7)]).await;
     house.submit("pia", batch).await;
@@ -129,6 +154,78 @@ async fn a_reading_that_was_stopped_goes_on_where_it_was() {
     let progress = copy.pull().await;
     assert!(progress.is_complete, "{progress:?}");
     copy.compare(&house).await;
+}
+
+#[tokio::test]
+async fn pulls_that_die_beside_busy_writers_lose_and_double_nothing() {
+    let house = Arc::new(House::new().await);
+    let mut copy = Copy::of(&house, "pia").await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for hand in 0..3_u64 {
+        let (house, is_over) = (Arc::clone(&house), Arc::clone(&is_over));
+        writers.push(tokio::spawn(async move {
+            let mut platform = house.psql("platform").await;
+            let mut chance = Chance(hand + 1);
+            for sold in 0.. {
+                if is_over.load(Ordering::Relaxed) {
+                    return sold;
+                }
+                // Held open for a while, so that transactions end in another order than they began in; some are given up.
+                let mut open = platform.begin().await.expect("a transaction");
+                open.execute(AssertSqlSafe(sale(&format!("hand-{hand}-{sold}")))).await.expect("written");
+                tokio::time::sleep(Duration::from_millis(chance.below(60))).await;
+                if chance.below(5) == 0 { open.rollback().await } else { open.commit().await }.expect("ended");
+            }
+            0
+        }));
+    }
+    let settling = {
+        let (house, is_over) = (Arc::clone(&house), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            let worker = house.db("worker").await;
+            while !is_over.load(Ordering::Relaxed) {
+                let (token, _) = worker.claim_intents(3, Duration::from_secs(60)).await.expect("a claim");
+                worker.process_intents(token).await.expect("settled");
+                tokio::time::sleep(Duration::from_millis(15)).await;
+            }
+        })
+    };
+    let (mut chance, mut died, mut stood) = (Chance(99), 0, 0);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        // The pull is dropped wherever it is by then.
+        let patience = if chance.below(3) == 0 { 5_000 } else { 5 + chance.below(250) };
+        match tokio::time::timeout(Duration::from_millis(patience), copy.try_pull()).await {
+            Ok(pulled) => {
+                assert_ne!(pulled.expect("a pull"), Pulled::Wiped);
+                stood += 1;
+            }
+            Err(_) => died += 1,
+        }
+        if chance.below(4) == 0 {
+            copy = copy.reopened(&house).await;
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut sold = 0;
+    for writer in writers {
+        sold += writer.await.expect("a writer");
+    }
+    settling.await.expect("a worker");
+    while !copy.pull().await.is_complete {}
+    copy.compare(&house).await;
+    assert!(died > 3 && stood > 3 && sold > 30, "{died} died, {stood} stood, {sold} were sold");
+}
+
+/// A row of numbers that looks like chance and is the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
 }
 
 #[tokio::test]

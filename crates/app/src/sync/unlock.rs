@@ -175,3 +175,58 @@ fn refused(place: &CopyPlace, error: &EnvelopeError) -> AppError {
         other => AppError::Key(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn place(folder: &Path) -> CopyPlace {
+        CopyPlace { folder: folder.join("copies"), database: "core on db.example".into(), login: "mia".into() }
+    }
+
+    fn open(place: &CopyPlace, passphrase: &str, from_key_store: Option<&[u8; KEY_LEN]>) -> Result<Replica, AppError> {
+        unlock(place, &SecretString::from(passphrase), from_key_store, KdfCost::TestChain)
+    }
+
+    #[test]
+    fn a_copy_opens_with_its_passphrase_alone_and_says_so_in_one_sentence() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(folder.path());
+        assert!(matches!(open(&place, "", None), Err(AppError::Passphrase(_))));
+        open(&place, "a few words", None).expect("a new copy");
+        open(&place, "a few words", None).expect("the same copy");
+        let error = open(&place, "other words", None).expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "This passphrase does not open the local copy of mia on core on db.example: try again, or remove the copy and fill a new one with the network"
+        );
+        for path in [place.file(), place.key_file()] {
+            assert_eq!(path.metadata().expect("the file").permissions().mode() & 0o777, 0o600, "{}", path.display());
+        }
+        // Another login or database is another copy.
+        let other = CopyPlace { login: "max".into(), ..place.clone() };
+        assert_ne!(other.file(), place.file());
+        std::fs::copy(place.key_file(), other.key_file()).expect("copied");
+        assert!(matches!(open(&other, "a few words", None), Err(AppError::File(_))));
+    }
+
+    #[test]
+    fn the_key_stores_half_is_needed_where_it_was_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(folder.path());
+        open(&place, "a few words", Some(&[7; KEY_LEN])).expect("a new copy");
+        open(&place, "a few words", Some(&[7; KEY_LEN])).expect("the same copy");
+        let missing = open(&place, "a few words", None).expect_err("refused");
+        assert!(
+            matches!(&missing, AppError::Key(text) if text.contains("needs the key in this system's key store")),
+            "{missing}"
+        );
+        let another = open(&place, "a few words", Some(&[8; KEY_LEN])).expect_err("refused");
+        assert!(matches!(another, AppError::Replica(replica::ReplicaError::WrongKey(_))), "{another}");
+        forget(&place).expect("forgotten");
+        assert!(!place.file().exists() && !place.key_file().exists());
+        open(&place, "a few words", None).expect("a new one");
+    }
+}
