@@ -208,7 +208,7 @@ mod tests {
         // Another login or database is another copy.
         let other = CopyPlace { login: "max".into(), ..place.clone() };
         assert_ne!(other.file(), place.file());
-        std::fs::copy(place.key_file(), other.key_file()).expect("copied");
+        fs::copy(place.key_file(), other.key_file()).expect("copied");
         assert!(matches!(open(&other, "a few words", None), Err(AppError::File(_))));
     }
 
