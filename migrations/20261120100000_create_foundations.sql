@@ -167,18 +167,19 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Gives a table its marker, the index that finds what changed in a program (or in the house), and, where rows can change or go,
--- the triggers. A statement that marks its rows itself pays for no trigger. Partial, so that no query by key takes that index.
+-- Gives a table its marker, the index that finds what changed in a program (or in the house, where it takes more to read a row than
+-- to see its program, for such a table is asked about all programs at once), and, where rows can change or go, the triggers. A statement that marks its rows itself pays for no trigger. Partial, so that no query by key takes that index.
 CREATE PROCEDURE core.make_replicated(p_table text) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   of_table regclass := format('core.%I', p_table)::regclass;
   is_of_a_program boolean := EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = of_table AND a.attname = 'program_id' AND NOT a.attisdropped);
+  is_read_by_program boolean := EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = of_table AND pg_get_expr(p.polqual, p.polrelid) = '(program_id IN ( SELECT core.my_programs() AS my_programs))');
   is_fixed boolean := EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = of_table AND t.tgname = 'append_only_rows');
   key text := (SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY k.place) FROM pg_index i, unnest(i.indkey::smallint[]) WITH ORDINALITY AS k(number, place)
                JOIN pg_attribute a ON a.attnum = k.number WHERE i.indrelid = of_table AND i.indisprimary AND a.attrelid = of_table);
 BEGIN
   EXECUTE format('ALTER TABLE core.%I ADD COLUMN IF NOT EXISTS changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id()', p_table);
-  EXECUTE format('CREATE INDEX %I ON core.%I (%s changed_xid) WHERE changed_xid IS NOT NULL', p_table || '_changed', p_table, CASE WHEN is_of_a_program THEN 'program_id,' END);
+  EXECUTE format('CREATE INDEX %I ON core.%I (%s changed_xid) WHERE changed_xid IS NOT NULL', p_table || '_changed', p_table, CASE WHEN is_read_by_program THEN 'program_id,' END);
   IF NOT is_fixed THEN
     EXECUTE format('CREATE TRIGGER changed_is_marked BEFORE UPDATE ON core.%I FOR EACH ROW WHEN (NEW.changed_xid IS DISTINCT FROM pg_current_xact_id()) EXECUTE FUNCTION core.mark_change()', p_table);
     IF is_of_a_program THEN

@@ -156,7 +156,7 @@ BEGIN
 END $$;
 
 -- How far each program has come, for the notifier alone: the transaction that changed each table last, one step in an index. A
--- transaction that began earlier and ends later is not seen here; whoever is told looks at the tables, and now and then unasked.
+-- transaction that began earlier and ends later is not seen here, and a change that two people sign is told to every program; whoever is told looks at the tables, and now and then unasked.
 CREATE FUNCTION api.change_horizon() RETURNS TABLE (program_id uuid, horizon text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 BEGIN
@@ -178,7 +178,7 @@ BEGIN
     (SELECT x.changed_xid FROM core.payees x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
     (SELECT x.changed_xid FROM core.freezes x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
     (SELECT x.changed_xid FROM core.discrepancies x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1),
-    (SELECT x.changed_xid FROM core.change_requests x WHERE x.program_id = p.id AND x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1))
+    (SELECT x.changed_xid FROM core.change_requests x WHERE x.changed_xid IS NOT NULL ORDER BY x.changed_xid DESC LIMIT 1))
   FROM core.programs p;
 END $$;
 

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::database::Database;
 use crate::repository::{Files, Repository, folder};
-use crate::{query_cache, states};
+use crate::{query_cache, replicated, states};
 
 /// Folders that hold generated files and nothing else.
-const FOLDERS: [&str; 2] = ["ui/src/contract", query_cache::FOLDER];
+const FOLDERS: [&str; 3] = ["ui/src/contract", query_cache::FOLDER, replicated::FOLDER];
 
 /// Writes all of them into the tree; what is no longer generated is removed. Returns what only a person can
 /// mend.
@@ -62,8 +62,9 @@ fn generate(repository: &Repository) -> Result<(tempfile::TempDir, Vec<String>)>
     contract(repository, &window)?;
     states::write_typescript(repository, &window.join("states.ts"))?;
     let database = Database::migrated(repository)?;
+    let mut findings = replicated::write(repository, &database, &fresh.path().join(replicated::FOLDER))?;
     query_cache::write(repository, &database, &fresh.path().join(query_cache::FOLDER))?;
-    let findings = states::findings(repository, &database)?;
+    findings.extend(states::findings(repository, &database)?);
     Ok((fresh, findings))
 }
 

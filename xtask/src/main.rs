@@ -8,6 +8,7 @@ mod dependencies;
 mod fuzz;
 mod generated;
 mod query_cache;
+mod replicated;
 mod repository;
 mod states;
 mod tidy;

@@ -1,6 +1,7 @@
 //! One error for every use case: a sentence for the person, a code for programs, the rest for the log.
 
 use contract::{ApiError, ErrorCode};
+use replica::ReplicaError;
 use store::{RefusalCode, StoreError};
 
 /// Why a use case did not do what was asked.
@@ -30,6 +31,9 @@ pub enum AppError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The local copy.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
     /// The chain.
     #[error(transparent)]
     Chain(#[from] chain::ChainError),
@@ -70,10 +74,17 @@ impl AppError {
             Self::Cancelled(_) => ErrorCode::Cancelled,
             Self::Incident(_) => ErrorCode::Incident,
             Self::Chain(chain::ChainError::Disagreement { .. }) => ErrorCode::Incident,
+            Self::Replica(ReplicaError::WrongKey(_)) => ErrorCode::InvalidInput,
+            Self::Replica(
+                ReplicaError::LeaseEnded(_)
+                | ReplicaError::ClockWentBack(_)
+                | ReplicaError::Empty
+                | ReplicaError::Io { .. },
+            ) => ErrorCode::Unavailable,
             Self::Chain(_) | Self::Store(StoreError::Unavailable(_) | StoreError::Schema(_)) => ErrorCode::Unavailable,
-            Self::Store(StoreError::Inconsistent { .. } | StoreError::Database(_)) | Self::Internal(_) => {
-                ErrorCode::Internal
-            }
+            Self::Store(StoreError::Inconsistent { .. } | StoreError::Database(_))
+            | Self::Replica(ReplicaError::Row { .. } | ReplicaError::Sqlite(_))
+            | Self::Internal(_) => ErrorCode::Internal,
         }
     }
 

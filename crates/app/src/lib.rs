@@ -34,6 +34,7 @@ mod sanctions;
 mod session;
 mod settings;
 pub mod staff;
+pub mod sync;
 mod trust;
 mod view;
 pub mod worker;

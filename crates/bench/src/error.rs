@@ -11,6 +11,12 @@ pub enum BenchError {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The filling of a local copy.
+    #[error(transparent)]
+    App(#[from] app::AppError),
+    /// A local copy.
+    #[error(transparent)]
+    Replica(#[from] replica::ReplicaError),
     /// A folder or a process of this machine.
     #[error("The bench cannot use this machine's files or processes: {0}")]
     Io(#[from] std::io::Error),

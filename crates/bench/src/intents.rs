@@ -207,7 +207,7 @@ async fn plain(stage: &Stage, with_intents: bool) -> Result<Duration, BenchError
 }
 
 /// Works everything off with so many workers; answers how long that took.
-async fn drain(database: &Database<'_>, workers: u64, intents: u64) -> Result<Duration, BenchError> {
+pub(crate) async fn drain(database: &Database<'_>, workers: u64, intents: u64) -> Result<Duration, BenchError> {
     let mut logins = Vec::new();
     for _ in 0..workers {
         logins.push(database.worker().await?);
@@ -227,7 +227,7 @@ async fn drain(database: &Database<'_>, workers: u64, intents: u64) -> Result<Du
 }
 
 /// What one round of a worker does.
-async fn settle(worker: &Db) -> Result<u64, BenchError> {
+pub(crate) async fn settle(worker: &Db) -> Result<u64, BenchError> {
     let mut done = 0;
     loop {
         let (token, claimed) = worker.claim_intents(SET, LEASE).await?;

@@ -11,6 +11,7 @@ mod peer;
 mod rate;
 mod review;
 mod stage;
+mod sync;
 
 pub use batch::{BatchOptions, BatchReport, batch};
 pub use error::BenchError;
@@ -18,3 +19,4 @@ pub use hashing::{HashingContender, HashingOptions, HashingReport, hashing};
 pub use intents::{Contender, CurvePoint, IntentsOptions, IntentsReport, SteadyReport, intents};
 pub use rate::{Hundredths, per_second};
 pub use review::{ReviewReport, ReviewRound, Wire};
+pub use sync::{Seen, SyncOptions, SyncReport, SyncRound, sync};

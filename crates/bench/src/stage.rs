@@ -128,13 +128,19 @@ impl Database<'_> {
 
 /// Writes these sales in one call.
 pub(crate) async fn sell(platform: &Db, numbers: std::ops::Range<u64>) -> Result<(), BenchError> {
+    sell_and_name(platform, numbers).await.map(|_| ())
+}
+
+/// Writes these sales in one call; answers the id of the last one's intent.
+pub(crate) async fn sell_and_name(platform: &Db, numbers: std::ops::Range<u64>) -> Result<[u8; 16], BenchError> {
     let sales: Vec<Value> = numbers.map(sale).collect();
     let expected = sales.len();
     let written = platform.submit_intents("COMMERCE", &Value::Array(sales)).await?;
-    if written.iter().filter(|intent| intent.outcome == "CREATED").count() == expected {
-        Ok(())
-    } else {
-        Err(BenchError::Undone("The intents of the bench are not new: nothing was measured".into()))
+    match written.last() {
+        Some(last) if written.iter().filter(|intent| intent.outcome == "CREATED").count() == expected => {
+            Ok(last.id.into_bytes())
+        }
+        _ => Err(BenchError::Undone("The intents of the bench are not new: nothing was measured".into())),
     }
 }
 

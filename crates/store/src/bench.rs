@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use domain::id::ProgramId;
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::administer::identifier;
@@ -33,6 +33,12 @@ pub struct Latency {
     pub max: i64,
     /// How many.
     pub intents: i64,
+}
+
+/// A transaction that stays open.
+#[derive(Debug)]
+pub struct HeldOpen {
+    _connection: PgConnection,
 }
 
 impl Administrator {
@@ -84,6 +90,19 @@ impl Administrator {
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         self.db.pool.execute("CHECKPOINT").await?;
         Ok(())
+    }
+
+    /// Cleans up after a great deal was written, so that nobody who reads pays for it, and counts rows anew.
+    pub async fn settle_down(&self) -> Result<(), StoreError> {
+        self.db.pool.execute("VACUUM ANALYZE").await?;
+        self.checkpoint().await
+    }
+
+    /// Begins a transaction that writes nothing and stays open for as long as what it returns lives.
+    pub async fn hold_open(&self) -> Result<HeldOpen, StoreError> {
+        let mut connection = self.db.pool.acquire().await?.detach();
+        connection.execute("BEGIN; SELECT pg_current_xact_id()").await?;
+        Ok(HeldOpen { _connection: connection })
     }
 
     /// Claims every intent that waits, under one token that lasts a day: a queue of somebody else then hands them out.

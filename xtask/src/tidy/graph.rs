@@ -1,4 +1,4 @@
-//! Who may depend on whom: shell, cli, devserver → app → {store, chain, signing, report} → {safe, domain} → money.
+//! Who may depend on whom: shell, cli, devserver → app → {store, replica, chain, signing, report} → {safe, domain} → money.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,19 @@ use crate::repository::Files;
 use crate::tidy::manifests::{Manifest, manifests};
 
 /// A room and the rooms that it may name in its manifest.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("money", &[]),
     ("contract", &[]),
     ("local", &[]),
     ("domain", &["money"]),
     ("safe", &["money"]),
     ("store", &["domain", "money", "safe"]),
+    ("replica", &["domain", "money", "safe"]),
     ("chain", &["domain", "money", "safe"]),
     ("signing", &["domain", "money", "safe"]),
     ("report", &["domain", "money", "safe"]),
-    ("app", &["chain", "contract", "domain", "money", "report", "safe", "signing", "store"]),
-    ("bench", &["domain", "local", "money", "safe", "store"]),
+    ("app", &["chain", "contract", "domain", "money", "replica", "report", "safe", "signing", "store"]),
+    ("bench", &["app", "domain", "local", "money", "replica", "safe", "store"]),
     ("cli", HOST_WITH_BENCHES),
     ("devserver", HOST),
     ("console", HOST),
@@ -29,22 +30,36 @@ const ROOMS: [(&str, &[&str]); 19] = [
 ];
 
 /// What a host may wire together; hosts never depend on each other.
-const HOST: &[&str] = &["app", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "store"];
+const HOST: &[&str] =
+    &["app", "chain", "contract", "domain", "local", "money", "replica", "report", "safe", "signing", "store"];
 
 /// The headless program runs the benches as well.
 const HOST_WITH_BENCHES: &[&str] =
-    &["app", "bench", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "store"];
+    &["app", "bench", "chain", "contract", "domain", "local", "money", "replica", "report", "safe", "signing", "store"];
 
 /// The flows give a person a device, whose keys are in their world.
-const HOST_WITH_DEVICE: &[&str] =
-    &["app", "chain", "contract", "domain", "local", "money", "report", "safe", "signing", "simulator", "store"];
+const HOST_WITH_DEVICE: &[&str] = &[
+    "app",
+    "chain",
+    "contract",
+    "domain",
+    "local",
+    "money",
+    "replica",
+    "report",
+    "safe",
+    "signing",
+    "simulator",
+    "store",
+];
 
 /// Any room may start a database, a chain or a device in its tests.
 const FOR_TESTS: &[&str] = &["local", "simulator"];
 
 /// Packages of others that only these rooms may name: what they do has one place.
-const ONLY_IN: [(&str, &[&str]); 7] = [
+const ONLY_IN: [(&str, &[&str]); 8] = [
     ("sqlx", &["store", "flows"]),
+    ("rusqlite", &["replica"]),
     ("reqwest", &["chain"]),
     ("tauri", &["console"]),
     ("tauri-build", &["console"]),

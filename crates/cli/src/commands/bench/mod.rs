@@ -3,6 +3,7 @@
 mod batch;
 mod intents;
 mod review;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ enum Bench {
     Intents(intents::Args),
     Batch(batch::Args),
     Review(review::Args),
+    Sync(sync::Args),
 }
 
 /// Runs the command. Exit code 3 says that a figure was missed.
@@ -33,5 +35,6 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
         Bench::Intents(args) => intents::run(args, output).await,
         Bench::Batch(args) => batch::run(args, output).await,
         Bench::Review(args) => review::run(args, output).await,
+        Bench::Sync(args) => sync::run(args, output).await,
     }
 }
