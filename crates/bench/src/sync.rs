@@ -142,14 +142,13 @@ async fn one_round(database: &Database<'_>, home: &Path) -> Result<SyncRound, Be
     let (place, ours) = empty(home, "ours")?;
     let mut filling = Sync::new(staff.clone(), place, ours.clone());
     let began = Instant::now();
-    let mut first = None;
-    loop {
-        match filling.pull(now(), &Stop::never()).await? {
-            Pulled::Wiped => return Err(BenchError::Undone("The bench's login is nobody's".into())),
-            Pulled::Stands { progress, .. } if progress.is_complete => break,
-            Pulled::Stands { .. } => {}
-        }
-        first.get_or_insert(began.elapsed());
+    // A pull that is asked to stop ends with its first commit.
+    let stopper = Stopper::new();
+    stopper.stop();
+    let mut pulled = filling.pull(now(), &stopper.watched()).await?;
+    let first = began.elapsed();
+    while !is_complete(pulled)? {
+        pulled = filling.pull(now(), &Stop::never()).await?;
     }
     let took = began.elapsed();
     drop(filling);
@@ -172,12 +171,20 @@ async fn one_round(database: &Database<'_>, home: &Path) -> Result<SyncRound, Be
     let (per_second, bare_per_second) = (per_second(rows, took), per_second(rows, bare_took));
     Ok(SyncRound {
         rows,
-        first_millis: millis(first.unwrap_or(took)),
+        first_millis: millis(first),
         millis: millis(took),
         per_second,
         bare_per_second,
         ratio: Hundredths::ratio(per_second, bare_per_second),
     })
+}
+
+/// Whether everything is in the copy.
+fn is_complete(pulled: Pulled) -> Result<bool, BenchError> {
+    match pulled {
+        Pulled::Stands { progress, .. } => Ok(progress.is_complete),
+        Pulled::Wiped => Err(BenchError::Undone("The bench's login is nobody's".into())),
+    }
 }
 
 /// Puts every row into files, so that the plain load waits for nobody; answers how many there are.

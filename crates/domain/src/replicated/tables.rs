@@ -185,8 +185,8 @@ tables! {
     Program safes 2 {
         program_id: Uuid, id: Uuid, name: Text, chain_id: Int, address: Bytes, version: Text, singleton: Bytes,
         fallback_handler: Bytes, threshold: Int, observed_owners: List null, observed_nonce: Int null,
-        observed_block: Int null, observed_at: Time null, observed_by: Text null, inflows_read_to: Int null,
-        inflows_read_by: Text null,
+        observed_block: Int null, observed_at: Time null, observed_by: Text null, agreed_block: Int null,
+        agreed_at: Time null, inflows_read_to: Int null, inflows_read_by: Text null,
     }
     Program sanctions_entries 3 {
         program_id: Uuid, list_id: Uuid, address: Bytes, name: Text, entry: Text null,

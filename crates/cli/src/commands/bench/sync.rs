@@ -35,7 +35,7 @@ pub struct Args {
 pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
     let options =
         SyncOptions { intents: args.intents, rounds: args.rounds, steady_secs: args.seconds, steady_rate: args.rate };
-    let report = bench::sync(&options, |what| output.progress(what)).await?;
+    let report = bench::sync(&options, |what| eprintln!("countersign: {what}")).await?;
     output.answer(&report, words);
     Ok(if report.ratio >= RATIO_LEAST { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
