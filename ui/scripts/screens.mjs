@@ -328,6 +328,26 @@ const SCREENS = [
     },
   },
   { name: 'sent', path: '/batches/0193b000-0000-7000-8000-000000000145?as=adaeze' },
+  { name: 'intents', path: '/intents?as=adaeze' },
+  { name: 'intents-empty', path: '/intents?as=ines&empty' },
+  {
+    name: 'intents-dead',
+    path: '/intents?as=adaeze',
+    act: async (p) => {
+      await button(p, /^View: /).click();
+      await p.getByRole('menuitem', { name: 'Failed or dead' }).click();
+      await p
+        .getByText(/user harbour-7731/)
+        .first()
+        .waitFor();
+    },
+  },
+  { name: 'intent', path: '/intents/0193a000-0000-7000-8000-000000000013?as=adaeze' },
+  {
+    name: 'intent-dead',
+    path: '/intents/0193a000-0000-7000-8000-000000000005?as=adaeze',
+    act: (p) => button(p, 'Send through again…').click(),
+  },
   { name: 'commissions', path: '/commissions?as=ines' },
   {
     name: 'table-filter',

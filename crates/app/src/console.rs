@@ -1,16 +1,17 @@
 //! What the window talks to: one method per command of the contract.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{
     ApiError, BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport,
     BatchPreflight, BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView,
-    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, JournalPreview,
-    LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction, PayableRow, Period, Profile, Profiles,
-    RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView, SessionClock, SessionOpen, SignWith,
-    SignatureBroughtIn, TrialBalance,
+    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, IntentDetail,
+    IntentPage, IntentRevive, JournalPreview, LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction,
+    PayableRow, Period, Profile, Profiles, RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView,
+    SessionClock, SessionOpen, SignWith, SignatureBroughtIn, TableQuery, TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -42,6 +43,7 @@ pub struct Console {
     /// Held while a dialog is open: a page that opens fifty could make a hurried person press the wrong one.
     asking: Mutex<()>,
     known: Arc<Known>,
+    copies: Option<PathBuf>,
 }
 
 impl Console {
@@ -72,6 +74,7 @@ impl Console {
             opening: Mutex::default(),
             asking: Mutex::default(),
             known: Arc::new(known),
+            copies: machine.copies,
         })
     }
 
@@ -115,6 +118,9 @@ impl Console {
             freeze_create,
             safe_list,
             safe_signatures,
+            intent_list,
+            intent_get,
+            intent_revive,
             commission_payable,
             batch_list,
             batch_get,
@@ -193,6 +199,9 @@ impl Console {
         let session = Session::open(&settings, identity, keystore, chains, known).await?;
         let session = Arc::new(session.or_ledger(profile.ledger.clone()));
         self.compare_root(&session).await?;
+        if let Some(folder) = &self.copies {
+            session.keep_copy(folder.clone(), self.place.clone(), password.clone());
+        }
         self.desk.begin(&profile.id, Arc::clone(&session)).await;
         Ok(self.session_view(&session))
     }
@@ -297,6 +306,21 @@ impl Console {
     /// Signed Safe transactions that the chain may still take.
     pub async fn safe_signatures(&self, (): ()) -> Result<Vec<LiveTransaction>, AppError> {
         cases::safe_signatures(&*self.session().await?).await
+    }
+
+    /// A part of the intents.
+    pub async fn intent_list(&self, request: TableQuery) -> Result<IntentPage, AppError> {
+        cases::intent_list(&*self.session().await?, request).await
+    }
+
+    /// One intent.
+    pub async fn intent_get(&self, request: ById) -> Result<IntentDetail, AppError> {
+        cases::intent_get(&*self.session().await?, &request).await
+    }
+
+    /// Sends dead intents through again.
+    pub async fn intent_revive(&self, request: IntentRevive) -> Result<(), AppError> {
+        cases::intent_revive(&*self.session().await?, &request).await
     }
 
     /// What affiliates are owed.

@@ -22,6 +22,9 @@ pub enum AppError {
     /// What was entered cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// It is not there now, and may be later.
+    #[error("{0}")]
+    Unavailable(String),
     /// The person closed a dialog.
     #[error("{0}")]
     Cancelled(String),
@@ -71,10 +74,11 @@ impl AppError {
             | Self::Store(StoreError::Refused { code: RefusalCode::InvalidInput, .. } | StoreError::Settings(_)) => {
                 ErrorCode::InvalidInput
             }
+            Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Cancelled(_) => ErrorCode::Cancelled,
             Self::Incident(_) => ErrorCode::Incident,
             Self::Chain(chain::ChainError::Disagreement { .. }) => ErrorCode::Incident,
-            Self::Replica(ReplicaError::WrongKey(_)) => ErrorCode::InvalidInput,
+            Self::Replica(ReplicaError::WrongKey(_) | ReplicaError::Query(_)) => ErrorCode::InvalidInput,
             Self::Replica(
                 ReplicaError::LeaseEnded(_)
                 | ReplicaError::ClockWentBack(_)

@@ -5,6 +5,7 @@ use contract::{Health, Level};
 use serde_json::Value;
 use store::{Heartbeat, SafeRow};
 
+use crate::copy::LocalCopy;
 use crate::view::{check, count, time};
 use crate::worker::Unread;
 use crate::{AppError, Session};
@@ -23,6 +24,7 @@ pub async fn health(session: &Session) -> Result<Health, AppError> {
         session.db.safes(program),
     )?;
     let mut checks = vec![check(Level::Ok, "Database", "connected")];
+    checks.extend(session.copy().ok().map(LocalCopy::age));
     checks.push(workers(&beats, row.now, counts.open));
     checks.push(chain(&beats, row.now, &safes));
     checks.push(if row.unbalanced_assets == 0 {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex as Sync, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Sync, OnceLock, PoisonError, RwLock};
 
 use alloy_primitives::Address;
 use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
@@ -15,8 +15,10 @@ use signing::{IdentityFile, IdentityKey, PassphraseStore, SystemStore};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, RwLockReadGuard};
 
+use crate::copy::LocalCopy;
 use crate::known::Known;
 use crate::settings::LedgerSettings;
+use crate::sync::CopyPlace;
 use crate::{AppError, Chains};
 
 /// What a use case works with.
@@ -46,6 +48,7 @@ pub struct Session {
     open: AtomicBool,
     /// Read while something that a person confirmed is being done.
     acts: TurnLock<()>,
+    copy: OnceLock<LocalCopy>,
 }
 
 impl Session {
@@ -111,6 +114,7 @@ impl Session {
             known,
             open,
             acts,
+            copy: OnceLock::new(),
         })
     }
 
@@ -171,9 +175,28 @@ impl Session {
         self.program.id
     }
 
+    /// Keeps a local copy from here on, in this folder, under the login's password.
+    pub fn keep_copy(&self, folder: PathBuf, database: String, password: SecretString) {
+        let place = CopyPlace { folder, database, login: self.me.login.clone() };
+        self.copy.get_or_init(|| LocalCopy::start(place, password, self.db.clone()));
+    }
+
+    /// The local copy.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] where this machine keeps none.
+    pub(crate) fn copy(&self) -> Result<&LocalCopy, AppError> {
+        self.copy.get().ok_or_else(|| {
+            AppError::Unavailable("This machine keeps no local copy: its settings have no place for one".into())
+        })
+    }
+
     /// Ends the session for commands that still run, for example behind a dialog.
     pub fn close(&self) {
         self.open.store(false, Ordering::SeqCst);
+        if let Some(copy) = self.copy.get() {
+            copy.close();
+        }
     }
 
     /// The same, unless something that a person confirmed is being done.

@@ -36,6 +36,9 @@ pub struct MachineSettings {
     /// Where this machine keeps what it knows of the database: beside the settings.
     #[serde(skip)]
     pub known_file: Option<PathBuf>,
+    /// Folder of the local copies, beside the settings.
+    #[serde(skip)]
+    pub copies: Option<PathBuf>,
 }
 
 fn lock_after_minutes() -> u32 {
@@ -110,7 +113,11 @@ impl MachineSettings {
             let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count());
             AppError::File(format!("The settings {} have an error near line {line}: {}", path.display(), e.message()))
         })?;
-        Ok(Self { known_file: Some(path.with_extension("known.json")), ..settings })
+        Ok(Self {
+            known_file: Some(path.with_extension("known.json")),
+            copies: Some(path.with_extension("copies")),
+            ..settings
+        })
     }
 
     /// What this machine knows of the database.

@@ -52,6 +52,12 @@ commands! {
     safe_list(()) -> Vec<SafeView>;
     /// Signed Safe transactions that the chain may still take, by nonce.
     safe_signatures(()) -> Vec<LiveTransaction>;
+    /// A part of the intents, newest first unless ordered otherwise.
+    intent_list(TableQuery) -> IntentPage;
+    /// One intent, and what came of it.
+    intent_get(ById) -> IntentDetail;
+    /// Sends dead intents through again, all of them or none.
+    intent_revive(IntentRevive) -> ();
     /// What affiliates are owed and is payable now.
     commission_payable(()) -> Vec<PayableRow>;
     /// Batches, newest first.

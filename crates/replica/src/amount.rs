@@ -37,6 +37,7 @@ pub(crate) fn register(connection: &Connection) -> Result<(), Error> {
     for inexact in ["sum", "total", "avg"] {
         connection.create_aggregate_function(inexact, 1, flags, WholeNumbers)?;
     }
+    register_units(connection, flags)?;
     connection.create_scalar_function("amount", 1, flags, |context| {
         let text = context.get_raw(0).as_str().map_err(|_| wrong("amount() takes base units as digits"))?;
         let units: SignedAmount = text.parse().map_err(|_| wrong("amount() takes base units as digits"))?;
@@ -48,6 +49,45 @@ pub(crate) fn register(connection: &Connection) -> Result<(), Error> {
             value => Some(units(value)?.to_string()),
         })
     })
+}
+
+/// Makes known what conditions on amounts need: `units_up`, `units_down` and `units_exact` of a plain decimal and an asset's decimals,
+/// which are the next base units above, below, and none where the decimal has more digits than the asset.
+fn register_units(connection: &Connection, flags: FunctionFlags) -> Result<(), Error> {
+    for (name, round) in [("units_up", Round::Up), ("units_down", Round::Down), ("units_exact", Round::Never)] {
+        connection.create_scalar_function(name, 2, flags, move |context| {
+            let (text, decimals) = (context.get_raw(0), context.get_raw(1));
+            let (Ok(text), Ok(decimals)) = (text.as_str(), decimals.as_i64()) else { return Ok(None) };
+            Ok(units_of(text, usize::try_from(decimals).unwrap_or_default(), round).map(to_bytes))
+        })?;
+    }
+    connection.create_scalar_function("folded", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str().map(str::to_lowercase).ok())
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    Up,
+    Down,
+    Never,
+}
+
+/// A plain decimal in base units; what is larger than any amount is the largest there is.
+fn units_of(text: &str, decimals: usize, round: Round) -> Option<i128> {
+    let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let kept: String = fraction.chars().chain(std::iter::repeat('0')).take(decimals).collect();
+    let rest_is_zero = fraction.chars().skip(decimals).all(|digit| digit == '0');
+    let size = format!("{whole}{kept}").parse::<i128>().unwrap_or(i128::MAX);
+    let signed = if is_negative { -size } else { size };
+    match (rest_is_zero, round) {
+        (true, _) => Some(signed),
+        (false, Round::Never) => None,
+        // What was cut off lies further from zero.
+        (false, Round::Up) => Some(if is_negative { signed } else { signed.saturating_add(1) }),
+        (false, Round::Down) => Some(if is_negative { signed.saturating_sub(1) } else { signed }),
+    }
 }
 
 /// The base units of an amount in the copy.
@@ -121,5 +161,26 @@ impl Aggregate<Option<i64>, Option<i64>> for WholeNumbers {
 
     fn finalize(&self, _: &mut Context<'_>, sum: Option<Option<i64>>) -> Result<Option<i64>, Error> {
         Ok(sum.flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_round_to_the_side_that_they_ask_about() {
+        for (text, decimals, up, down, exact) in [
+            ("1.5", 6, 1_500_000, 1_500_000, Some(1_500_000)),
+            ("1.0000001", 6, 1_000_001, 1_000_000, None),
+            ("-1.0000001", 6, -1_000_000, -1_000_001, None),
+            ("7", 0, 7, 7, Some(7)),
+            ("0.10", 1, 1, 1, Some(1)),
+        ] {
+            assert_eq!(units_of(text, decimals, Round::Up), Some(up), "{text}");
+            assert_eq!(units_of(text, decimals, Round::Down), Some(down), "{text}");
+            assert_eq!(units_of(text, decimals, Round::Never), exact, "{text}");
+        }
+        assert_eq!(units_of(&"9".repeat(60), 18, Round::Down), Some(i128::MAX));
     }
 }

@@ -41,6 +41,9 @@ pub enum ReplicaError {
         /// What is wrong.
         what: String,
     },
+    /// Somebody asked for what cannot be asked for.
+    #[error("{0}")]
+    Query(String),
     /// Anything else; the sentence is for the log.
     #[error("The local copy failed: {0}")]
     Sqlite(#[from] rusqlite::Error),

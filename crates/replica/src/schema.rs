@@ -40,6 +40,7 @@ pub(crate) fn create() -> String {
             write!(sql, "CREATE TABLE {} ({columns}, PRIMARY KEY ({key})) STRICT, WITHOUT ROWID;", quoted(table.name))
         };
     }
+    sql.push_str(crate::read::INDEXES);
     sql
 }
 

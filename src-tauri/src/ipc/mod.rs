@@ -8,6 +8,7 @@ pub mod export;
 pub mod freeze;
 pub mod health;
 pub mod home;
+pub mod intent;
 pub mod key;
 pub mod ledger;
 pub mod leg;

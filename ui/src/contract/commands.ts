@@ -15,6 +15,9 @@ export interface Commands {
   freeze_create: { request: t.FreezeRequest; answer: null };
   safe_list: { request: null; answer: Array<t.SafeView> };
   safe_signatures: { request: null; answer: Array<t.LiveTransaction> };
+  intent_list: { request: t.TableQuery; answer: t.IntentPage };
+  intent_get: { request: t.ById; answer: t.IntentDetail };
+  intent_revive: { request: t.IntentRevive; answer: null };
   commission_payable: { request: null; answer: Array<t.PayableRow> };
   batch_list: { request: null; answer: Array<t.BatchSummary> };
   batch_get: { request: t.ById; answer: t.BatchDetail };
@@ -64,6 +67,9 @@ export const COMMANDS = [
   'freeze_create',
   'safe_list',
   'safe_signatures',
+  'intent_list',
+  'intent_get',
+  'intent_revive',
   'commission_payable',
   'batch_list',
   'batch_get',

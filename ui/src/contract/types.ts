@@ -322,6 +322,260 @@ commissions: Array<CommissionTotals>,
  */
 runs: Array<RunSummary>, };
 
+export type FilterTest = "is" | "isNot" | "has" | "hasNot" | "atLeast" | "atMost" | "from" | "until";
+
+export type Filter = { 
+/**
+ * Name of the column.
+ */
+column: string, 
+/**
+ * How it is tested.
+ */
+test: FilterTest, 
+/**
+ * With what: words of the contract, plain decimals, days as `2026-11-30` in the program's time zone, or text.
+ */
+values: Array<string>, };
+
+export type Sort = { 
+/**
+ * Name of the column.
+ */
+column: string, 
+/**
+ * Largest first.
+ */
+descending: boolean, };
+
+export type TableQuery = { 
+/**
+ * All of them have to be met.
+ */
+filters: Array<Filter>, 
+/**
+ * None for the table's own order.
+ */
+sort: Sort | null, 
+/**
+ * Rows before the first that is wanted.
+ */
+offset: number, 
+/**
+ * Rows that are wanted, at most 500.
+ */
+limit: number, };
+
+export type TableSize = { 
+/**
+ * Rows that meet the filters.
+ */
+shown: number, 
+/**
+ * All rows.
+ */
+all: number, };
+
+export type IntentRow = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * `REGISTER`, `CLAIM`, `COMMERCE` or `PAYOUT`.
+ */
+kind: string, 
+/**
+ * Idempotency key of the platform.
+ */
+key: string, 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * What was settled, where it settles money.
+ */
+money: Money | null, 
+/**
+ * How often it was tried.
+ */
+attempts: number, 
+/**
+ * Why it is not settled, in a sentence; none while nothing went wrong.
+ */
+error: string | null, 
+/**
+ * RFC 3339 UTC.
+ */
+createdAt: string, 
+/**
+ * RFC 3339 UTC; none before it is completed.
+ */
+completedAt: string | null, };
+
+export type IntentPage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<IntentRow>, };
+
+export type IntentEvent = { 
+/**
+ * RFC 3339 UTC.
+ */
+at: string, 
+/**
+ * What, in a few words.
+ */
+what: string, 
+/**
+ * By whom or why; may be empty.
+ */
+detail: string, };
+
+export type SettlementView = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * How much.
+ */
+money: Money, 
+/**
+ * The rail it came over.
+ */
+rail: string, 
+/**
+ * `0x` and 64 hex digits, where it has a transaction of its own.
+ */
+txHash: string | null, 
+/**
+ * RFC 3339 UTC.
+ */
+occurredAt: string, 
+/**
+ * RFC 3339 UTC; none before it is confirmed.
+ */
+confirmedAt: string | null, };
+
+export type CommissionView = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * `DIRECT`, `OVERRIDE` or `CLAW_BACK`.
+ */
+kind: string, 
+/**
+ * Whom it is owed to.
+ */
+affiliate: string, 
+/**
+ * Exact share of the settlement, for example `0.10000000`.
+ */
+rate: string, 
+/**
+ * How much.
+ */
+money: Money, 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * RFC 3339 UTC.
+ */
+payableFrom: string, 
+/**
+ * The batch that pays it, if there is one.
+ */
+batchId: string | null, };
+
+export type TransferView = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * Code of the account that it debits.
+ */
+debit: string, 
+/**
+ * Code of the account that it credits.
+ */
+credit: string, 
+/**
+ * How much.
+ */
+money: Money, 
+/**
+ * RFC 3339 UTC.
+ */
+at: string, };
+
+export type IntentDetail = { 
+/**
+ * As in the list.
+ */
+intent: IntentRow, 
+/**
+ * The body as the platform sent it, JSON.
+ */
+payload: string, 
+/**
+ * Fingerprint of the body, 64 hex digits.
+ */
+fingerprint: string, 
+/**
+ * When it is tried next, RFC 3339 UTC; none when it is not.
+ */
+nextAttemptAt: string | null, 
+/**
+ * Oldest first.
+ */
+timeline: Array<IntentEvent>, 
+/**
+ * The user that it made or that it is about: the platform's own name of it.
+ */
+user: string | null, 
+/**
+ * Its settlement, where it made one.
+ */
+settlement: SettlementView | null, 
+/**
+ * Commissions of that settlement.
+ */
+commissions: Array<CommissionView>, 
+/**
+ * Ledger entries of that settlement.
+ */
+transfers: Array<TransferView>, 
+/**
+ * Why this person cannot send it through again now; none when they can.
+ */
+reviveOff: string | null, };
+
+export type IntentRevive = { 
+/**
+ * UUIDs: all of them or none.
+ */
+ids: Array<string>, 
+/**
+ * Why, at least ten characters; kept in the audit trail.
+ */
+reason: string, };
+
 export type PayableRow = { 
 /**
  * Affiliate's name.

@@ -22,6 +22,8 @@ const SCREENS: [path: string, as: string | undefined, ready: RegExp][] = [
   ['/batches/new/commissions', 'ines', /Harrow Lane/],
   [OPEN_BATCH, 'adaeze', /Halden Routing/],
   [`${OPEN_BATCH}/sign/1`, 'adaeze', /What it does/],
+  ['/intents', 'adaeze', /commerce:90112/],
+  ['/intents/0193a000-0000-7000-8000-000000000013', 'adaeze', /What came of it/],
   ['/commissions', 'ines', /Harrow Lane/],
   ['/ledger', 'mirela', /Debits equal credits/],
   ['/reconciliation', 'mirela', /Run 92/],
@@ -37,7 +39,7 @@ describe('every screen', () => {
     expect(await complaints(container)).toEqual([]);
   });
 
-  it.each(['/', '/batches', '/commissions', '/ledger', '/reconciliation', '/exports'])(
+  it.each(['/', '/batches', '/intents', '/commissions', '/ledger', '/reconciliation', '/exports'])(
     '%s says what it means to be empty',
     async (path) => {
       const { container } = open(path, { as: 'ines', empty: true });

@@ -55,6 +55,8 @@ export function SectionHead(props: {
 /** Facts under each other: a muted name, and what it is. */
 export function Facts(props: {
   rows: { name: ReactNode; value: ReactNode }[];
+  /** The names are amounts and need room. */
+  wide?: boolean;
   className?: string;
 }) {
   return (
@@ -62,7 +64,7 @@ export function Facts(props: {
       {props.rows.map((row, index) => (
         <div
           key={index}
-          className="grid grid-cols-[4.5rem_1fr] gap-x-2 border-b border-line py-1.5 last:border-b-0"
+          className={`grid gap-x-2 border-b border-line py-1.5 last:border-b-0 ${props.wide ? 'grid-cols-[12rem_1fr]' : 'grid-cols-[4.5rem_1fr]'}`}
         >
           <dt className="text-ink3">{row.name}</dt>
           <dd className="min-w-0">{row.value}</dd>

@@ -1,4 +1,5 @@
 import {
+  ArrowElbowDownRightIcon,
   BookOpenIcon,
   ExportIcon,
   HouseIcon,
@@ -11,7 +12,7 @@ import { t } from '../kit/say';
 
 /** One place of the window. */
 export interface Place {
-  to: '/' | '/batches' | '/commissions' | '/ledger' | '/reconciliation' | '/exports';
+  to: '/' | '/batches' | '/intents' | '/commissions' | '/ledger' | '/reconciliation' | '/exports';
   label: string;
   icon: Icon;
   /** Which count stands beside it. */
@@ -29,12 +30,16 @@ export function placeGroups(): PlaceGroup[] {
     { label: null, places: [{ to: '/', label: t('Home'), icon: HouseIcon }] },
     {
       label: t('Pay'),
+      places: [{ to: '/batches', label: t('Batches'), icon: StackIcon, counts: 'batches' }],
+    },
+    {
+      label: t('Books'),
       places: [
-        { to: '/batches', label: t('Batches'), icon: StackIcon, counts: 'batches' },
+        { to: '/intents', label: t('Intents'), icon: ArrowElbowDownRightIcon },
         { to: '/commissions', label: t('Commissions'), icon: PercentIcon },
+        { to: '/ledger', label: t('Ledger'), icon: BookOpenIcon },
       ],
     },
-    { label: t('Books'), places: [{ to: '/ledger', label: t('Ledger'), icon: BookOpenIcon }] },
     {
       label: t('Proof'),
       places: [

@@ -15,6 +15,8 @@ import { SignScreen } from '../features/batch/sign';
 import { CommissionScreen } from '../features/commission/screen';
 import { ExportScreen } from '../features/export/screen';
 import { HomeScreen } from '../features/home/screen';
+import { IntentScreen } from '../features/intent/detail';
+import { IntentListScreen } from '../features/intent/list';
 import { LedgerScreen } from '../features/ledger/screen';
 import { RejectScreen } from '../features/rejection/screen';
 import { RunListScreen } from '../features/reconciliation/list';
@@ -97,6 +99,19 @@ const sign = createRoute({
     return <SignScreen key={`${id} ${leg}`} batchId={id} leg={Number.parseInt(leg, 10)} />;
   },
 });
+const intents = createRoute({
+  getParentRoute: () => shell,
+  path: '/intents',
+  component: IntentListScreen,
+});
+const intent = createRoute({
+  getParentRoute: () => shell,
+  path: '/intents/$id',
+  component: function Intent() {
+    const { id } = intent.useParams();
+    return <IntentScreen key={id} id={id} />;
+  },
+});
 const reject = createRoute({
   getParentRoute: () => signed,
   path: '/batches/$id/reject/$leg',
@@ -165,6 +180,8 @@ const tree = root.addChildren([
       fromCommissions,
       verifyFile,
       batch,
+      intents,
+      intent,
       commissions,
       ledger,
       runs,

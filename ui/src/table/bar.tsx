@@ -15,7 +15,8 @@ import { t } from '../kit/say';
 import { Notice } from '../kit/states';
 import type { Column } from './column';
 import { FilterForm } from './filter-form';
-import { type Filter, filterInWords, isNegative, testWord, valuesInWords } from './filter';
+import type { Filter } from '../contract/types';
+import { filterInWords, isNegative, testWord, valuesInWords } from './filter';
 import { ordered, toggled } from './layout';
 import type { TableState } from './state';
 import { nameWrong } from './view';
@@ -285,34 +286,44 @@ export function TableBar<R>(props: {
   );
 }
 
+/** All rows of a table, those that do not pass its filters too. */
+export function everything<R>(table: TableState<R>): number {
+  return table.paged ? table.size.all : table.all.length;
+}
+
+/** The filter that alone hides the most rows, where all rows are here to be counted. */
+function worstFilter<R>(table: TableState<R>): { words: string; hidden: number } | null {
+  if (table.paged || table.hidden.length < 2) return null;
+  const hidden = Math.max(...table.hidden);
+  const filter = table.arrangement.filters[table.hidden.indexOf(hidden)];
+  const column = table.columns.find((one) => one.id === filter?.column);
+  return filter && column && hidden > 0 ? { words: filterInWords(column, filter), hidden } : null;
+}
+
 /** No row passes the filters: which of them hides how many. */
 export function NothingPasses<R>(props: { table: TableState<R> }) {
   const { table } = props;
-  const { filters } = table.arrangement;
-  const worst = table.hidden.indexOf(Math.max(...table.hidden));
-  const filter = filters[worst];
-  const column = table.columns.find((one) => one.id === filter?.column);
-  const hidden = table.hidden[worst] ?? 0;
+  const worst = worstFilter(table);
   return (
     <Notice
       shape="note"
       title={t(
         '{filters, plural, one {No row passes the filter} other {No row passes # filters}}',
         {
-          filters: filters.length,
+          filters: table.arrangement.filters.length,
         },
       )}
       actions={
         <Button onPress={() => table.change({ filters: [] })}>{t('Remove all filters')}</Button>
       }
     >
-      {filter && column && filters.length > 1 && hidden > 0
+      {worst
         ? t('{filter} alone hides {hidden, plural, one {# row} other {# rows}}.', {
-            filter: `“${filterInWords(column, filter)}”`,
-            hidden,
+            filter: `“${worst.words}”`,
+            hidden: worst.hidden,
           })
         : t('{rows, plural, one {# row is} other {# rows are}} hidden.', {
-            rows: table.all.length,
+            rows: everything(table),
           })}
     </Notice>
   );

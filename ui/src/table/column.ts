@@ -2,8 +2,13 @@ import type { ReactNode } from 'react';
 
 /** What a column can be filtered by. */
 export type Filterable<R> =
-  /** One of a few values; `of` gives the values that a row has, `word` says one of them. */
-  | { kind: 'choice'; of: (row: R) => readonly string[]; word: (value: string) => string }
+  /** One of a few values; `of` gives the values that a row has, `word` says one of them. With `values` these are offered, whatever rows are here. */
+  | {
+      kind: 'choice';
+      of: (row: R) => readonly string[];
+      word: (value: string) => string;
+      values?: readonly string[];
+    }
   /** Plain decimals, compared exactly; a row without one passes no range. */
   | { kind: 'amount'; of: (row: R) => string | null }
   /** Days as `2026-11-30`, in the zone in which they are shown. */

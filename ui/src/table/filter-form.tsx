@@ -4,7 +4,8 @@ import { TextField } from '../kit/field';
 import { t } from '../kit/say';
 import { Segments } from '../kit/segments';
 import type { Column } from './column';
-import { choicesOf, type Filter, type Test, testsOf, testWord, valueWrong } from './filter';
+import type { Filter, FilterTest } from '../contract/types';
+import { choicesOf, testsOf, testWord, valueWrong } from './filter';
 import type { TableState } from './state';
 
 /** Chooses the values of a column, with how many rows have each. */
@@ -16,10 +17,16 @@ function Choices<R>(props: {
 }) {
   const { filter } = props.column;
   if (filter?.kind !== 'choice') return null;
-  const choices = choicesOf(props.table.all, filter);
+  const { table } = props;
+  const choices = filter.values
+    ? filter.values.map((value) => ({ value, word: filter.word(value), rows: null }))
+    : choicesOf(table.paged ? [] : table.all, filter);
   // What was chosen before stays to be unchosen, though no row has it now.
   const gone = props.values.filter((value) => choices.every((choice) => choice.value !== value));
-  const all = [...choices, ...gone.map((value) => ({ value, word: filter.word(value), rows: 0 }))];
+  const all = [
+    ...choices,
+    ...gone.map((value) => ({ value, word: filter.word(value), rows: null })),
+  ];
   return (
     <fieldset className="max-h-64 overflow-auto">
       <legend className="sr-only">{props.column.head}</legend>
@@ -57,7 +64,7 @@ export function FilterForm<R>(props: {
 }) {
   const { column } = props;
   const kind = column.filter?.kind ?? 'text';
-  const [test, setTest] = useState<Test>(props.filter?.test ?? testsOf(kind)[0] ?? 'is');
+  const [test, setTest] = useState<FilterTest>(props.filter?.test ?? testsOf(kind)[0] ?? 'is');
   const [values, setValues] = useState<string[]>(props.filter?.values ?? []);
   const [tried, setTried] = useState(false);
   const typed = values[0] ?? '';

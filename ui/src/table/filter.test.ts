@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Filter } from '../contract/types';
 import type { Column } from './column';
 import { copied } from './copied';
-import {
-  choicesOf,
-  type Filter,
-  filterInWords,
-  filterRows,
-  hiddenAlone,
-  valueWrong,
-} from './filter';
+import { choicesOf, filterInWords, filterRows, hiddenAlone, valueWrong } from './filter';
 import { arranged, type Layout, moved, NARROWEST, toggled, WIDEST, widened } from './layout';
 import { readViews, writeViews } from './view';
 

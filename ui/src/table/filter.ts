@@ -1,18 +1,9 @@
 /** Filters of a table: pure, so that the same pills can be answered here or by a database. */
+import type { Filter, FilterTest as Test } from '../contract/types';
 import { compareDecimals, inWords, parseDecimal } from '../kit/decimal';
 import { dayWrong } from '../kit/day';
 import { t } from '../kit/say';
 import type { Column, Filterable } from './column';
-
-/** How a column is tested. */
-export type Test = 'is' | 'isNot' | 'has' | 'hasNot' | 'atLeast' | 'atMost' | 'from' | 'until';
-
-/** One pill: the column's value passes when it passes with any of `values` (with none of them for a "not"). */
-export interface Filter {
-  column: string;
-  test: Test;
-  values: string[];
-}
 
 export type Kind = Filterable<never>['kind'];
 

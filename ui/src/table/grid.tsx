@@ -2,8 +2,9 @@ import type { RowSelectionState } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type ReactNode, memo, useEffect, useRef, useState } from 'react';
 import { t } from '../kit/say';
+import { count as words } from '../kit/time';
 import { usePrefs } from '../kit/prefs';
-import { NothingPasses } from './bar';
+import { everything, NothingPasses } from './bar';
 import { copied, isCopy } from './copied';
 import { Head } from './head';
 import { type GridModel, type Item, useGridModel } from './model';
@@ -42,6 +43,8 @@ export interface GridProps<R> {
   className?: string;
 }
 
+/** No browser draws what is longer than this, in pixels. */
+const REACH_PX = 30_000_000;
 /** Rows beyond which only those in sight are in the page. */
 const VIRTUAL_FROM = 200;
 /** Nothing chosen, always the same object. */
@@ -205,6 +208,23 @@ function DataRowDrawn<R>({ grid, model, item, index, active, onActive }: RowProp
 const GroupRow = memo(GroupRowDrawn) as typeof GroupRowDrawn;
 const DataRow = memo(DataRowDrawn) as typeof DataRowDrawn;
 
+/** A row that is being read. */
+function OnItsWay(props: { index: number; rem: number }) {
+  return (
+    <div
+      role="row"
+      aria-rowindex={props.index + 2}
+      aria-busy="true"
+      style={{ minHeight: `${props.rem}rem` }}
+      className="col-span-full border-b border-line"
+    >
+      <div role="gridcell" className="px-4 text-ink3">
+        …
+      </div>
+    </div>
+  );
+}
+
 function Totals<R>({ grid }: { grid: GridProps<R> }) {
   if (!grid.totals?.length) return null;
   return (
@@ -244,22 +264,27 @@ export function Grid<R extends object>(props: GridProps<R>) {
     groupOf,
     selected: props.selection?.selected ?? NONE,
   });
-  const { items } = model;
-  const virtual = items.length > VIRTUAL_FROM;
   const rowPx = (props.rowRem ?? 2) * 16 * (zoom / 100);
+  const count = Math.min(model.count, Math.floor(REACH_PX / rowPx));
+  const virtual = count > VIRTUAL_FROM;
   const virtualizer = useVirtualizer({
-    count: virtual ? items.length : 0,
+    count: virtual ? count : 0,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowPx,
     overscan: 12,
   });
   const drawn = virtual
     ? virtualizer.getVirtualItems()
-    : items.map((_, index) => ({ index, start: 0, end: 0 }));
+    : Array.from({ length: count }, (_, index) => ({ index, start: 0, end: 0 }));
   const above = virtual ? (drawn[0]?.start ?? 0) : 0;
   const below = virtual ? virtualizer.getTotalSize() - (drawn.at(-1)?.end ?? 0) : 0;
-  const last = Math.max(0, items.length - 1);
+  const last = Math.max(0, count - 1);
   const at = Math.min(active, last);
+
+  const want = table.paged ? table.want : null;
+  const from = drawn[0]?.index ?? 0;
+  const to = drawn.at(-1)?.index ?? 0;
+  useEffect(() => want?.(from, to), [want, from, to]);
 
   useEffect(() => {
     if (wanted.current === null) return;
@@ -272,7 +297,7 @@ export function Grid<R extends object>(props: GridProps<R>) {
 
   const copy = () => {
     const chosen = model.rows.filter((row) => model.selected[keyOf(row)]);
-    const item = items[at];
+    const item = model.item(at);
     const focused = item?.kind === 'row' ? [item.row] : [];
     void navigator.clipboard.writeText(copied(table.shown, chosen.length > 0 ? chosen : focused));
   };
@@ -309,7 +334,7 @@ export function Grid<R extends object>(props: GridProps<R>) {
       <div
         role="grid"
         aria-label={table.label}
-        aria-rowcount={items.length + 1}
+        aria-rowcount={model.count + 1}
         aria-multiselectable={props.selection ? true : undefined}
         onKeyDown={move}
         style={{ gridTemplateColumns: tracks.join(' ') }}
@@ -318,8 +343,9 @@ export function Grid<R extends object>(props: GridProps<R>) {
         <Head table={table} before={<HeadCheck grid={props} model={model} />} />
         {above > 0 ? <div role="none" className="col-span-full" style={{ height: above }} /> : null}
         {drawn.map(({ index }) => {
-          const item = items[index];
-          if (!item) return null;
+          const item = model.item(index);
+          if (!item)
+            return <OnItsWay key={`on its way ${index}`} index={index} rem={props.rowRem ?? 2} />;
           const shared = {
             grid: props,
             model,
@@ -335,13 +361,20 @@ export function Grid<R extends object>(props: GridProps<R>) {
           );
         })}
         {below > 0 ? <div role="none" className="col-span-full" style={{ height: below }} /> : null}
+        {count < model.count ? (
+          <p role="status" className="col-span-full px-4 py-2 text-ink2">
+            {t('These are the first {count} rows. A filter or another order shows the others.', {
+              count: words(count),
+            })}
+          </p>
+        ) : null}
         <Totals grid={props} />
       </div>
-      {table.all.length === 0 ? (
+      {model.count > 0 ? null : everything(table) === 0 ? (
         props.empty
-      ) : items.length === 0 ? (
+      ) : (
         <NothingPasses table={table} />
-      ) : null}
+      )}
     </div>
   );
 }

@@ -17,8 +17,12 @@ export type Item<R> =
   | { kind: 'row'; key: string; row: R };
 
 export interface GridModel<R> {
-  items: Item<R>[];
+  /** Rows and group rows, those not in sight too. */
+  count: number;
+  /** What is drawn at a place; nothing while its row is on its way. */
+  item: (index: number) => Item<R> | undefined;
   selected: RowSelectionState;
+  /** Rows that are here, in order. */
   rows: R[];
 }
 
@@ -28,6 +32,9 @@ const features = tableFeatures({
   sortedRowModel: createSortedRowModel(),
   sortFns: {},
 });
+
+/** Always the same, so that nothing is ordered again. */
+const NO_ROWS: never[] = [];
 
 interface ModelOptions<R> {
   table: TableState<R>;
@@ -55,7 +62,9 @@ function grouped<R>(
 /** Order, groups and selection of a grid. */
 export function useGridModel<R extends object>(options: ModelOptions<R>): GridModel<R> {
   const { keyOf, groupOf, selected } = options;
-  const { rows, columns, arrangement } = options.table;
+  const { table: state } = options;
+  const { columns, arrangement } = state;
+  const rows = state.paged ? NO_ROWS : state.rows;
   const { sort } = arrangement;
   const definitions = useMemo<ColumnDef<typeof features, R, unknown>[]>(
     () =>
@@ -79,17 +88,27 @@ export function useGridModel<R extends object>(options: ModelOptions<R>): GridMo
   const table = useTable({
     features,
     columns: definitions,
-    data: rows,
+    data: rows as R[],
     getRowId: keyOf,
     state: { sorting, rowSelection: selected },
   });
   const model = table.getRowModel();
   // Scrolling draws again and again; the order and the groups change only with the data.
-  return useMemo(() => {
+  const here = useMemo<GridModel<R>>(() => {
     const sorted = model.rows.map((row) => row.original);
     const items = groupOf
-      ? grouped(sorted, keyOf, groupOf, rows)
+      ? grouped(sorted, keyOf, groupOf, rows as R[])
       : sorted.map((row) => ({ kind: 'row' as const, key: keyOf(row), row }));
-    return { items, selected, rows: sorted };
+    return { count: items.length, item: (index) => items[index], selected, rows: sorted };
   }, [model, rows, keyOf, groupOf, selected]);
+  if (!state.paged) return here;
+  return {
+    count: state.size.shown,
+    item: (index) => {
+      const row = state.at(index);
+      return row && { kind: 'row', key: keyOf(row), row };
+    },
+    selected,
+    rows: [],
+  };
 }

@@ -1,13 +1,8 @@
 /** Named views of a table: filters, order and columns, kept per person on this machine. */
 import * as v from 'valibot';
 import { t } from '../kit/say';
-import type { Filter } from './filter';
+import type { Filter, Sort } from '../contract/types';
 import type { Layout } from './layout';
-
-export interface Sort {
-  column: string;
-  descending: boolean;
-}
 
 /** What a table shows of its rows, and how. */
 export interface Arrangement {

@@ -1,5 +1,7 @@
 //! A person's local copy beside the shared database, compared row for row in words that each side makes by itself.
 
+mod intents;
+
 use app::sync::{CopyPlace, Pulled, Sync, unlock};
 use app::worker::{Stop, Stopper};
 use chrono::{DateTime, Utc};

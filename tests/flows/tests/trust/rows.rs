@@ -112,8 +112,8 @@ async fn approvals_by_people_who_might_not_are_named() {
         let staff = house.staff(login);
         format!(
             "INSERT INTO core.batch_participants VALUES ('{program}', '{batch}', '{staff}', 'APPROVER');
-             INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, made_in, signature)
-             SELECT '{program}', '{batch}', '{staff}', {}, id, pg_current_xact_id(), {} FROM core.identity_keys WHERE staff_id = '{staff}';",
+             INSERT INTO core.approvals (program_id, batch_id, staff_id, content_hash, identity_key_id, made_in, made_seeing, signature)
+             SELECT '{program}', '{batch}', '{staff}', {}, id, pg_current_xact_id(), pg_current_snapshot(), {} FROM core.identity_keys WHERE staff_id = '{staff}';",
             hex_literal(&content),
             hex_literal(signature)
         )

@@ -35,6 +35,7 @@ import {
 import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { ADVICE, deviceReview } from './device';
+import { FakeIntents } from './intent';
 import { FakeLock } from './lock';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 import { askRejection, reviewRejection, signRejection } from './rejection';
@@ -70,6 +71,9 @@ export interface FakeOptions {
   fails?: Partial<Record<CommandName, ApiError>>;
 }
 
+/** Intents in the made-up books. */
+const INTENTS = 10_000;
+
 type Handlers = {
   [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> | Promise<AnswerOf<K>>;
 };
@@ -83,6 +87,7 @@ class Fake {
   private readonly batches: FakeBatch[] = [];
   private readonly runs: RunDetail[] = [];
   private readonly exports: ExportView[] = [];
+  private readonly intents: FakeIntents;
   private frozen: string | null = null;
   private ledger: DeviceChoose | null = null;
   private readonly clock: FakeLock;
@@ -93,6 +98,7 @@ class Fake {
   constructor(private readonly options: FakeOptions) {
     this.clock = new FakeLock(options.locksInSecs);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
+    this.intents = new FakeIntents(options.empty ? 0 : INTENTS);
     if (!options.empty) this.history();
     if (options.device) {
       const path = "m/44'/60'/0'/0/0";
@@ -435,6 +441,13 @@ class Fake {
     },
     safe_list: () => [SAFE],
     safe_signatures: () => this.live(),
+    intent_list: (query) => this.intents.list(query),
+    intent_get: ({ id }) => {
+      const found = this.intents.get(id, this.me());
+      if (!found) throw refusal('INVALID_INPUT', `There is no intent ${id} in this program.`);
+      return found;
+    },
+    intent_revive: ({ ids }) => this.intents.revive(ids),
     commission_payable: () => (this.options.empty ? [] : payable()),
     batch_list: () =>
       this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),

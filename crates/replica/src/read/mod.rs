@@ -1,0 +1,55 @@
+//! What screens ask of the copy.
+
+mod intents;
+mod query;
+
+use chrono::{DateTime, Utc};
+use money::SignedAmount;
+use rusqlite::Row;
+
+pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
+pub use query::{Filter, Page, Part, Sort, Test};
+
+use crate::amount::{AMOUNT_LEN, from_bytes};
+
+/// Indexes that screens need and the shared database's keys do not give.
+pub(crate) const INDEXES: &str = "
+    CREATE INDEX intents_by_state ON intents (program_id, state, id);
+    CREATE INDEX settlements_by_intent ON settlements (program_id, intent_id);
+    CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
+    CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
+    CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
+    CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
+";
+
+/// An exact amount, and what it is counted in.
+#[derive(Clone, Debug)]
+pub struct Money {
+    /// Base units.
+    pub amount: SignedAmount,
+    /// Pinned symbol.
+    pub symbol: String,
+    /// Pinned decimals.
+    pub decimals: u8,
+    /// Token address, 20 bytes; none for the native coin.
+    pub token: Option<Vec<u8>>,
+}
+
+/// Amount, symbol, decimals and token from a place in a row on.
+fn money(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Money>> {
+    let Some(amount) = row.get::<_, Option<[u8; AMOUNT_LEN]>>(at)? else { return Ok(None) };
+    let wrong = |error: money::ParseAmountError| {
+        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Blob, Box::new(error))
+    };
+    Ok(Some(Money {
+        amount: from_bytes(amount).to_string().parse().map_err(wrong)?,
+        symbol: row.get(at + 1)?,
+        decimals: row.get(at + 2)?,
+        token: row.get(at + 3)?,
+    }))
+}
+
+/// A moment from the copy; what lies outside the calendar is its end.
+fn moment(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
