@@ -71,9 +71,6 @@ export interface FakeOptions {
   fails?: Partial<Record<CommandName, ApiError>>;
 }
 
-/** Intents in the made-up books. */
-const INTENTS = 10_000;
-
 type Handlers = {
   [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> | Promise<AnswerOf<K>>;
 };
@@ -98,7 +95,7 @@ class Fake {
   constructor(private readonly options: FakeOptions) {
     this.clock = new FakeLock(options.locksInSecs);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
-    this.intents = new FakeIntents(options.empty ? 0 : INTENTS);
+    this.intents = new FakeIntents(options.empty ?? false);
     if (!options.empty) this.history();
     if (options.device) {
       const path = "m/44'/60'/0'/0/0";
@@ -442,11 +439,7 @@ class Fake {
     safe_list: () => [SAFE],
     safe_signatures: () => this.live(),
     intent_list: (query) => this.intents.list(query),
-    intent_get: ({ id }) => {
-      const found = this.intents.get(id, this.me());
-      if (!found) throw refusal('INVALID_INPUT', `There is no intent ${id} in this program.`);
-      return found;
-    },
+    intent_get: ({ id }) => this.intents.get(id, this.me()),
     intent_revive: ({ ids }) => this.intents.revive(ids),
     commission_payable: () => (this.options.empty ? [] : payable()),
     batch_list: () =>

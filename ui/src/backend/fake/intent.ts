@@ -9,6 +9,7 @@ import type {
 import { compareDecimals } from '../../kit/decimal';
 import { intentColumns } from '../../features/intent/columns';
 import { filterRows } from '../../table/filter';
+import { refusal } from './fake';
 import { USDC } from './people';
 
 const KINDS = ['COMMERCE', 'COMMERCE', 'COMMERCE', 'CLAIM', 'REGISTER'];
@@ -16,6 +17,7 @@ const ERRORS = [
   'user_not_found: no user harbour-7731 is registered in this program',
   'rate_limited: the platform answers again at 14:20',
 ];
+const COUNT = 10_000;
 const NEWEST = Date.UTC(2026, 10, 17, 16, 40);
 
 function idOf(index: number): string {
@@ -57,13 +59,12 @@ function rowOf(index: number): IntentRow {
 export class FakeIntents {
   private rows: IntentRow[] | null = null;
 
-  constructor(
-    private readonly count: number,
-    private readonly revived = new Set<string>(),
-  ) {}
+  private readonly revived = new Set<string>();
+
+  constructor(private readonly empty: boolean) {}
 
   private all(): IntentRow[] {
-    this.rows ??= Array.from({ length: this.count }, (_, index) => rowOf(index));
+    this.rows ??= Array.from({ length: this.empty ? 0 : COUNT }, (_, index) => rowOf(index));
     return this.rows.map((row) =>
       this.revived.has(row.id) ? { ...row, state: 'PENDING', error: null, attempts: 0 } : row,
     );
@@ -88,9 +89,9 @@ export class FakeIntents {
     };
   }
 
-  get(id: string, me: Session): IntentDetail | undefined {
+  get(id: string, me: Session): IntentDetail {
     const intent = this.all().find((one) => one.id === id);
-    if (!intent) return undefined;
+    if (!intent) throw refusal('INVALID_INPUT', `There is no intent ${id} in this program.`);
     const { money } = intent;
     const may = me.permissions.includes('operate');
     return {
