@@ -36,6 +36,15 @@ pub(crate) enum Act {
         /// Which key, and what is sent to it.
         with: String,
     },
+    /// Countersign a leg for which this machine signed another hash before: both signatures are out then.
+    SignAnother {
+        /// From 1.
+        leg: u32,
+        /// What was signed.
+        earlier: String,
+        /// What would be signed now.
+        safe_tx_hash: String,
+    },
     /// Write the whole batch to a file that can be signed elsewhere.
     Carry,
     /// Sign the rejection of one leg, with this hash.
@@ -76,7 +85,7 @@ pub(crate) async fn ask<'a>(
 
 fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirmation, AppError> {
     let lines: Vec<&PayoutRow> = match act {
-        Act::Sign { leg, .. } | Act::Reject { leg, .. } => {
+        Act::Sign { leg, .. } | Act::SignAnother { leg, .. } | Act::Reject { leg, .. } => {
             let own =
                 loaded.rebuilt.leg(*leg).ok_or_else(|| AppError::Invalid(format!("The batch has no leg {leg}")))?;
             loaded.lines.iter().filter(|l| own.line_nos.contains(&l.line_no)).collect()
@@ -114,6 +123,13 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
                 as_compared(hashes)
             ),
             format!("Countersign leg {leg}"),
+        ),
+        Act::SignAnother { leg, earlier, safe_tx_hash } => (
+            format!("A second signature for leg {leg} of batch {number}"),
+            format!(
+                "Your key signed another Safe transaction for this leg on this machine. That signature stays valid: if both are sent, both pay.\n\nGo on only if you know why there are two, for example because the batch went back to its preparer before your signature was stored.\n\nSigned before\n{earlier}\n\nTo be signed now\n{safe_tx_hash}\n\n{from}"
+            ),
+            "I know why: go on".into(),
         ),
         Act::Carry => (
             format!("Write batch {number} to a file"),

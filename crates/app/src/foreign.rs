@@ -30,9 +30,14 @@ pub(crate) struct Foreign {
 /// # Errors
 /// What the system says.
 pub(crate) fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, String> {
+    keep_in(beside_keys(session), foreign)
+}
+
+/// The folder of the person's keys, or of what this machine knows.
+pub(crate) fn beside_keys(session: &Session) -> &Path {
     let beside = session.keystore.as_deref().or(session.known.path());
     let folder = beside.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    keep_in(folder.unwrap_or(Path::new(".")), foreign)
+    folder.unwrap_or(Path::new("."))
 }
 
 fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {

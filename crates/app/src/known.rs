@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use domain::audit::Head;
-use domain::id::ProgramId;
+use domain::id::{BatchId, ProgramId};
 use serde::{Deserialize, Serialize};
 use signing::Fingerprint;
 use signing::trust::Root;
@@ -34,6 +34,9 @@ struct Memory {
     /// When each Safe, by `chain:address`, was last found as it is pinned.
     #[serde(default)]
     safes: BTreeMap<String, Agreed>,
+    /// What was signed on this machine, by `batch:leg:owner`.
+    #[serde(default)]
+    signed: BTreeMap<String, B256>,
     /// Ledgers whose address was compared on the device, by login.
     #[serde(default)]
     ledgers: BTreeMap<String, LedgerSettings>,
@@ -149,6 +152,25 @@ impl Known {
         .await
     }
 
+    /// The Safe transaction that an owner last signed for a leg on this machine.
+    pub async fn signed(&self, leg: (BatchId, u32), owner: Address) -> Option<B256> {
+        self.memory.lock().await.signed.get(&leg_id(leg, owner)).copied()
+    }
+
+    /// Keeps that an owner signed a Safe transaction for a leg: whatever the database says later, that signature is out.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be kept.
+    pub(crate) async fn keep_signed(&self, leg: (BatchId, u32), owner: Address, hash: B256) -> Result<(), AppError> {
+        if self.signed(leg, owner).await == Some(hash) {
+            return Ok(());
+        }
+        self.change(|memory| {
+            memory.signed.insert(leg_id(leg, owner), hash);
+        })
+        .await
+    }
+
     /// The Ledger that a login chose on this machine.
     pub async fn ledger(&self, login: &str) -> Option<LedgerSettings> {
         self.memory.lock().await.ledgers.get(login).cloned()
@@ -204,6 +226,10 @@ impl Known {
     }
 }
 
+fn leg_id((batch, leg): (BatchId, u32), owner: Address) -> String {
+    format!("{batch}:{leg}:{owner:#x}")
+}
+
 fn chain_id(program: Option<ProgramId>) -> Uuid {
     program.map_or(Uuid::nil(), ProgramId::as_uuid)
 }
@@ -250,6 +276,12 @@ mod tests {
         again.remember(None, head).await.expect("kept");
         let third = Known::open(Some(path.clone()), &[]).expect("a third start");
         assert_eq!((third.head(None).await, third.heads().await), (Some(head), [(None, head)].into()));
+        let (leg, owner) = ((BatchId::new(Uuid::from_u128(5)), 1), Address::repeat_byte(7));
+        third.keep_signed(leg, owner, B256::repeat_byte(1)).await.expect("kept");
+        let fourth = Known::open(Some(path.clone()), &[]).expect("a fourth start");
+        assert_eq!(fourth.signed(leg, owner).await, Some(B256::repeat_byte(1)));
+        assert_eq!(fourth.signed((leg.0, 2), owner).await, None, "another leg");
+        assert_eq!(fourth.signed(leg, Address::ZERO).await, None, "another owner");
         let settings = [Fingerprint([3; 32]).to_string(), Fingerprint([4; 32]).to_string()];
         let named = Known::open(Some(path), &settings).expect("settings that name one");
         assert_eq!(named.root().await.expect("readable"), Some(Root([Fingerprint([3; 32]), Fingerprint([4; 32])])));

@@ -25,7 +25,7 @@ use crate::leg::sign::{Countersigned, MISMATCH, SigningKey, any_key, countersign
 use crate::rebuild::{SignableLeg, version};
 use crate::session::safe_view;
 use crate::view::{check, time};
-use crate::{AppError, Session, device, kept, trust};
+use crate::{AppError, Session, device, kept, preflight, trust};
 
 /// Asks the owners to use up the nonces of legs, all that can be when none is named.
 ///
@@ -118,9 +118,7 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<Rejectio
     let row = asked(&loaded, leg)?;
     let own = rebuilt(&loaded.safe, row.nonce)?;
     let checks = checks(session, &loaded, leg, row, &own).await;
-    let why_not = why_not_sign(session, &loaded, leg, row).or_else(|| {
-        checks.iter().find(|c| c.level == Level::Block).map(|block| format!("{}: {}", block.label, block.detail))
-    });
+    let why_not = why_not_sign(session, &loaded, leg, row).or_else(|| preflight::stop(&checks));
     Ok(RejectionReview {
         batch: summary(session, &loaded.row, &loaded.safe, &loaded.assets, &loaded.progress)?,
         safe: safe_view(&loaded.safe),
@@ -160,8 +158,8 @@ pub async fn sign(
         return Err(AppError::Conflict(format!("{why_not}. Nothing was signed")));
     }
     let checks = checks(session, &loaded, leg, row, &own).await;
-    if let Some(failed) = checks.into_iter().find(|c| c.level == Level::Block) {
-        return Err(AppError::Conflict(format!("{}: {}. Nothing was signed", failed.label, failed.detail)));
+    if let Some(why) = preflight::stop(&checks) {
+        return Err(AppError::Conflict(format!("{why}. Nothing was signed")));
     }
     let owner =
         session.me.safe_owner.ok_or_else(|| AppError::Key("You are not registered with an owner key".into()))?;

@@ -37,7 +37,7 @@ pub async fn approve(
         return Err(AppError::Forbidden("You prepared or edited this batch: somebody else approves it".into()));
     }
     trust::check(session, &loaded, Stage::Approve).await?;
-    preflight::refuse_blocked(session, &loaded, "Return the batch with such lines marked").await?;
+    preflight::look(session, &loaded).await?.refuse(&loaded, "Return the batch with such lines marked")?;
     let _done_to_its_end = ask(session, &host, &loaded, &Act::Approve).await?;
     let content_hash = loaded.rebuilt.content_hash;
     let signature = session.sign_statement(&statement::approve(session.program_id(), id, &content_hash))?;

@@ -36,10 +36,18 @@ pub async fn submit(session: &Session, id: BatchId) -> Result<[u8; 32], AppError
 /// What the chain changes about the batch: its plan, if a measured one is better.
 async fn on_chain(session: &Session, loaded: &Loaded) -> Result<Option<Rebuilt>, AppError> {
     let advice = "Take such lines out and submit the rest";
-    let Some(found) = preflight::refuse_blocked(session, loaded, advice).await? else { return Ok(None) };
-    let Some((observation, trials)) = found.tried else { return Ok(None) };
+    let mut found = preflight::look(session, loaded).await?;
+    let Some((observation, trials)) = found.tried.take() else {
+        found.refuse(loaded, advice)?;
+        return Ok(None);
+    };
+    // Lines and account first: measuring asks for nothing that they do not allow.
+    found.clone().with_another_plan().refuse(loaded, advice)?;
     let rpc = session.chains.rpc(loaded.safe.chain_id).await?;
-    let Some(plan) = plan::measured(&rpc, loaded, &observation, &trials).await? else { return Ok(None) };
+    let Some(plan) = plan::measured(&rpc, loaded, &observation, &trials).await? else {
+        found.refuse(loaded, advice)?;
+        return Ok(None);
+    };
     let Loaded { program, row, safe, lines, assets, .. } = loaded;
     rebuild(*program, row.id, row.revision, safe, lines, assets, Some(plan)).map(Some)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
-use contract::{ActionName, DeviceFlow, LegSigned, Level};
+use contract::{ActionName, DeviceFlow, LegSigned};
 use domain::id::BatchId;
 use domain::states::BatchState;
 use safe::OwnerSignature;
@@ -16,15 +16,16 @@ use store::KeyUsed;
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
-use crate::foreign::{Foreign, keep, place};
+use crate::foreign::{Foreign, beside_keys, keep, place};
 use crate::host::Host;
 use crate::kept::{NotOpened, Passphrase};
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
+use crate::offline::{SignatureFile, keep_signature};
 use crate::preflight::is_open;
 use crate::rebuild::SignableLeg;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
-use crate::{AppError, Session, device, kept, trust};
+use crate::{AppError, Session, device, kept, preflight, trust};
 
 /// The key that a person signs with.
 pub enum SigningKey {
@@ -60,13 +61,19 @@ pub async fn sign(
             "The Safe transaction hash is not the one on screen: open the leg again".into(),
         ));
     }
-    if let Some(failed) = pre_flight(session, &loaded, &own).await.into_iter().find(|c| c.level == Level::Block) {
-        return Err(AppError::Conflict(format!("{}: {}. Nothing was signed", failed.label, failed.detail)));
+    if let Some(why) = preflight::stop(&pre_flight(session, &loaded, &own).await) {
+        return Err(AppError::Conflict(format!("{why}. Nothing was signed")));
     }
     may_sign(session, &loaded, leg)?;
     let owner =
         session.me.safe_owner.ok_or_else(|| AppError::Key("You are not registered with an owner key".into()))?;
     let key = own_key(session, &loaded, key).await?;
+    // Asked apart and first: the database would show such a leg as one that nobody signed.
+    if let Some(earlier) = session.known.signed((id, leg), owner).await.filter(|h| *h != own.hashes.safe_tx_hash) {
+        let act =
+            Act::SignAnother { leg, earlier: earlier.to_string(), safe_tx_hash: own.hashes.safe_tx_hash.to_string() };
+        drop(ask(session, &host, &loaded, &act).await?);
+    }
     let act = Act::Sign {
         leg,
         nonce: own.tx.nonce.to_string(),
@@ -89,7 +96,18 @@ pub async fn sign(
     let safe_tx_hash = own.hashes.safe_tx_hash;
     let Countersigned { signature, kind, flow, note } = countersign(session, &loaded, key, &own, owner).await?;
     let used = KeyUsed { kind, flow };
-    let signatures = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, used, &signature.bytes).await?;
+    // Before it is stored: from here on it is out, whatever becomes of it.
+    let known = session.known.keep_signed((id, leg), owner, safe_tx_hash).await;
+    let stored = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, used, &signature.bytes).await;
+    let signatures = stored.map_err(|refused| {
+        // It is valid all the same, and a device that was asked once need not be asked again.
+        let file = SignatureFile::new((id, leg), safe_tx_hash, &signature, kind);
+        let kept = place(keep_signature(&file, beside_keys(session)));
+        AppError::Conflict(format!(
+            "{refused}. Your signature exists and the database does not have it. {kept} Bring it in with `countersign batch import` when the cause is gone"
+        ))
+    })?;
+    known?;
     Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })
 }
 

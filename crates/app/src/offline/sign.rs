@@ -1,9 +1,10 @@
 //! A verified leg is signed without a network, and the signature is brought back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alloy_primitives::{B256, Bytes};
-use contract::{LegSigned, Level};
+use contract::LegSigned;
+use domain::id::BatchId;
 use domain::states::BatchState;
 use safe::signature::SIGNATURE_LEN;
 use safe::{OwnerSignature, signature::SignatureKind};
@@ -19,7 +20,7 @@ use crate::leg::review::{pre_flight, signable};
 use crate::leg::sign::incident;
 use crate::offline::file::{self, SIGNATURE_FORMAT, SignatureFile};
 use crate::offline::verify::OfflineBatch;
-use crate::{AppError, Session, foreign, trust};
+use crate::{AppError, Session, foreign, preflight, trust};
 
 /// Far more than a signature file ever takes.
 const BYTES_MAX: usize = 16 * 1024;
@@ -45,15 +46,34 @@ pub fn sign_offline(
         return Err(AppError::Key("On this chain the policy asks for a hardware key. Nothing was signed".into()));
     }
     let signature = sign_and_verify(signer, &own.domain, &own.tx).map_err(|error| foreign::keeping(error, folder))?;
-    Ok(SignatureFile {
-        format: SIGNATURE_FORMAT.to_owned(),
-        batch_id: batch.file.content.batch_id,
-        leg,
-        safe_tx_hash: own.hashes.safe_tx_hash,
-        owner: signature.owner,
-        key_kind: kind_name(signer.kind()).to_owned(),
-        signature: Bytes::from(signature.bytes),
-    })
+    let leg = (batch.file.content.batch_id, leg);
+    Ok(SignatureFile::new(leg, own.hashes.safe_tx_hash, &signature, kind_name(signer.kind())))
+}
+
+impl SignatureFile {
+    /// A signature over a leg of a batch, by a key of this kind.
+    pub(crate) fn new((batch_id, leg): (BatchId, u32), hash: B256, signature: &OwnerSignature, kind: &str) -> Self {
+        Self {
+            format: SIGNATURE_FORMAT.to_owned(),
+            batch_id,
+            leg,
+            safe_tx_hash: hash,
+            owner: signature.owner,
+            key_kind: kind.to_owned(),
+            signature: Bytes::from(signature.bytes),
+        }
+    }
+}
+
+/// Keeps a signature that could not be stored where only its owner reads it; answers where.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn keep_signature(signature: &SignatureFile, folder: &Path) -> Result<PathBuf, String> {
+    let path =
+        folder.join(format!("signature-{}-{}-{}.json", signature.batch_id, signature.leg, signature.safe_tx_hash));
+    write_signature(signature, &path).map_err(|e| e.to_string())?;
+    Ok(path)
 }
 
 fn kind_name(kind: KeyKind) -> &'static str {
@@ -142,11 +162,35 @@ pub async fn import_signature(session: &Session, file: &SignatureFile) -> Result
             own.hashes.safe_tx_hash
         )));
     }
-    if let Some(failed) = pre_flight(session, &loaded, &own).await.into_iter().find(|c| c.level == Level::Block) {
-        return Err(AppError::Conflict(format!("{}: {}. The signature was not stored", failed.label, failed.detail)));
+    if let Some(why) = preflight::stop(&pre_flight(session, &loaded, &own).await) {
+        return Err(AppError::Conflict(format!("{why}. The signature was not stored")));
     }
+    let kept = session.known.keep_signed((file.batch_id, file.leg), owner, file.safe_tx_hash).await;
     // What was sent to a Ledger elsewhere, nobody here knows.
     let key = KeyUsed { kind: &file.key_kind, flow: None };
     let stored = session.db.sign_leg(session.program_id(), file.batch_id, file.leg, file.safe_tx_hash, key, &bytes);
-    Ok(LegSigned { signatures: stored.await?, threshold: loaded.safe.threshold, note: None })
+    let signatures = stored.await?;
+    kept?;
+    Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_could_not_be_stored_is_kept_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let signature = OwnerSignature { owner: alloy_primitives::Address::repeat_byte(7), bytes: [9; SIGNATURE_LEN] };
+        let leg = (BatchId::new(uuid::Uuid::from_u128(5)), 2);
+        let file = SignatureFile::new(leg, B256::repeat_byte(3), &signature, "LEDGER");
+        let path = keep_signature(&file, folder.path()).expect("kept");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        let again = read_signature(&path).await.expect("as batch import reads it");
+        assert_eq!((again.batch_id, again.leg, again.safe_tx_hash), (leg.0, 2, file.safe_tx_hash));
+        assert_eq!(again.signature, file.signature);
+        assert!(keep_signature(&file, &folder.path().join("nowhere")).is_err());
+    }
 }

@@ -9,7 +9,7 @@ use chain::observe::Observation;
 use chain::{BlockRef, ChainError, Rpc};
 use chrono::{DateTime, Utc};
 use contract::{Check, Level};
-use safe::account::{Fact, Finding, PinnedSafe, scan as compare};
+use safe::account::{Fact, Finding, ObservedSafe, PinnedSafe, scan as compare};
 use safe::deployments;
 use store::SafeRow;
 
@@ -27,7 +27,7 @@ pub(crate) struct Scanned {
     pub observation: Option<Observation>,
 }
 
-/// Reads and compares the Safe of a batch. Two round trips; four more at most where something changed.
+/// Reads and compares the Safe of a batch. Two round trips, at all endpoints at once; four more at most where something changed.
 pub(crate) async fn scan(
     session: &Session,
     rpc: &Rpc,
@@ -38,7 +38,9 @@ pub(crate) async fn scan(
     let pinned = pinned(loaded)?;
     let place = (safe.chain_id, safe.address);
     let agreed = session.known.agreed(place).await;
-    let observation = match rpc.observe_safe(safe.address).await {
+    let (observed, others) = tokio::join!(rpc.observe_safe(safe.address), others(session, loaded));
+    let others = others?;
+    let observation = match observed {
         Ok(observation) => observation,
         Err(ChainError::NotASafe { reason, .. }) => {
             let checks = not_a_safe(rpc, &pinned, safe.address, &reason, agreed.as_ref()).await?;
@@ -65,8 +67,43 @@ pub(crate) async fn scan(
             check(Level::Block, label(finding.what), format!("{sentence}; {}", since.words(finding.what)))
         }));
     }
+    checks.extend(agreement(rpc.host(), &observation.safe, &others));
     checks.extend(nonces(loaded, open, observation.safe.nonce));
     Ok(Scanned { checks, observation: Some(observation) })
+}
+
+/// The account as every other endpoint of the chain has it, by host.
+async fn others(session: &Session, loaded: &Loaded) -> Result<Vec<(String, Result<ObservedSafe, String>)>, AppError> {
+    let quorum = session.chains.quorum(loaded.safe.chain_id).await?;
+    let mut out = Vec::new();
+    for rpc in quorum.endpoints().skip(1) {
+        let seen = rpc.observe_safe(loaded.safe.address).await;
+        out.push((rpc.host().to_owned(), seen.map(|seen| seen.safe).map_err(|e| e.to_string())));
+    }
+    Ok(out)
+}
+
+/// Who configures two endpoints trusts neither alone: account and nonce are the same at all of them, or nobody signs.
+pub(crate) fn agreement(
+    first: &str,
+    seen: &ObservedSafe,
+    others: &[(String, Result<ObservedSafe, String>)],
+) -> Option<Check> {
+    let label = "Endpoints";
+    for (host, other) in others {
+        let differs = match other {
+            Err(why) => {
+                return Some(check(Level::Block, label, format!("{host} does not say what the Safe is: {why}")));
+            }
+            Ok(other) if other == seen => continue,
+            Ok(other) if ObservedSafe { nonce: seen.nonce, ..other.clone() } == *seen => {
+                format!("the nonce, {} or {}: one of them is behind; look again", seen.nonce, other.nonce)
+            }
+            Ok(_) => "the Safe's owners, modules, guards or code: sign nothing, and find out which one errs".to_owned(),
+        };
+        return Some(check(Level::Block, label, format!("{first} and {host} do not agree about {differs}")));
+    }
+    (!others.is_empty()).then(|| check(Level::Ok, label, format!("{} agree about the Safe", others.len() + 1)))
 }
 
 /// An account that does not answer as a Safe: what slot 0 holds is all that can be said.

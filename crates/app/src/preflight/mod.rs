@@ -25,6 +25,7 @@ use crate::view::{check, plain};
 use crate::{AppError, Session};
 
 /// What the chain was found to say of a batch.
+#[derive(Clone)]
 pub(crate) struct Preflight {
     /// Warnings of each line by its number, the chain's alone.
     pub warnings: BTreeMap<u32, Vec<Warning>>,
@@ -86,27 +87,39 @@ pub(crate) fn blocked_sentence(blocked: &[(u32, Warning)]) -> Option<String> {
     Some(format!("Line {first} cannot be paid ({}: {}){others}", warning.title, warning.detail))
 }
 
-/// Refuses a batch with lines that cannot be paid, where the chain answers; answers what was found. What the chain says is
+/// What stops an act, if anything does: the one place that decides about checks, for submitting, approving, signing and bringing in a
+/// signature alike.
+pub(crate) fn stop(checks: &[Check]) -> Option<String> {
+    checks.iter().find(|c| c.level == Level::Block).map(|failed| format!("{}: {}", failed.label, failed.detail))
+}
+
+/// Looks at a batch, also where no endpoint answers: what needs no chain is looked at all the same. What the chain says is
 /// asked again before every signature, and an endpoint that is away stops that.
-///
-/// # Errors
-/// [`AppError::Conflict`] names a line, and ends with what to do.
-pub(crate) async fn refuse_blocked(
-    session: &Session,
-    loaded: &Loaded,
-    advice: &str,
-) -> Result<Option<Preflight>, AppError> {
-    // What needs no chain is looked at all the same.
-    let (found, has_answered) = match run(session, loaded).await {
-        Ok(found) => (found, true),
+pub(crate) async fn look(session: &Session, loaded: &Loaded) -> Result<Preflight, AppError> {
+    match run(session, loaded).await {
         Err(AppError::Chain(ChainError::NoEndpoint(_) | ChainError::Unreachable { .. })) => {
-            (Preflight { warnings: BTreeMap::new(), checks: Vec::new(), tried: None }, false)
+            Ok(Preflight { warnings: BTreeMap::new(), checks: Vec::new(), tried: None })
         }
-        Err(other) => return Err(other),
-    };
-    match blocked_sentence(&blocked(loaded, &found)?) {
-        Some(sentence) => Err(AppError::Conflict(format!("{sentence}. {advice}"))),
-        None => Ok(has_answered.then_some(found)),
+        other => other,
+    }
+}
+
+impl Preflight {
+    /// The same for a plan that was tried apart, instead of the one that was looked at.
+    pub fn with_another_plan(mut self) -> Self {
+        self.checks.retain(|check| check.label != chain::SIMULATED);
+        self
+    }
+
+    /// Refuses a batch with lines that cannot be paid, or from an account that is not as it was pinned.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] names a line, and ends with what to do; or the check that stops.
+    pub fn refuse(&self, loaded: &Loaded, advice: &str) -> Result<(), AppError> {
+        if let Some(sentence) = blocked_sentence(&blocked(loaded, self)?) {
+            return Err(AppError::Conflict(format!("{sentence}. {advice}")));
+        }
+        stop(&self.checks).map_or(Ok(()), |why| Err(AppError::Conflict(why)))
     }
 }
 

@@ -10,11 +10,12 @@ use domain::asset::Asset;
 use domain::id::{AssetId, PayoutId, SafeId};
 use domain::states::PayoutState;
 use money::{Amount, Decimals};
+use safe::account::ObservedSafe;
 use safe::evidence::{ReceiptLog, TRANSFER};
 use store::{CautionRow, OtherLine, PayoutRow, SafeRow, TrustedRow};
 use uuid::Uuid;
 
-use super::{chain as by_chain, lines};
+use super::{account, chain as by_chain, lines};
 
 const TOKEN: Address = Address::repeat_byte(0xaa);
 const SAFE: Address = Address::repeat_byte(0x5a);
@@ -210,4 +211,50 @@ fn lists_contracts_and_failures_are_of_their_lines() {
     let all = by(&rows, &found);
     assert!((1..=3).all(|n| all[&n].iter().any(|(_, t)| t == "USDC is paused")), "{all:?}");
     assert!((1..=3).all(|n| all[&n].iter().any(|(_, t)| t == "The Safe is on the blacklist of USDC")), "{all:?}");
+}
+
+#[test]
+fn what_nobody_saw_is_signed_on_test_chains_alone() {
+    let unseen = Gathered { received: None, account: None, ..gathered(Vec::new(), &[]) };
+    for (chain, level) in [(31337, Level::Check), (11_155_111, Level::Check), (1, Level::Block), (10, Level::Block)] {
+        let counts = by_chain::unseen(chain);
+        let (simulated, account) = (by_chain::simulated(&[], &unseen, 7, counts), by_chain::account(&unseen, counts));
+        assert_eq!((simulated.level, account.level), (level, level), "chain {chain}");
+        assert_eq!(super::stop(&[simulated, account]).is_some(), level == Level::Block, "chain {chain}");
+    }
+    let seen = Gathered { account: Some(Vec::new()), ..gathered(Vec::new(), &[]) };
+    let checks = [by_chain::simulated(&[], &seen, 7, Level::Block), by_chain::account(&seen, Level::Block)];
+    assert_eq!(super::stop(&checks), None, "an endpoint that shows everything");
+}
+
+fn observed() -> ObservedSafe {
+    ObservedSafe {
+        version: "1.4.1".parse().expect("a version"),
+        singleton: Address::repeat_byte(1),
+        singleton_code_hash: B256::ZERO,
+        owners: vec![Address::repeat_byte(2)],
+        threshold: 1,
+        nonce: U256::from(4),
+        modules: Vec::new(),
+        guard: Address::ZERO,
+        module_guard: Address::ZERO,
+        fallback_handler: Address::repeat_byte(3),
+    }
+}
+
+#[test]
+fn two_endpoints_agree_about_account_and_nonce_or_nobody_signs() {
+    let other = |seen| vec![("b.example".to_owned(), seen)];
+    let found = |others: &[_]| account::agreement("a.example", &observed(), others);
+    assert!(found(&[]).is_none(), "one endpoint has nobody to agree with");
+    assert_eq!(found(&other(Ok(observed()))).expect("a check").level, Level::Ok);
+    for (seen, says) in [
+        (Ok(ObservedSafe { nonce: U256::from(3), ..observed() }), "do not agree about the nonce, 4 or 3"),
+        (Ok(ObservedSafe { owners: vec![SAFE], ..observed() }), "do not agree about the Safe's owners"),
+        (Ok(ObservedSafe { modules: vec![SAFE], ..observed() }), "do not agree about the Safe's owners, modules"),
+        (Err("it is away".to_owned()), "b.example does not say what the Safe is: it is away"),
+    ] {
+        let check = found(&other(seen)).expect("a check");
+        assert!(check.level == Level::Block && check.detail.contains(says), "{}", check.detail);
+    }
 }

@@ -116,9 +116,12 @@ struct Sign {
     /// The Safe transaction hash as it was compared with colleagues: nothing else is signed.
     #[arg(long, value_name = "HASH")]
     safe_tx_hash: String,
-    /// File to write the signature to.
+    /// File to write the signature to; one that is there already stays, unless --force is said.
     #[arg(long, short)]
     output: PathBuf,
+    /// Replace the output if it is there: a signature in it is lost here, and stays valid elsewhere.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Store a signature of one's own that was made apart.
@@ -192,6 +195,13 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
             output.answer(&answer(&batch)?, |verified| words(verified, args.qr));
         }
         Command::Sign(args) => {
+            if args.output.exists() && !args.force {
+                return Err(WrongUse(format!(
+                    "{} is there already, perhaps with a signature: name another file, or say --force",
+                    args.output.display()
+                ))
+                .into());
+            }
             let batch = open(&args.file, args.pinned).await?;
             let leg = batch.legs.iter().find(|l| l.index == args.leg);
             let leg = leg.ok_or_else(|| WrongUse(format!("The batch has no leg {}", args.leg)))?;
