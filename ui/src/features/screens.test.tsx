@@ -22,7 +22,7 @@ const SCREENS: [path: string, as: string | undefined, ready: RegExp][] = [
   ['/batches/new/commissions', 'ines', /Harrow Lane/],
   [OPEN_BATCH, 'adaeze', /Halden Routing/],
   [`${OPEN_BATCH}/sign/1`, 'adaeze', /What it does/],
-  ['/intents', 'adaeze', /commerce:90112/],
+  ['/intents', 'adaeze', /10,000 of 10,000/],
   ['/intents/0193a000-0000-7000-8000-000000000013', 'adaeze', /What came of it/],
   ['/commissions', 'ines', /Harrow Lane/],
   ['/ledger', 'mirela', /Debits equal credits/],
