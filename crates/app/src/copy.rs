@@ -68,23 +68,25 @@ impl LocalCopy {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, replica::ReplicaError> + Send + 'static,
     ) -> Result<T, AppError> {
-        let mut state = self.state.clone();
-        let waited = timeout(WAIT_MAX, state.wait_for(|state| !matches!(state, State::Opening))).await;
-        let replica = match waited {
-            Ok(Ok(state)) => match &*state {
-                State::Open { replica, .. } => replica.clone(),
-                State::Closed(reason) => return Err(AppError::Unavailable(reason.clone())),
-                State::Opening => return Err(AppError::Unavailable(BEING_FILLED.into())),
-            },
-            Ok(Err(_)) => return Err(AppError::NotSignedIn),
-            Err(_) => return Err(AppError::Unavailable(BEING_FILLED.into())),
-        };
+        let replica = self.opened().await?;
         blocking(move || {
             let now = now();
             let reader = replica.reader(now)?;
             Ok(read(reader.at(now)?)?)
         })
         .await?
+    }
+
+    /// The copy, once it can be read.
+    async fn opened(&self) -> Result<Replica, AppError> {
+        let mut state = self.state.clone();
+        let waited = timeout(WAIT_MAX, state.wait_for(|state| !matches!(state, State::Opening))).await;
+        match waited.map(|heard| heard.map(|state| state.clone())) {
+            Ok(Ok(State::Open { replica, .. })) => Ok(replica),
+            Ok(Ok(State::Closed(reason))) => Err(AppError::Unavailable(reason)),
+            Ok(Err(_)) => Err(AppError::NotSignedIn),
+            Ok(Ok(State::Opening)) | Err(_) => Err(AppError::Unavailable(BEING_FILLED.into())),
+        }
     }
 
     /// How old what screens show is, for the status bar.

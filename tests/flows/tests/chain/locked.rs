@@ -94,6 +94,7 @@ impl Room {
             lock_after_minutes: 5,
             identity_root: world.root().0.iter().map(ToString::to_string).collect(),
             known_file: None,
+            copies: None,
         };
         let ((asking, asked), (answer, answers), (locked, reloads)) =
             (unbounded_channel(), mpsc::channel(), unbounded_channel());
