@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn values_never_stand_in_the_text() {
         let hostile = "x') OR 1=1 --";
-        let all = conditions(COLUMNS, &part("state", Test::IsNot, &[hostile, "DEAD"])).unwrap();
+        let all = conditions(COLUMNS, &part("state", Test::IsNot, &[hostile, "DEAD"])).expect("conditions");
         assert_eq!(all.sql, " AND NOT coalesce(i.state = ?1 OR i.state = ?2, 0)");
         assert_eq!(all.values, [Value::Text(hostile.into()), Value::Text("DEAD".into())]);
         assert!(all.are_own);
@@ -269,7 +269,7 @@ mod tests {
             ("money", Test::Has, "1"),
             ("at", Test::From, "2026-02-30"),
         ] {
-            let error = conditions(COLUMNS, &part(column, test, &[value])).unwrap_err();
+            let error = conditions(COLUMNS, &part(column, test, &[value])).expect_err("refused");
             assert!(matches!(error, ReplicaError::Query(_)), "{column} {value}: {error}");
         }
     }
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn days_follow_the_zone_and_its_clock_changes() {
         let hours = |text: &str, zone: Tz| {
-            let (from, until) = day(text, zone).unwrap();
+            let (from, until) = day(text, zone).expect("a day");
             (until - from) / 3_600_000_000
         };
         assert_eq!(hours("2026-03-29", chrono_tz::Europe::Berlin), 23);
