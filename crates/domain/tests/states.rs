@@ -24,7 +24,9 @@ fn machines_are_the_table() {
     );
     assert_eq!(
         transitions("settlement"),
-        table("PENDING>PROCESSING PENDING>FAILED PROCESSING>CONFIRMED PROCESSING>FAILED CONFIRMED>REVERSED")
+        table(
+            "PENDING>PROCESSING PENDING>FAILED PROCESSING>CONFIRMED PROCESSING>FAILED CONFIRMED>REVERSED CONFIRMED>PROCESSING"
+        )
     );
     assert_eq!(
         transitions("commission"),
