@@ -47,6 +47,9 @@ impl Administrator {
             codes: Vec<String>,
             amounts: Vec<String>,
         }
+        let mut transaction = self.pool().begin().await?;
+        // Right after a crash no table has statistics, and every sum below would be looked through once for every sale.
+        sqlx::query("SET LOCAL enable_nestloop = off").execute(&mut *transaction).await?;
         let rows: Vec<Row> = sqlx::query_as(
             "WITH posted AS (SELECT program_id, cause_id, count(*) AS n FROM core.transfers WHERE reason IN ('settlement', 'accrual') GROUP BY 1, 2),
              shares AS (
@@ -65,8 +68,9 @@ impl Administrator {
              WHERE i.kind = 'COMMERCE' AND starts_with(i.payload ->> 'charge', $1) ORDER BY 1",
         )
         .bind(prefix)
-        .fetch_all(self.pool())
+        .fetch_all(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         rows.into_iter()
             .map(|r| {
                 let amount = |text: &str| column!("commissions", "amount", r.charge).amount(text);

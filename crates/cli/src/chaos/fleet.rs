@@ -122,11 +122,13 @@ impl Fleet {
         Ok(ended)
     }
 
-    /// Asks everybody to finish with SIGTERM and waits; each has to end well.
+    /// Asks everybody who still runs to finish with SIGTERM and waits; each has to end well.
     pub fn dismiss(&mut self) -> Result<()> {
         self.wake(true)?;
-        for running in &self.running {
-            signal(running.child.id(), Signal::SIGTERM)?;
+        for running in &mut self.running {
+            if running.child.try_wait()?.is_none() {
+                signal(running.child.id(), Signal::SIGTERM)?;
+            }
         }
         for mut running in self.running.drain(..) {
             let status = running.child.wait()?;

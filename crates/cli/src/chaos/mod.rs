@@ -78,15 +78,17 @@ async fn play(args: &Args, output: Output) -> Result<ExitCode> {
     let seed = args.seed.map_or_else(random_seed, Ok)?;
     let mut record = Record::new(output.json);
     record.step(format!("Chaos with seed {seed} in {}", dir.display()));
-    wreak(args, seed, &dir, &mut record).await?;
+    let wreaked = wreak(args, seed, &dir, &mut record).await;
     let failed = record.checks.iter().filter(|c| !c.held).count();
-    output.answer(&record, |r| format!("\n{} checks held, {failed} failed; seed {seed}.", r.checks.len() - failed));
-    if failed == 0 {
+    if wreaked.is_ok() && failed == 0 {
+        output.answer(&record, |r| format!("\n{} checks held; seed {seed}.", r.checks.len()));
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(temporary) = temporary {
         eprintln!("countersign: the database and the workers' log are kept in {}", temporary.keep().display());
     }
+    wreaked?;
+    output.answer(&record, |r| format!("\n{} checks held, {failed} failed; seed {seed}.", r.checks.len() - failed));
     Ok(ExitCode::from(FOUND))
 }
 
