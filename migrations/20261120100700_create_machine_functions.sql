@@ -114,6 +114,14 @@ BEGIN
         LEFT JOIN core.commissions t ON t.program_id = c.program_id AND t.id = c.takes_back
         JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id AND s.asset_id = c.asset_id JOIN core.users u ON u.program_id = s.program_id AND u.id = s.user_id
         WHERE p.program_id = p_program AND p.batch_id = p_batch AND u.affiliate_id IS NOT NULL)),
+    'openings', json_build_object(
+      'balances', (SELECT coalesce(json_agg(json_build_array(o.change_id, json_build_object('safe', o.safe_id, 'asset', o.asset_id, 'amount', o.amount::text, 'block', o.block_number)) ORDER BY o.change_id), '[]')
+        FROM core.opening_balances o WHERE o.program_id = p_program),
+      'transfers', (SELECT coalesce(json_agg(json_build_object('change', t.cause_id, 'asset', t.asset_id, 'amount', t.amount::text, 'phase', t.phase, 'debit', d.code, 'credit', c.code) ORDER BY t.cause_id, t.id), '[]')
+        FROM core.transfers t JOIN core.accounts d ON d.program_id = t.program_id AND d.id = t.debit_account JOIN core.accounts c ON c.program_id = t.program_id AND c.id = t.credit_account
+        WHERE t.program_id = p_program AND t.reason = 'opening_balance')),
+    'machines', (SELECT coalesce(json_agg(json_build_object('id', m.id, 'login', m.login, 'kind', m.kind, 'program', m.program_id, 'is_revoked', m.revoked_at IS NOT NULL) ORDER BY m.id), '[]')
+      FROM core.machines m WHERE m.program_id IS NULL OR m.program_id = p_program),
     'revisions', (SELECT json_agg(json_build_object('staff', r.staff_id, 'name', x.person, 'at', r.submitted_at, 'content_hash', '0x' || encode(r.content_hash, 'hex'), 'signature', '0x' || encode(r.signature, 'hex')) ORDER BY r.revision)
       FROM core.batch_revisions r JOIN core.staff x ON x.id = r.staff_id WHERE r.program_id = p_program AND r.batch_id = p_batch),
     'approvals', (SELECT coalesce(json_agg(json_build_object('staff', v.staff_id, 'name', x.person, 'at', v.approved_at, 'content_hash', '0x' || encode(v.content_hash, 'hex'), 'signature', '0x' || encode(v.signature, 'hex')) ORDER BY v.approved_at), '[]')
@@ -125,7 +133,8 @@ BEGIN
     'changes', (SELECT json_agg(json_build_object('id', r.id, 'program', r.program_id, 'kind', r.kind, 'payload', r.payload::text, 'proposed_by', r.proposed_by, 'proposed_at', r.proposed_at,
         'proposed_signature', '0x' || encode(r.proposed_signature, 'hex'), 'confirmed_by', r.confirmed_by, 'confirmed_at', r.confirmed_at, 'confirmed_signature', '0x' || encode(r.confirmed_signature, 'hex')) ORDER BY r.confirmed_at, r.id)
       FROM core.change_requests r WHERE r.confirmed_at IS NOT NULL AND (r.program_id IS NULL OR r.program_id = p_program)
-        AND (r.kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set')
+        AND (r.kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set', 'opening_balance.add')
+          OR (r.kind IN ('machine.add', 'machine.revoke') AND EXISTS (SELECT FROM core.machines m WHERE m.login = r.payload ->> 'login' AND (m.program_id IS NULL OR m.program_id = p_program)))
           OR (r.kind = 'rule.set' AND cardinality(involved) > 0) OR (r.kind = 'affiliate.add' AND r.id = ANY (involved))
           OR (r.kind IN ('affiliate.set', 'payee.address') AND lower(coalesce(r.payload ->> 'affiliate_id', r.payload ->> 'payee_id')) = ANY (involved::text[])))))
     FROM core.programs g JOIN core.safes s ON s.program_id = g.id AND s.id = batch.safe_id WHERE g.id = p_program);

@@ -34,14 +34,19 @@ CREATE POLICY colleagues ON core.staff FOR SELECT TO countersign_staff USING ((S
 CREATE POLICY colleagues ON core.identity_keys FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
   USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
+-- What writes what nobody signs is verified by everybody's own machine (law 4): a login is no secret.
+CREATE POLICY own_programs ON core.machines FOR SELECT TO countersign_staff
+  USING ((program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
 CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
   USING (proposed_by = (SELECT core.me()) OR program_id IN (SELECT core.my_programs())
          OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules'))))
          -- Who may do what, and whose key signs it, is verified by everybody's own machine (law 4).
          OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL AND (id IN (SELECT core.my_programs())
-             OR kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'chain.add', 'policy_default.set'))));
+             OR kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'chain.add', 'policy_default.set')
+             -- Machines that serve all programs, and those of one's own.
+             OR (kind IN ('machine.add', 'machine.revoke') AND EXISTS (SELECT FROM core.machines m WHERE m.login = payload ->> 'login')))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
-GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats, core.removed_owners,
+GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.machines, core.identity_keys, core.grants, core.change_requests, core.heartbeats, core.removed_owners,
   core.chains, core.schedules, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),

@@ -117,6 +117,9 @@ tables! {
     Program line_marks 4 {
         program_id: Uuid, batch_id: Uuid, revision: Int, line_no: Int, reason: Text, marked_by: Uuid, marked_at: Time,
     }
+    House machines 1 {
+        id: Uuid, login: Text, kind: Text, program_id: Uuid null, revoked_at: Time null,
+    }
     Program matches 3 {
         program_id: Uuid, run_id: Uuid, payout_id: Uuid, rule: Text, ethereum_tx_hash: Bytes, position_kind: Text,
         position: Int,
