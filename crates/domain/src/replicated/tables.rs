@@ -166,6 +166,10 @@ tables! {
         program_id: Uuid null, safe_id: Uuid null, safe: Text null, chain_id: Int null, address: Bytes null,
         staff_id: Uuid null, person: Text null, owner: Bytes null, revoked_at: Time null, observed: Bool null,
     }
+    Program reverted_broadcasts 3 {
+        program_id: Uuid, safe_transaction_id: Uuid, ethereum_tx_hash: Bytes, block_number: Int, block_hash: Bytes,
+        recorded_by: Text, recorded_at: Time,
+    }
     Whole role_permissions 2 {
         role: Text, permission: Text,
     }

@@ -164,7 +164,7 @@ async fn what_is_stuck_is_replaced_at_the_same_nonce_with_a_higher_fee() {
         let text = value.as_str().expect("a quantity").trim_start_matches("0x").to_owned();
         u128::from_str_radix(&text, 16).expect("hex")
     };
-    let stored: String = world.house.read("SELECT count(*) || ' of ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender)").await;
+    let stored: String = world.house.read("SELECT count(*) || ' of ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender, attempt)").await;
     assert_eq!(stored, "2 of 1", "two transactions at one nonce");
     assert!(of(&first, "hash").await.is_null(), "the pool has the newer one");
     let (max, tip) = (of(&raised.tx_hash, "maxFeePerGas").await, of(&raised.tx_hash, "maxPriorityFeePerGas").await);
