@@ -210,9 +210,10 @@ CREATE TABLE core.staff (
   revoked_at timestamptz
 );
 
--- Machine logins; a platform is bound to one program, the others serve all.
+-- Machine logins; a platform is bound to one program, the others serve all. A machine has the id of the change that added it.
 CREATE TABLE core.machines (
-  login name PRIMARY KEY,
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  login name NOT NULL UNIQUE,
   kind text NOT NULL CHECK (kind IN ('platform', 'worker', 'watcher', 'executor')),
   program_id uuid REFERENCES core.programs,
   revoked_at timestamptz,
@@ -535,7 +536,7 @@ CALL core.make_two_signed('programs', NULL, 'payee_cooling_hours, status', 'paye
 CALL core.make_two_signed('staff', 'id', '', 'staff.add');
 CALL core.make_two_signed('grants', 'id', '', 'grant.add');
 CALL core.make_two_signed('identity_keys', 'id', '', 'identity_key.add');
-CALL core.make_two_signed('machines', '', '', 'machine.add');
+CALL core.make_two_signed('machines', 'id', '', 'machine.add');
 CALL core.make_two_signed('machines', NULL, 'revoked_at', 'machine.revoke');
 
 -- What the product itself says, and nobody's data: only a migration changes it.

@@ -277,17 +277,19 @@ CALL core.make_append_only('signatures');
 
 -- The one nonce of the one executor that sends a leg, and the one that sends its rejection. The sender is the person who sends it with a key
 -- of their own; nobody is a machine. What a person says to have sent takes nothing from the machines: neither a nonce nor, for long, a leg.
+-- The next attempt is made only when the one before failed in its block (core.guard_submission).
 CREATE TABLE core.submissions (
   program_id uuid NOT NULL,
   safe_transaction_id uuid NOT NULL,
   is_rejection boolean NOT NULL DEFAULT false,
   sender uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  attempt smallint NOT NULL DEFAULT 1 CHECK (attempt >= 1),
   chain_id bigint NOT NULL REFERENCES core.chains,
   executor bytea NOT NULL CHECK (length(executor) = 20),
   executor_nonce bigint NOT NULL CHECK (executor_nonce >= 0),
   submitted_by name NOT NULL DEFAULT session_user,
   submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (program_id, safe_transaction_id, is_rejection, sender),
+  PRIMARY KEY (program_id, safe_transaction_id, is_rejection, sender, attempt),
   -- Of two transactions with one nonce the chain takes one, and the other leg would wait for ever.
   UNIQUE (chain_id, executor, executor_nonce, sender),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
@@ -301,14 +303,42 @@ CREATE TABLE core.broadcasts (
   safe_transaction_id uuid NOT NULL,
   is_rejection boolean NOT NULL DEFAULT false,
   sender uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  attempt smallint NOT NULL DEFAULT 1,
   ethereum_tx_hash bytea NOT NULL UNIQUE CHECK (length(ethereum_tx_hash) = 32),
   raw_transaction bytea NOT NULL,
   recorded_by name NOT NULL DEFAULT session_user,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
-  FOREIGN KEY (program_id, safe_transaction_id, is_rejection, sender) REFERENCES core.submissions
+  FOREIGN KEY (program_id, safe_transaction_id, is_rejection, sender, attempt) REFERENCES core.submissions
 );
 CALL core.make_append_only('broadcasts');
+
+-- What was sent and failed in its block as a whole, at the chain's depth: the Safe took nothing of it, its nonce is open, and gas was paid.
+-- The executor's nonce is used, so those bytes can never be executed.
+CREATE TABLE core.reverted_broadcasts (
+  program_id uuid NOT NULL,
+  safe_transaction_id uuid NOT NULL,
+  ethereum_tx_hash bytea NOT NULL CHECK (length(ethereum_tx_hash) = 32),
+  block_number bigint NOT NULL CHECK (block_number >= 0),
+  block_hash bytea NOT NULL CHECK (length(block_hash) = 32),
+  recorded_by name NOT NULL DEFAULT session_user,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (program_id, safe_transaction_id, ethereum_tx_hash),
+  FOREIGN KEY (program_id, safe_transaction_id, ethereum_tx_hash) REFERENCES core.broadcasts
+);
+CALL core.make_append_only('reverted_broadcasts');
+
+-- Whether a submission came to nothing: one of its transactions, which share a nonce, failed in its block.
+CREATE FUNCTION core.is_reverted(p_sent core.submissions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM core.reverted_broadcasts r JOIN core.broadcasts o USING (program_id, safe_transaction_id, ethereum_tx_hash)
+    WHERE o.program_id = p_sent.program_id AND o.safe_transaction_id = p_sent.safe_transaction_id AND o.is_rejection = p_sent.is_rejection AND o.sender = p_sent.sender AND o.attempt = p_sent.attempt)
+$$;
+
+-- Which attempt of a sender is the next: after those that came to nothing.
+CREATE FUNCTION core.next_attempt(p_program uuid, p_leg uuid, p_is_rejection boolean, p_sender uuid) RETURNS smallint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT (1 + count(*))::smallint FROM core.submissions u
+  WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.is_rejection = p_is_rejection AND u.sender = p_sender AND core.is_reverted(u)
+$$;
 
 CREATE FUNCTION core.is_broadcast(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_leg.program_id AND o.safe_transaction_id = p_leg.id AND NOT o.is_rejection AND o.ethereum_tx_hash = p_leg.ethereum_tx_hash)
@@ -317,7 +347,7 @@ $$;
 -- Whether a leg is being sent by somebody: by our executor, which sends it again until the chain has it, or by a person who said so less
 -- than ten minutes ago. After that it is sent by the executor too; the Safe takes one of them.
 CREATE FUNCTION core.is_being_sent(p_leg core.safe_transactions) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection
+  SELECT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection AND NOT core.is_reverted(u)
     AND (u.sender = '00000000-0000-0000-0000-000000000000' OR u.submitted_at > clock_timestamp() - interval '10 minutes'))
 $$;
 
@@ -570,6 +600,10 @@ BEGIN
       WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index AND t.state = 'CONFIRMED') THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A paid line is un-paid only with its leg';
     END IF;
+    IF OLD.state = 'SENT' AND NEW.state = 'PROCESSING' AND NOT EXISTS (
+      SELECT FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.batch_id = NEW.batch_id AND t.leg_index = NEW.leg_index AND t.state = 'SIGNED') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A line that was sent waits to be sent again only with its leg';
+    END IF;
     IF NEW.state IN ('CANCELLED', 'FAILED') AND NEW.state <> OLD.state AND core.is_signed(NEW.program_id, NEW.batch_id, NEW.leg_index) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A signed line is not free before its nonce is used';
     END IF;
@@ -673,8 +707,13 @@ BEGIN
   -- Another transaction for the same Safe transaction: one of ours, whichever the chain took or was sent last, or somebody
   -- else's that is in a block. Nothing that is in a block is exchanged for something that is not.
   IF OLD.ethereum_tx_hash IS NOT NULL AND NEW.ethereum_tx_hash IS DISTINCT FROM OLD.ethereum_tx_hash AND NOT (is_foreign AND NEW.state = 'MINED')
-     AND NOT (OLD.state = 'SUBMITTED' AND NEW.state IN ('SUBMITTED', 'MINED') AND core.is_broadcast(NEW)) THEN
+     AND NOT (OLD.state = 'SUBMITTED' AND NEW.state IN ('SUBMITTED', 'MINED') AND core.is_broadcast(NEW)) AND NOT (OLD.state = 'MINED' AND NEW.state = 'SIGNED') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'What is sent again is stored first';
+  END IF;
+  -- What failed in its block as a whole waits to be sent like the first time: whatever would stop that stops this.
+  IF OLD.state = 'MINED' AND NEW.state = 'SIGNED' AND (NEW.ethereum_tx_hash IS NOT NULL OR NOT EXISTS (
+    SELECT FROM core.reverted_broadcasts r WHERE r.program_id = OLD.program_id AND r.safe_transaction_id = OLD.id AND r.ethereum_tx_hash = OLD.ethereum_tx_hash)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A leg in a block waits to be sent again only when its transaction failed there';
   END IF;
   -- Failed and replaced legs free their lines: only once the chain has gone past their nonce.
   IF NEW.state IN ('FAILED', 'REPLACED', 'REJECTED') AND NEW.state <> OLD.state AND NOT EXISTS (

@@ -78,8 +78,8 @@ BEGIN
      OR EXISTS (SELECT FROM core.staff s WHERE s.login = body ->> 'login') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is no login of a %s: the administrator of the database makes it first, and it is nobody''s own', body ->> 'login', body ->> 'kind');
   END IF;
-  INSERT INTO core.machines (login, kind, program_id) VALUES (body ->> 'login', body ->> 'kind', (body ->> 'program_id')::uuid);
-  RETURN NULL;
+  INSERT INTO core.machines (id, login, kind, program_id) VALUES (p_request.id, body ->> 'login', body ->> 'kind', (body ->> 'program_id')::uuid);
+  RETURN p_request.id;
 END $$;
 
 -- Its functions refuse with the next call (core.require_machine), and its sessions end now, so that what they are at is undone; one that

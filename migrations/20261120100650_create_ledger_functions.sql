@@ -297,9 +297,9 @@ CALL core.make_fixed('gas_payments', 'retracted_at');
 CREATE CONSTRAINT TRIGGER goes_with_its_money AFTER UPDATE OF retracted_at ON core.gas_payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION core.guard_taken_away();
 
 -- Books the gas of a leg back whose transaction a reorganisation took away.
-CREATE FUNCTION core.take_gas_back(p_program uuid, p_leg uuid) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION core.take_gas_back(p_program uuid, p_leg uuid, p_tx_hash bytea) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   WITH gone AS (
-    UPDATE core.gas_payments SET retracted_at = clock_timestamp() WHERE program_id = p_program AND safe_transaction_id = p_leg AND retracted_at IS NULL RETURNING program_id, id)
+    UPDATE core.gas_payments SET retracted_at = clock_timestamp() WHERE program_id = p_program AND safe_transaction_id = p_leg AND ethereum_tx_hash = p_tx_hash AND retracted_at IS NULL RETURNING program_id, id)
   INSERT INTO core.transfers (program_id, debit_account, credit_account, asset_id, amount, reason, cause_id, narration, occurred_at)
   SELECT t.program_id, t.credit_account, t.debit_account, t.asset_id, t.amount, 'gas_reversal', t.cause_id, format('Reorganised: %s', t.narration), clock_timestamp()
   FROM gone JOIN core.transfers t ON t.program_id = gone.program_id AND t.reason = 'gas' AND t.cause_id = gone.id
@@ -315,7 +315,7 @@ DECLARE
   paid core.gas_payments;
 BEGIN
   PERFORM core.require_machine('watcher');
-  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection, sender)
+  SELECT u.* INTO sent FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection, sender, attempt)
   WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg was not sent in that transaction by an executor of ours: its gas is not ours';

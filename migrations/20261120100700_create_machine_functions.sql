@@ -11,7 +11,7 @@ $$;
 
 -- A leg as who executes or watches needs it. Signatures, and the newest bytes with them, only for who may execute. Overdue is what
 -- was handed to the chain ten minutes ago and is in no block. The hashes are of everything that our
--- executor sent for it, newest first, and the seconds are since it made the newest. A rejection is work of the same shape, without lines.
+-- executor sent for it and that did not fail in its block, newest first, and the seconds are since it made the newest. A rejection is work of the same shape, without lines.
 CREATE TYPE core.leg_work AS (
   program_id uuid, leg_id uuid, batch_id uuid, leg_index integer, state text, chain_id bigint, confirmation_depth integer, safe_id uuid,
   safe_address bytea, safe_version text, threshold integer, to_address bytea, nonce bigint, safe_tx_hash bytea, ethereum_tx_hash bytea,
@@ -31,8 +31,8 @@ CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures bo
   FROM core.safes s JOIN core.chains c ON c.id = s.chain_id
   CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC) FILTER (WHERE sender = '00000000-0000-0000-0000-000000000000'))[1] AS newest,
       max(o.recorded_at) FILTER (WHERE sender = '00000000-0000-0000-0000-000000000000') AS at, max(u.executor_nonce) FILTER (WHERE sender = '00000000-0000-0000-0000-000000000000') AS executor_nonce
-    FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection, sender)
-    WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection) sent
+    FROM core.submissions u JOIN core.broadcasts o USING (program_id, safe_transaction_id, is_rejection, sender, attempt)
+    WHERE u.program_id = p_leg.program_id AND u.safe_transaction_id = p_leg.id AND NOT u.is_rejection AND NOT core.is_reverted(u)) sent
   WHERE s.program_id = p_leg.program_id AND s.id = p_leg.safe_id
 $$;
 
@@ -48,12 +48,12 @@ BEGIN
     SELECT l.* FROM core.safe_transactions t
     JOIN core.batches b ON b.program_id = t.program_id AND b.id = t.batch_id
     JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
-    LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND NOT u.is_rejection AND u.sender = '00000000-0000-0000-0000-000000000000'
+    LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND NOT u.is_rejection AND u.sender = '00000000-0000-0000-0000-000000000000' AND NOT core.is_reverted(u)
     CROSS JOIN LATERAL core.leg_work(t, true) l
     WHERE ((t.state IN ('SIGNED', 'SUBMITTED') AND b.state = 'EXECUTING' AND (u.executor IS NOT NULL OR NOT (core.is_rejection_signed(t) OR core.is_being_sent(t))))
         OR (t.state IN ('MINED', 'CONFIRMED', 'FAILED', 'REPLACED', 'REJECTED') AND (NOT core.is_broadcast(t) OR t.consumed_by IS NOT NULL) AND u.submitted_at > clock_timestamp() - interval '1 day'))
       AND NOT EXISTS (SELECT FROM core.freezes f WHERE f.program_id = t.program_id AND f.lifted_at IS NULL AND f.noun_id IN (t.program_id, t.safe_id, t.batch_id))
-    UNION ALL SELECT r.* FROM core.rejection_work(p_chain) r) w
+    UNION ALL SELECT r.* FROM core.rejection_work(p_chain, true) r) w
   ORDER BY w.executor_nonce IS NULL, w.executor_nonce, w.safe_id, w.nonce;
 END $$;
 
@@ -114,6 +114,14 @@ BEGIN
         LEFT JOIN core.commissions t ON t.program_id = c.program_id AND t.id = c.takes_back
         JOIN core.settlements s ON s.program_id = c.program_id AND s.id = c.settlement_id AND s.asset_id = c.asset_id JOIN core.users u ON u.program_id = s.program_id AND u.id = s.user_id
         WHERE p.program_id = p_program AND p.batch_id = p_batch AND u.affiliate_id IS NOT NULL)),
+    'openings', json_build_object(
+      'balances', (SELECT coalesce(json_agg(json_build_array(o.change_id, json_build_object('safe', o.safe_id, 'asset', o.asset_id, 'amount', o.amount::text, 'block', o.block_number)) ORDER BY o.change_id), '[]')
+        FROM core.opening_balances o WHERE o.program_id = p_program),
+      'transfers', (SELECT coalesce(json_agg(json_build_object('change', t.cause_id, 'asset', t.asset_id, 'amount', t.amount::text, 'phase', t.phase, 'debit', d.code, 'credit', c.code) ORDER BY t.cause_id, t.id), '[]')
+        FROM core.transfers t JOIN core.accounts d ON d.program_id = t.program_id AND d.id = t.debit_account JOIN core.accounts c ON c.program_id = t.program_id AND c.id = t.credit_account
+        WHERE t.program_id = p_program AND t.reason = 'opening_balance')),
+    'machines', (SELECT coalesce(json_agg(json_build_object('id', m.id, 'login', m.login, 'kind', m.kind, 'program', m.program_id, 'is_revoked', m.revoked_at IS NOT NULL) ORDER BY m.id), '[]')
+      FROM core.machines m WHERE m.program_id IS NULL OR m.program_id = p_program),
     'revisions', (SELECT json_agg(json_build_object('staff', r.staff_id, 'name', x.person, 'at', r.submitted_at, 'content_hash', '0x' || encode(r.content_hash, 'hex'), 'signature', '0x' || encode(r.signature, 'hex')) ORDER BY r.revision)
       FROM core.batch_revisions r JOIN core.staff x ON x.id = r.staff_id WHERE r.program_id = p_program AND r.batch_id = p_batch),
     'approvals', (SELECT coalesce(json_agg(json_build_object('staff', v.staff_id, 'name', x.person, 'at', v.approved_at, 'content_hash', '0x' || encode(v.content_hash, 'hex'), 'signature', '0x' || encode(v.signature, 'hex')) ORDER BY v.approved_at), '[]')
@@ -125,7 +133,8 @@ BEGIN
     'changes', (SELECT json_agg(json_build_object('id', r.id, 'program', r.program_id, 'kind', r.kind, 'payload', r.payload::text, 'proposed_by', r.proposed_by, 'proposed_at', r.proposed_at,
         'proposed_signature', '0x' || encode(r.proposed_signature, 'hex'), 'confirmed_by', r.confirmed_by, 'confirmed_at', r.confirmed_at, 'confirmed_signature', '0x' || encode(r.confirmed_signature, 'hex')) ORDER BY r.confirmed_at, r.id)
       FROM core.change_requests r WHERE r.confirmed_at IS NOT NULL AND (r.program_id IS NULL OR r.program_id = p_program)
-        AND (r.kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set')
+        AND (r.kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set', 'opening_balance.add')
+          OR (r.kind IN ('machine.add', 'machine.revoke') AND EXISTS (SELECT FROM core.machines m WHERE m.login = r.payload ->> 'login' AND (m.program_id IS NULL OR m.program_id = p_program)))
           OR (r.kind = 'rule.set' AND cardinality(involved) > 0) OR (r.kind = 'affiliate.add' AND r.id = ANY (involved))
           OR (r.kind IN ('affiliate.set', 'payee.address') AND lower(coalesce(r.payload ->> 'affiliate_id', r.payload ->> 'payee_id')) = ANY (involved::text[])))))
     FROM core.programs g JOIN core.safes s ON s.program_id = g.id AND s.id = batch.safe_id WHERE g.id = p_program);
@@ -176,6 +185,7 @@ CREATE FUNCTION core.record_submission(p_program uuid, p_leg uuid, p_sender uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   leg core.safe_transactions := core.lock_leg(p_program, p_leg);
+  attempt smallint := core.next_attempt(p_program, p_leg, false, p_sender);
 BEGIN
   -- Signed; or executed by somebody else's transaction that left the chain again; or said to be sent by a person long ago.
   IF (leg.state = 'SIGNED' OR (leg.state = 'SUBMITTED' AND NOT core.is_being_sent(leg))) IS NOT TRUE
@@ -183,12 +193,12 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting to be sent';
   END IF;
   PERFORM core.refuse_frozen(p_program, leg.safe_id, leg.batch_id);
-  INSERT INTO core.submissions (program_id, safe_transaction_id, sender, chain_id, executor, executor_nonce)
-  SELECT p_program, p_leg, p_sender, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
-  INSERT INTO core.broadcasts (program_id, safe_transaction_id, sender, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_sender, p_tx_hash, p_raw);
+  INSERT INTO core.submissions (program_id, safe_transaction_id, sender, attempt, chain_id, executor, executor_nonce)
+  SELECT p_program, p_leg, p_sender, attempt, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, sender, attempt, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_sender, attempt, p_tx_hash, p_raw);
   UPDATE core.safe_transactions SET state = 'SUBMITTED', ethereum_tx_hash = p_tx_hash, submitted_at = clock_timestamp() WHERE program_id = p_program AND id = p_leg;
   UPDATE core.payouts SET state = 'SENT' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state IN ('PROCESSING', 'UNKNOWN');
-  PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
+  PERFORM core.audit(p_program, 'leg.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor), 'attempt', attempt));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of this executor is taken by another leg: nothing is sent, and this leg is prepared again', p_executor_nonce);
 END $$;
@@ -218,16 +228,18 @@ CREATE FUNCTION api.record_replacement(p_program uuid, p_leg uuid, p_tx_hash byt
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   leg core.safe_transactions;
+  sent core.submissions;
 BEGIN
   PERFORM core.require_machine('executor');
   leg := core.lock_leg(p_program, p_leg);
-  IF leg.state IS DISTINCT FROM 'SUBMITTED'
-     OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING')
-     OR NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection AND u.sender = '00000000-0000-0000-0000-000000000000' AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
+  SELECT * INTO sent FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND NOT u.is_rejection
+    AND u.sender = '00000000-0000-0000-0000-000000000000' AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce;
+  IF leg.state IS DISTINCT FROM 'SUBMITTED' OR sent.attempt IS NULL
+     OR NOT EXISTS (SELECT FROM core.batches b WHERE b.program_id = p_program AND b.id = leg.batch_id AND b.state = 'EXECUTING') THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only what this executor sent at this nonce, and is in no block, is replaced';
   END IF;
   PERFORM core.refuse_frozen(p_program, leg.safe_id, leg.batch_id);
-  INSERT INTO core.broadcasts (program_id, safe_transaction_id, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, p_tx_hash, p_raw);
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, attempt, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, sent.attempt, p_tx_hash, p_raw);
   UPDATE core.safe_transactions SET ethereum_tx_hash = p_tx_hash WHERE program_id = p_program AND id = p_leg;
   PERFORM core.audit(p_program, 'leg.fee_raised', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'instead_of', encode(leg.ethereum_tx_hash, 'hex')));
 EXCEPTION WHEN unique_violation THEN
@@ -242,7 +254,11 @@ BEGIN
   JOIN core.safes s ON s.program_id = t.program_id AND s.id = t.safe_id AND s.chain_id = p_chain
   CROSS JOIN LATERAL core.leg_work(t, false) w
   -- One signature is enough to wait for what becomes of its nonce.
-  WHERE t.state IN ('SIGNED', 'SUBMITTED', 'MINED') OR (t.state = 'PROPOSED' AND t.safe_tx_hash IS NOT NULL) ORDER BY t.safe_id, t.nonce;
+  WHERE t.state IN ('SIGNED', 'SUBMITTED', 'MINED') OR (t.state = 'PROPOSED' AND t.safe_tx_hash IS NOT NULL)
+  UNION ALL
+  -- Rejections that were sent, without their signatures: whether they failed in their block. That they did not is seen by the leg's nonce.
+  SELECT r.* FROM core.rejection_work(p_chain, false) r WHERE r.state = 'SUBMITTED'
+  ORDER BY safe_id, nonce;
 END $$;
 
 -- Legs that were confirmed in the last 30 days, newest block first: a reorganisation may still take them away.
@@ -340,7 +356,9 @@ BEGIN
   END IF;
   leg := core.lock_leg(p_program, p_leg);
   IF (leg.state IN ('SIGNED', 'SUBMITTED', 'MINED') OR (leg.state = 'PROPOSED' AND leg.safe_tx_hash IS NOT NULL)) IS NOT TRUE OR leg.ethereum_tx_hash = p_tx_hash
-     OR EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_program AND o.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash) THEN
+     OR EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_program AND o.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash
+       -- One of ours that was said to have failed, and did not after all, is found like somebody else's.
+       AND NOT EXISTS (SELECT FROM core.reverted_broadcasts r WHERE r.program_id = o.program_id AND r.safe_transaction_id = o.safe_transaction_id AND r.ethereum_tx_hash = p_tx_hash)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for a transaction of somebody else';
   END IF;
   -- The reading of the nonce is the watcher's own, but it is another statement: one lie alone moves nothing.
@@ -374,6 +392,38 @@ BEGIN
   IF FOUND THEN
     PERFORM core.audit(p_program, 'leg.reorganised', p_leg, '{}');
   END IF;
+END $$;
+
+-- What our executor or a person sent failed in its block as a whole (status 0): the Safe took nothing, so its nonce is open and the same
+-- Safe transaction is sent again, in a new transaction of the executor. That it pays once is the Safe's nonce's doing, whatever is said
+-- here: a watcher who lies about this makes us pay for gas, three times at most.
+CREATE FUNCTION api.record_reverted(p_program uuid, p_leg uuid, p_tx_hash bytea, p_block bigint, p_block_hash bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leg core.safe_transactions;
+  sent core.broadcasts;
+BEGIN
+  PERFORM core.require_machine('watcher');
+  IF (length(p_tx_hash) = 32 AND length(p_block_hash) = 32 AND p_block >= 0) IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'A transaction that failed is recorded with its and its block''s hashes of 32 bytes and its block';
+  END IF;
+  leg := core.lock_leg(p_program, p_leg);
+  SELECT * INTO sent FROM core.broadcasts o WHERE o.program_id = p_program AND o.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash;
+  IF sent.attempt IS NULL OR NOT (sent.is_rejection OR (leg.state = 'MINED' AND leg.ethereum_tx_hash = p_tx_hash AND leg.block_number = p_block AND leg.block_hash = p_block_hash)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not in that block by a transaction that we sent';
+  END IF;
+  IF EXISTS (SELECT FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id AND s.observed_nonce > leg.nonce) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('Nonce %s of the Safe is used: nothing is sent with it again', leg.nonce);
+  END IF;
+  INSERT INTO core.reverted_broadcasts (program_id, safe_transaction_id, ethereum_tx_hash, block_number, block_hash) VALUES (p_program, p_leg, p_tx_hash, p_block, p_block_hash);
+  IF NOT sent.is_rejection THEN
+    UPDATE core.safe_transactions SET state = 'SIGNED', ethereum_tx_hash = NULL, submitted_at = NULL, block_number = NULL, block_hash = NULL WHERE program_id = p_program AND id = p_leg;
+    UPDATE core.payouts SET state = 'PROCESSING' WHERE program_id = p_program AND batch_id = leg.batch_id AND leg_index = leg.leg_index AND state = 'SENT';
+  END IF;
+  PERFORM core.audit(p_program, CASE WHEN sent.is_rejection THEN 'rejection.reverted' ELSE 'leg.reverted' END, p_leg, json_build_object('nonce', leg.nonce,
+    'tx', encode(p_tx_hash, 'hex'), 'block', p_block, 'block_hash', encode(p_block_hash, 'hex'), 'attempt', sent.attempt));
+EXCEPTION WHEN unique_violation THEN
+  RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'That this transaction failed is recorded already';
 END $$;
 
 -- A time-out is no failure: what was handed to the chain long ago and is in no block is UNKNOWN until the chain is asked
@@ -419,7 +469,7 @@ BEGIN
         WHERE t.program_id = p_program AND t.cause_id = ANY (lines) AND ((t.reason = 'payout' AND t.phase = 'POSTED') OR (t.reason = 'payout_hold' AND t.phase = 'POST'))
         ORDER BY t.cause_id, t.reason, t.occurrence DESC) p;
   PERFORM core.hold_lines(batch, lines);
-  PERFORM core.take_gas_back(p_program, p_leg);
+  PERFORM core.take_gas_back(p_program, p_leg, leg.ethereum_tx_hash);
   UPDATE core.commissions c SET state = 'PENDING_APPROVAL' FROM core.payout_sources ps
   WHERE ps.program_id = p_program AND ps.payout_id = ANY (lines) AND ps.live AND c.program_id = p_program AND c.id = ps.commission_id AND c.state = 'PAID';
   UPDATE core.batches SET state = 'EXECUTING' WHERE program_id = p_program AND id = leg.batch_id AND state IN ('EXECUTED', 'PARTIALLY_EXECUTED');

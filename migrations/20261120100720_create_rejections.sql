@@ -85,6 +85,14 @@ DECLARE
   leg core.safe_transactions;
 BEGIN
   SELECT * INTO leg FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.id = NEW.safe_transaction_id;
+  IF NEW.attempt > core.next_attempt(NEW.program_id, NEW.safe_transaction_id, NEW.is_rejection, NEW.sender) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A leg is sent again only when what was sent before failed in its block';
+  END IF;
+  -- Each time costs gas, and what fails three times fails a fourth time: a person looks.
+  IF NEW.attempt > 3 AND NEW.sender = '00000000-0000-0000-0000-000000000000' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('What was sent for leg %s failed in its block three times, so the executor sends it no more: look at these transactions, then %s', leg.leg_index,
+      CASE WHEN NEW.is_rejection THEN 'let somebody else send its rejection' ELSE 'send it with a key of your own (countersign batch execute), or ask for its rejection' END);
+  END IF;
   IF NEW.is_rejection THEN
     PERFORM core.refuse_unrejectable(leg);
     IF NOT core.is_rejection_signed(leg) THEN
@@ -166,21 +174,21 @@ EXCEPTION WHEN unique_violation THEN
 END $$;
 
 -- Rejections that are signed, as work of the executor: those that were sent before (for a day after their leg ended, whose nonce of the
--- executor has to be used before its later ones count), and those that are to be sent. Frozen or not.
-CREATE FUNCTION core.rejection_work(p_chain bigint) RETURNS SETOF core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- executor has to be used before its later ones count), and those that are to be sent. Frozen or not. Signatures only for who may execute.
+CREATE FUNCTION core.rejection_work(p_chain bigint, p_with_signatures boolean) RETURNS SETOF core.leg_work LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT w.program_id, w.leg_id, w.batch_id, w.leg_index, CASE WHEN t.state NOT IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED') THEN t.state WHEN u.executor IS NULL THEN 'SIGNED' ELSE 'SUBMITTED' END,
     w.chain_id, w.confirmation_depth, w.safe_id, w.safe_address, w.safe_version, w.threshold, w.safe_address, w.nonce,
     (SELECT mode() WITHIN GROUP (ORDER BY g.safe_tx_hash) FROM core.rejection_signatures g WHERE g.program_id = t.program_id AND g.safe_transaction_id = t.id),
-    sent.hashes[1], sent.newest, NULL::bigint, NULL::bytea, '[]'::jsonb,
-    (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
-     FROM core.rejection_signatures g WHERE g.program_id = t.program_id AND g.safe_transaction_id = t.id),
+    sent.hashes[1], CASE WHEN p_with_signatures THEN sent.newest END, NULL::bigint, NULL::bytea, '[]'::jsonb,
+    CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
+     FROM core.rejection_signatures g WHERE g.program_id = t.program_id AND g.safe_transaction_id = t.id) END,
     w.gas_max, (SELECT min(g.signed_at) FROM core.rejection_signatures g WHERE g.program_id = t.program_id AND g.safe_transaction_id = t.id),
     false, coalesce(sent.hashes, '{}'), extract(epoch FROM clock_timestamp() - sent.at)::bigint, true, u.executor_nonce
   FROM core.rejections r JOIN core.safe_transactions t ON t.program_id = r.program_id AND t.id = r.safe_transaction_id
   CROSS JOIN LATERAL core.leg_work(t, false) w
-  LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND u.is_rejection
+  LEFT JOIN core.submissions u ON u.program_id = t.program_id AND u.safe_transaction_id = t.id AND u.is_rejection AND NOT core.is_reverted(u)
   CROSS JOIN LATERAL (SELECT array_agg(o.ethereum_tx_hash ORDER BY o.recorded_at DESC) AS hashes, (array_agg(o.raw_transaction ORDER BY o.recorded_at DESC))[1] AS newest, max(o.recorded_at) AS at
-    FROM core.broadcasts o WHERE o.program_id = t.program_id AND o.safe_transaction_id = t.id AND o.is_rejection) sent
+    FROM core.broadcasts o WHERE o.program_id = t.program_id AND o.safe_transaction_id = t.id AND o.is_rejection AND o.attempt = u.attempt) sent
   WHERE w.chain_id = p_chain AND core.is_rejection_signed(t)
     AND (t.state IN ('PROPOSED', 'SIGNED', 'SUBMITTED', 'MINED') OR u.submitted_at > clock_timestamp() - interval '1 day')
 $$;
@@ -190,14 +198,16 @@ CREATE FUNCTION api.record_rejection(p_program uuid, p_leg uuid, p_tx_hash bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   leg core.safe_transactions;
+  attempt smallint;
   broken text;
 BEGIN
   PERFORM core.require_machine('executor');
   leg := core.lock_leg(p_program, p_leg);
-  INSERT INTO core.submissions (program_id, safe_transaction_id, is_rejection, chain_id, executor, executor_nonce)
-  SELECT p_program, p_leg, true, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
-  INSERT INTO core.broadcasts (program_id, safe_transaction_id, is_rejection, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, true, p_tx_hash, p_raw);
-  PERFORM core.audit(p_program, 'rejection.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor)));
+  attempt := core.next_attempt(p_program, p_leg, true, '00000000-0000-0000-0000-000000000000');
+  INSERT INTO core.submissions (program_id, safe_transaction_id, is_rejection, attempt, chain_id, executor, executor_nonce)
+  SELECT p_program, p_leg, true, attempt, s.chain_id, p_executor, p_executor_nonce FROM core.safes s WHERE s.program_id = p_program AND s.id = leg.safe_id;
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, is_rejection, attempt, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, true, attempt, p_tx_hash, p_raw);
+  PERFORM core.audit(p_program, 'rejection.submitted', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex'), 'executor', core.hex_address(p_executor), 'attempt', attempt));
 EXCEPTION
   WHEN unique_violation THEN
     GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
@@ -212,14 +222,16 @@ CREATE FUNCTION api.record_rejection_replacement(p_program uuid, p_leg uuid, p_t
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   leg core.safe_transactions;
+  sent core.submissions;
 BEGIN
   PERFORM core.require_machine('executor');
   leg := core.lock_leg(p_program, p_leg);
-  IF NOT EXISTS (SELECT FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.is_rejection AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce) THEN
+  SELECT * INTO sent FROM core.submissions u WHERE u.program_id = p_program AND u.safe_transaction_id = p_leg AND u.is_rejection AND u.executor = p_executor AND u.executor_nonce = p_executor_nonce;
+  IF sent.attempt IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'Only what this executor sent at this nonce is replaced';
   END IF;
   PERFORM core.refuse_unrejectable(leg);
-  INSERT INTO core.broadcasts (program_id, safe_transaction_id, is_rejection, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, true, p_tx_hash, p_raw);
+  INSERT INTO core.broadcasts (program_id, safe_transaction_id, is_rejection, attempt, ethereum_tx_hash, raw_transaction) VALUES (p_program, p_leg, true, sent.attempt, p_tx_hash, p_raw);
   PERFORM core.audit(p_program, 'rejection.fee_raised', p_leg, json_build_object('nonce', leg.nonce, 'tx', encode(p_tx_hash, 'hex')));
 EXCEPTION WHEN unique_violation THEN
   RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'These bytes were recorded before';

@@ -7,7 +7,7 @@ BEGIN
   -- Per program: every staff table is behind the same rule.
   FOREACH table_name IN ARRAY ARRAY['assets', 'affiliates', 'payees', 'payee_addresses', 'users', 'commission_rules', 'commission_rule_tiers', 'commission_rule_assets', 'affiliate_terms', 'intents', 'settlements',
     'commissions', 'accounts', 'transfers', 'safes', 'safe_owners', 'safe_balances', 'policies', 'batches', 'batch_participants', 'batch_revisions', 'line_marks', 'approvals', 'payouts',
-    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'broadcasts', 'rejections', 'rejection_signatures', 'foreign_executions', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
+    'payout_sources', 'safe_transactions', 'signatures', 'submissions', 'broadcasts', 'rejections', 'rejection_signatures', 'foreign_executions', 'reverted_broadcasts', 'evidence', 'freezes', 'reconciliation_runs', 'matches', 'discrepancies', 'exports',
     'opening_balances', 'inflows', 'inflow_matches', 'gas_payments', 'batch_proposals', 'sanctions_lists', 'sanctions_entries', 'sanctions_replacements', 'schedule_runs', 'tombstones'] LOOP
     EXECUTE format('ALTER TABLE core.%I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY own_programs ON core.%I FOR SELECT TO countersign_staff USING (program_id IN (SELECT core.my_programs()))', table_name);
@@ -34,14 +34,19 @@ CREATE POLICY colleagues ON core.staff FOR SELECT TO countersign_staff USING ((S
 CREATE POLICY colleagues ON core.identity_keys FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
 CREATE POLICY own_programs ON core.grants FOR SELECT TO countersign_staff
   USING (staff_id = (SELECT core.me()) OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
+-- What writes what nobody signs is verified by everybody's own machine (law 4): a login is no secret.
+CREATE POLICY own_programs ON core.machines FOR SELECT TO countersign_staff
+  USING ((program_id IS NULL AND (SELECT core.me()) IS NOT NULL) OR program_id IN (SELECT core.my_programs()));
 CREATE POLICY own_programs ON core.change_requests FOR SELECT TO countersign_staff
   USING (proposed_by = (SELECT core.me()) OR program_id IN (SELECT core.my_programs())
          OR (program_id IS NULL AND ((SELECT core.can(NULL, 'manage_staff')) OR (SELECT core.can(NULL, 'manage_rules'))))
          -- Who may do what, and whose key signs it, is verified by everybody's own machine (law 4).
          OR (program_id IS NULL AND (SELECT core.me()) IS NOT NULL AND (id IN (SELECT core.my_programs())
-             OR kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'chain.add', 'policy_default.set'))));
+             OR kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'chain.add', 'policy_default.set')
+             -- Machines that serve all programs, and those of one's own.
+             OR (kind IN ('machine.add', 'machine.revoke') AND EXISTS (SELECT FROM core.machines m WHERE m.login = payload ->> 'login')))));
 CREATE POLICY colleagues ON core.heartbeats FOR SELECT TO countersign_staff USING ((SELECT core.me()) IS NOT NULL);
-GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.identity_keys, core.grants, core.change_requests, core.heartbeats, core.removed_owners,
+GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.machines, core.identity_keys, core.grants, core.change_requests, core.heartbeats, core.removed_owners,
   core.chains, core.schedules, core.policy_defaults, core.roles, core.role_permissions, core.state_transitions, core.intent_errors TO countersign_staff;
 
 GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
@@ -61,7 +66,7 @@ GRANT EXECUTE ON FUNCTION api.claim_intents(integer, interval), api.process_inte
 GRANT EXECUTE ON FUNCTION api.executor_work(bigint), api.batch_proof(uuid, uuid), api.record_submission(uuid, uuid, bytea, bytea, bytea, bigint), api.record_replacement(uuid, uuid, bytea, bytea, bytea, bigint),
   api.record_rejection(uuid, uuid, bytea, bytea, bytea, bigint), api.record_rejection_replacement(uuid, uuid, bytea, bytea, bytea, bigint) TO countersign_executor;
 GRANT EXECUTE ON FUNCTION api.watcher_work(bigint), api.watcher_safes(bigint), api.observe_safe(uuid, uuid, bigint, bigint, bytea[], jsonb),
-  api.record_mined(uuid, uuid, bytea, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid),
+  api.record_mined(uuid, uuid, bytea, bigint, bytea), api.record_executed_by(uuid, uuid, bytea, bigint, bytea), api.record_unmined(uuid, uuid), api.record_reverted(uuid, uuid, bytea, bigint, bytea),
   api.watcher_confirmed(bigint), api.inflow_cursors(bigint), api.record_inflows_read(uuid, uuid, bigint, bigint), api.watcher_inflow_blocks(bigint), api.record_inflows_gone(bigint, bigint, bytea), api.record_unknown(uuid, uuid), api.record_unpaid(uuid, uuid, bigint, bytea), api.record_replaced(uuid, uuid, bytea, boolean, bytea, bigint),
   api.record_confirmed(uuid, uuid, bigint, bytea, timestamptz, jsonb), api.record_failed(uuid, uuid, bigint, bytea, text) TO countersign_watcher;
 GRANT EXECUTE ON FUNCTION api.reconciliation_safes(uuid), api.reconciliation_assets(uuid), api.reconciliation_lines(uuid), api.reconciliation_postings(uuid)

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::id::{AffiliateId, CommissionId, StaffId};
+use domain::id::{AffiliateId, ChangeId, CommissionId, StaffId};
 use signing::trust::{
-    Approval, AssetPin, BatchFacts, Commission, CommissionFacts, House, Line, PolicyPin, Revision, Root, RulePin,
-    SafePin, Share, SignedChange, Stage, TermsPin,
+    Approval, AssetPin, BatchFacts, Commission, CommissionFacts, House, Line, MachinePin, OpeningFacts, OpeningPin,
+    OpeningTransfer, PolicyPin, Revision, Root, RulePin, SafePin, Share, SignedChange, Stage, TermsPin,
 };
 use store::{
-    ApprovalRow, BatchCommissionRow, ConfirmedChange, GrantedRow, PolicyRow, RevisionRow, RuleRow, SafeRow, TermsRow,
+    ApprovalRow, BatchCommissionRow, ConfirmedChange, GrantedRow, MachineRow, OpeningRow, OpeningTransferRow,
+    PolicyRow, RevisionRow, RuleRow, SafeRow, TermsRow,
 };
 
 use crate::audit::refuse_older;
@@ -26,6 +27,8 @@ pub(crate) struct Gathered {
     /// With the grants that cover the program.
     pub people: Vec<GrantedRow>,
     pub commissions: CommissionFacts,
+    pub openings: OpeningFacts,
+    pub machines: Vec<MachinePin>,
 }
 
 impl Gathered {
@@ -41,7 +44,7 @@ impl Gathered {
         let affiliates: Vec<AffiliateId> = affiliates.into_iter().collect();
         let rules =
             async { if affiliates.is_empty() { Ok(Vec::new()) } else { session.db.commission_rules(program).await } };
-        let (changes, revisions, approvals, policies, people, rules, terms) = tokio::try_join!(
+        let (changes, revisions, approvals, policies, people, rules, terms, balances, moved, machines) = tokio::try_join!(
             session.db.confirmed_changes(program, &affiliates),
             session.db.revisions(program, id),
             session.db.approvals(program, id),
@@ -49,14 +52,22 @@ impl Gathered {
             session.db.granted(program),
             rules,
             session.db.affiliate_terms(program, &affiliates),
+            session.db.opening_balances(program),
+            session.db.opening_transfers(program),
+            session.db.machines(program),
         )?;
         let commissions = commission_facts(rules, terms, &commissions);
-        Ok(Self { changes, revisions, approvals, policies, people, commissions })
+        let openings = OpeningFacts {
+            balances: balances.iter().map(opening).collect(),
+            transfers: moved.into_iter().map(opening_transfer).collect(),
+        };
+        let machines = machines.into_iter().map(machine).collect();
+        Ok(Self { changes, revisions, approvals, policies, people, commissions, openings, machines })
     }
 }
 
-/// Refuses a batch unless its submission, its approvals, and the Safe, assets, policies, payees, commissions and roles that it
-/// stands on were signed by people who might.
+/// Refuses a batch unless its submission, its approvals, and the Safe, assets, policies, payees, commissions, opening balances,
+/// machines and roles that it stands on were signed by people who might.
 ///
 /// # Errors
 /// [`AppError::Incident`] names what nobody signed, or says that the database is an older one; [`AppError::Key`] when this machine has no pinned root.
@@ -68,11 +79,11 @@ pub(crate) async fn check(session: &Session, loaded: &Loaded, stage: Stage) -> R
     })?;
     refuse_older(session).await?;
     let gathered = Gathered::load(session, loaded).await?;
-    let facts = facts(loaded, gathered.revisions, &gathered.approvals, &gathered.policies, gathered.commissions)?;
-    let people = gathered.people;
+    let Gathered { changes, revisions, approvals, policies, people, commissions, openings, machines } = gathered;
+    let facts = BatchFacts { commissions, openings, machines, ..facts(loaded, revisions, &approvals, &policies)? };
     let involved: BTreeSet<StaffId> =
         facts.revisions.iter().map(|r| r.staff).chain(facts.approvals.iter().map(|a| a.staff)).collect();
-    let changes: Vec<SignedChange> = gathered.changes.into_iter().map(signed).collect();
+    let changes: Vec<SignedChange> = changes.into_iter().map(signed).collect();
     let forged = |e: signing::trust::Forged| {
         AppError::Incident(format!("{e}. Approve, sign and send nothing; freeze the Safe and call the other owners"))
     };
@@ -153,7 +164,6 @@ fn facts(
     revisions: Vec<RevisionRow>,
     approvals: &[ApprovalRow],
     policies: &[PolicyRow],
-    commissions: CommissionFacts,
 ) -> Result<BatchFacts, AppError> {
     let content_hash = loaded.rebuilt.content_hash;
     let assets: BTreeMap<_, _> = loaded
@@ -206,8 +216,29 @@ fn facts(
                 source: l.source.clone(),
             })
             .collect(),
-        commissions,
+        commissions: CommissionFacts::default(),
+        openings: OpeningFacts::default(),
+        machines: Vec::new(),
     })
+}
+
+fn opening(row: &OpeningRow) -> (ChangeId, OpeningPin) {
+    (row.change, OpeningPin { safe: row.safe_id, asset: row.asset_id, amount: row.amount, block: row.block })
+}
+
+fn opening_transfer(row: OpeningTransferRow) -> OpeningTransfer {
+    OpeningTransfer {
+        change: row.change,
+        asset: row.asset_id,
+        amount: row.amount,
+        phase: row.phase,
+        debit: row.debit,
+        credit: row.credit,
+    }
+}
+
+fn machine(row: MachineRow) -> MachinePin {
+    MachinePin { id: row.id, login: row.login, kind: row.kind, program: row.program, is_revoked: row.is_revoked }
 }
 
 fn commission_facts(rules: Vec<RuleRow>, terms: Vec<TermsRow>, commissions: &[BatchCommissionRow]) -> CommissionFacts {

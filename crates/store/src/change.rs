@@ -78,8 +78,8 @@ impl Db {
         Ok(waiting.collect())
     }
 
-    /// What a batch stands on: confirmed changes of people, keys, roles, Safes, assets and policies, of the program and of the
-    /// whole house, and with affiliates those about them, and about commission rules. In the order of their confirmation.
+    /// What a batch stands on: confirmed changes of people, keys, roles, machines, Safes, assets, policies and opening balances,
+    /// of the program and of the whole house, and with affiliates those about them, and about commission rules. In the order of their confirmation.
     pub async fn confirmed_changes(
         &self,
         program: ProgramId,
@@ -91,7 +91,7 @@ impl Db {
                  confirmed_by AS "confirmed_by!", confirmed_at AS "confirmed_at!", confirmed_signature
                FROM core.change_requests
                WHERE confirmed_at IS NOT NULL AND (program_id IS NULL OR program_id = $1)
-                 AND (kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set')
+                 AND (kind IN ('staff.add', 'staff.revoke', 'grant.add', 'grant.revoke', 'identity_key.add', 'safe.add', 'asset.add', 'policy.set', 'policy_default.set', 'opening_balance.add', 'machine.add', 'machine.revoke')
                       OR (kind = 'rule.set' AND cardinality($2::uuid[]) > 0) OR (kind = 'affiliate.add' AND id = ANY ($2))
                       OR (kind IN ('affiliate.set', 'payee.address') AND lower(coalesce(payload ->> 'affiliate_id', payload ->> 'payee_id')) = ANY ($2::uuid[]::text[])))
                ORDER BY confirmed_at, id"#,

@@ -8,6 +8,7 @@ pub mod flow;
 pub mod history;
 pub mod house;
 mod server;
+pub mod wire;
 mod world;
 
 pub use flow::HashAndPlan;

@@ -9,7 +9,7 @@ use domain::id::{AffiliateId, AssetId, ChangeId, ProgramId, SafeId, StaffId};
 use money::Amount;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use signing::trust::CommissionFacts;
+use signing::trust::{CommissionFacts, MachinePin, OpeningFacts};
 use uuid::Uuid;
 
 /// Names the layout of [`BatchFile`].
@@ -57,6 +57,10 @@ pub struct BatchFile {
     pub policies: Vec<FilePolicy>,
     /// Commission rules, terms of affiliates, and the commissions that lines pay, each with its sale; nothing when no line does.
     pub commissions: CommissionFacts,
+    /// What the books of the program opened with.
+    pub openings: OpeningFacts,
+    /// Machines that write about the program, and those that did.
+    pub machines: Vec<MachinePin>,
     /// Who submitted which content.
     pub revisions: Vec<FileClaim>,
     /// Who approved which content.

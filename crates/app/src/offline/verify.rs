@@ -233,6 +233,8 @@ fn facts(file: &BatchFile) -> Result<BatchFacts, String> {
         required: file.required_approvers,
         lines: content.lines.iter().map(line).collect::<Result<_, _>>()?,
         commissions: file.commissions.clone(),
+        openings: file.openings.clone(),
+        machines: file.machines.clone(),
         assets,
     })
 }

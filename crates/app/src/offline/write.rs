@@ -62,7 +62,7 @@ pub(super) fn refuse_unopened(loaded: &Loaded) -> Result<(), AppError> {
 }
 
 async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppError> {
-    let Gathered { changes, revisions, approvals, policies, people, commissions } =
+    let Gathered { changes, revisions, approvals, policies, people, commissions, openings, machines } =
         Gathered::load(session, loaded).await?;
     let used: BTreeSet<AssetId> = loaded.lines.iter().map(|l| l.asset_id).collect();
     let safe = &loaded.safe;
@@ -123,6 +123,8 @@ async fn file_of(session: &Session, loaded: &Loaded) -> Result<BatchFile, AppErr
             })
             .collect(),
         commissions,
+        openings,
+        machines,
         revisions: revisions
             .into_iter()
             .map(|r| FileClaim {

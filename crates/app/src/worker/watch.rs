@@ -3,6 +3,7 @@
 mod inflows;
 mod nonce;
 mod observe;
+mod reverted;
 mod unpaid;
 
 use alloy_primitives::B256;
@@ -43,6 +44,8 @@ pub struct Seen {
     pub failed: usize,
     /// Legs whose nonce another Safe transaction used.
     pub replaced: usize,
+    /// Legs whose transaction failed in its block as a whole, and rejections: they are sent again.
+    pub reverted: usize,
     /// Legs that a reorganisation sent back before they were confirmed.
     pub unmined: usize,
     /// Confirmed legs that a reorganisation took away.
@@ -101,6 +104,9 @@ pub(crate) fn calls(leg: &LegWork) -> Vec<PayoutCall> {
 }
 
 async fn follow(db: &Db, quorum: &Quorum, leg: &LegWork, seen: &mut Seen) -> Result<(), AppError> {
+    if leg.is_rejection {
+        return reverted::look(db, quorum, leg, seen).await;
+    }
     match (leg.state, leg.ethereum_tx_hash) {
         (SafeTransactionState::Submitted, _) => {
             match included(quorum, leg).await? {
@@ -168,7 +174,11 @@ async fn settle(db: &Db, quorum: &Quorum, leg: &LegWork, tx_hash: B256, seen: &m
             book_gas(db, leg, &receipt, time).await;
         }
         LegOutcome::NotFound => {
-            if !nonce::resolve(db, quorum, leg, seen).await? {
+            if nonce::resolve(db, quorum, leg, seen).await? {
+                // Somebody else's transaction executed or replaced it.
+            } else if reverted::is_own(leg, &receipt) {
+                reverted::record(db, &finality, leg, &receipt, seen).await?;
+            } else {
                 let reason = format!(
                     "the Safe did not execute it in transaction {tx_hash}: its signatures stay valid, so nothing is freed"
                 );

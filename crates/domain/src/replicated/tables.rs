@@ -117,6 +117,9 @@ tables! {
     Program line_marks 4 {
         program_id: Uuid, batch_id: Uuid, revision: Int, line_no: Int, reason: Text, marked_by: Uuid, marked_at: Time,
     }
+    House machines 1 {
+        id: Uuid, login: Text, kind: Text, program_id: Uuid null, revoked_at: Time null,
+    }
     Program matches 3 {
         program_id: Uuid, run_id: Uuid, payout_id: Uuid, rule: Text, ethereum_tx_hash: Bytes, position_kind: Text,
         position: Int,
@@ -162,6 +165,10 @@ tables! {
     Whole removed_owners 0 {
         program_id: Uuid null, safe_id: Uuid null, safe: Text null, chain_id: Int null, address: Bytes null,
         staff_id: Uuid null, person: Text null, owner: Bytes null, revoked_at: Time null, observed: Bool null,
+    }
+    Program reverted_broadcasts 3 {
+        program_id: Uuid, safe_transaction_id: Uuid, ethereum_tx_hash: Bytes, block_number: Int, block_hash: Bytes,
+        recorded_by: Text, recorded_at: Time,
     }
     Whole role_permissions 2 {
         role: Text, permission: Text,

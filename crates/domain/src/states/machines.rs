@@ -94,8 +94,8 @@ state_machine! {
         Queued = "QUEUED" => [Processing, Cancelled],
         /// Its leg is being signed and submitted.
         Processing = "PROCESSING" => [Sent, Failed],
-        /// Its leg was handed to the rail.
-        Sent = "SENT" => [Settled, Unknown, Failed],
+        /// Its leg was handed to the rail; a transaction that failed there as a whole is sent again.
+        Sent = "SENT" => [Settled, Unknown, Failed, Processing],
         /// The rail gave no answer; only asking it decides.
         Unknown = "UNKNOWN" => [Sent, Failed],
         /// Paid by its own evidence; a reorganisation un-pays it.
@@ -118,8 +118,8 @@ state_machine! {
         Signed = "SIGNED" => [Submitted, Replaced, Rejected],
         /// Handed to the chain.
         Submitted = "SUBMITTED" => [Mined, Failed, Replaced, Rejected],
-        /// In a block that is not deep enough yet.
-        Mined = "MINED" => [Confirmed, Submitted],
+        /// In a block that is not deep enough yet; when its transaction failed there as a whole, it waits to be sent again.
+        Mined = "MINED" => [Confirmed, Submitted, Signed],
         /// At the chain's confirmation depth.
         Confirmed = "CONFIRMED" => [Submitted],
         /// Its nonce was consumed without paying.

@@ -9,7 +9,7 @@ use domain::statement;
 use money::Amount;
 use uuid::Uuid;
 
-use super::{AssetPin, CommissionFacts, Forged, House, PolicyPin, SafePin};
+use super::{AssetPin, CommissionFacts, Forged, House, MachinePin, OpeningFacts, PolicyPin, SafePin};
 
 /// A submitted revision of a batch.
 #[derive(Clone, Debug)]
@@ -81,6 +81,10 @@ pub struct BatchFacts {
     pub lines: Vec<Line>,
     /// What lines of commissions stand on; nothing when there are none.
     pub commissions: CommissionFacts,
+    /// What the books of the program opened with.
+    pub openings: OpeningFacts,
+    /// Machines that write about the program, and those that did.
+    pub machines: Vec<MachinePin>,
 }
 
 /// What is about to be done with a batch.
@@ -116,6 +120,8 @@ impl House {
         }
         self.check_policies(facts)?;
         self.check_commissions(facts)?;
+        self.check_openings(program, &facts.openings)?;
+        self.check_machines(&facts.machines)?;
         let editors = self.check_revisions(facts)?;
         let approvers = self.check_approvals(facts, &editors)?;
         if stage == Stage::Approve {

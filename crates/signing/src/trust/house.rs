@@ -13,6 +13,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::commission::Commissions;
+use super::machine::Machines;
+use super::opening::Openings;
 use super::{Forged, Root};
 use crate::identity::{IdentityPublicKey, SIGNATURE_LEN};
 
@@ -164,6 +166,8 @@ pub struct House {
     /// By currency and whole units of it: approvers that an asset begins with, and whether one of them is for high value.
     defaults: BTreeMap<(String, u64), (u32, bool)>,
     pub(super) commissions: Commissions,
+    pub(super) openings: Openings,
+    pub(super) machines: Machines,
     unproven: Vec<Unproven>,
 }
 
@@ -200,6 +204,14 @@ impl House {
 
     pub(super) fn person(&self, id: StaffId) -> Option<&Person> {
         self.people.get(&id)
+    }
+
+    pub(super) fn safe(&self, program: ProgramId, id: SafeId) -> Option<&SafePin> {
+        self.safes.get(&(program, id))
+    }
+
+    pub(super) fn asset(&self, program: ProgramId, id: AssetId) -> Option<&AssetPin> {
+        self.assets.get(&(program, id))
     }
 
     /// Policies in force for an asset.
@@ -444,6 +456,9 @@ impl House {
                 };
                 self.policies.insert((change.program?, pin.asset, pin.at_least), Policy { pin, is_set: true });
             }
+            "opening_balance.add" => self.openings.add(change, body)?,
+            "machine.add" => self.machines.add(change, body)?,
+            "machine.revoke" => self.machines.revoke(body)?,
             _ => self.commissions.apply(change, body)?,
         }
         Some(Ok(()))

@@ -2,7 +2,8 @@
 //!
 //! [`House::replay`] takes the two-person changes in the order in which they were confirmed and believes those that two people
 //! signed who held the permission then. Everything a batch stands on is compared with what came of that: the Safe with its
-//! owners, assets, policies, the people, their keys and their roles, and for commissions the rules and the terms of affiliates. Pure: rows in, an answer out.
+//! owners, assets, policies, what the books opened with, the people, their keys and their roles, the machines, and for commissions
+//! the rules and the terms of affiliates. Pure: rows in, an answer out.
 //!
 //! Whoever holds the database can still delete and withhold, and say when something happened: times are the database's. They
 //! cannot make anything up without two people's keys.
@@ -10,10 +11,14 @@
 mod batch;
 mod commission;
 mod house;
+mod machine;
+mod opening;
 
 pub use batch::{Approval, BatchFacts, Line, Revision, Stage};
 pub use commission::{Commission, CommissionFacts, RulePin, Share, TermsPin};
 pub use house::{AssetPin, House, PolicyPin, SafePin, SignedChange, Unproven};
+pub use machine::MachinePin;
+pub use opening::{OpeningFacts, OpeningPin, OpeningTransfer};
 
 use crate::identity::Fingerprint;
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign_signing::IdentityKey;
 use countersign_signing::trust::{
-    AssetPin, BatchFacts, CommissionFacts, House, PolicyPin, Root, SafePin, SignedChange, Stage,
+    AssetPin, BatchFacts, CommissionFacts, House, OpeningFacts, PolicyPin, Root, SafePin, SignedChange, Stage,
 };
 use domain::id::{AssetId, ChangeId, ProgramId, SafeId, StaffId};
 use domain::{change, statement};
@@ -276,6 +276,8 @@ fn facts(safe: SafeId, asset: AssetId, policies: Vec<(Uuid, PolicyPin)>) -> Batc
         required: 1,
         lines: Vec::new(),
         commissions: CommissionFacts::default(),
+        openings: OpeningFacts::default(),
+        machines: Vec::new(),
     }
 }
 

@@ -87,11 +87,12 @@ pub struct LegWork {
     pub first_signed_at: Option<DateTime<Utc>>,
     /// Whether it was handed to the chain long ago and is in no block.
     pub is_overdue: bool,
-    /// Ethereum transactions that our executor made for it, newest first: one call at one nonce with rising fees.
+    /// Ethereum transactions that were made for it and did not fail in their block, newest first: of one sender one call at one nonce
+    /// with rising fees.
     pub sent_hashes: Vec<B256>,
     /// Seconds since the newest of them was made, by the database's clock.
     pub sent_secs_ago: Option<u64>,
-    /// Whether the signatures are over the rejection of the leg, which pays nobody and has no lines (executor only).
+    /// Whether this is the rejection of the leg, which pays nobody and has no lines.
     pub is_rejection: bool,
 }
 
@@ -480,6 +481,24 @@ impl Db {
             by.is_rejection,
             by.tx_hash.as_slice(),
             column!("safe_transactions", "block_number", leg.id).bigint(by.block_number)?
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Watcher: a transaction that we sent for the leg, or for its rejection, failed in its block as a whole. It is sent again.
+    ///
+    /// # Errors
+    /// A conflict when the leg is not in that block by it, or its nonce is used.
+    pub async fn record_reverted(&self, leg: &LegWork, tx_hash: B256, block: (u64, B256)) -> Result<(), StoreError> {
+        sqlx::query!(
+            "SELECT api.record_reverted($1, $2, $3, $4, $5)",
+            leg.program.as_uuid(),
+            leg.id.as_uuid(),
+            tx_hash.as_slice(),
+            column!("safe_transactions", "block_number", leg.id).bigint(block.0)?,
+            block.1.as_slice()
         )
         .execute(&self.pool)
         .await?;

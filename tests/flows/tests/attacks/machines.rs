@@ -34,7 +34,7 @@ async fn machines_read_no_table_and_do_no_other_machines_work() {
                 "change_horizon check_ledger claim_intents claim_run do_run end_stalling heartbeat match_inflows mature_commissions metrics process_intents propose_batches reap_leases release_run renew_run retry_intents schema_version seal_audit"
             }
             "watcher" => {
-                "claim_run heartbeat inflow_cursors metrics observe_safe reconciliation_assets reconciliation_lines reconciliation_postings reconciliation_safes record_confirmed record_executed_by record_failed record_gas record_inflow record_inflows_gone record_inflows_read record_mined record_nightly_reconciliation record_replaced record_unknown record_unmined record_unpaid release_run renew_run schema_version watcher_confirmed watcher_inflow_blocks watcher_safes watcher_work"
+                "claim_run heartbeat inflow_cursors metrics observe_safe reconciliation_assets reconciliation_lines reconciliation_postings reconciliation_safes record_confirmed record_executed_by record_failed record_gas record_inflow record_inflows_gone record_inflows_read record_mined record_nightly_reconciliation record_replaced record_reverted record_unknown record_unmined record_unpaid release_run renew_run schema_version watcher_confirmed watcher_inflow_blocks watcher_safes watcher_work"
             }
             _ => {
                 "batch_proof executor_work heartbeat metrics record_rejection record_rejection_replacement record_replacement record_submission schema_version"

@@ -48,7 +48,12 @@ async fn staff_have_no_power_over_tables_roles_or_internal_functions() {
             ),
             denied("read submissions", "SELECT * FROM core.submissions", "permission denied"),
             denied("read what was sent", "SELECT * FROM core.broadcasts", "permission denied"),
-            denied("read machine logins", "SELECT * FROM core.machines", "permission denied"),
+            denied(
+                "add a machine",
+                "INSERT INTO core.machines (login, kind) VALUES ('mia', 'worker')",
+                "permission denied",
+            ),
+            denied("let a machine work again", "UPDATE core.machines SET revoked_at = NULL", "permission denied"),
             denied(
                 "grant oneself a role",
                 "INSERT INTO core.grants (staff_id, role) VALUES (core.me(), 'admin')",

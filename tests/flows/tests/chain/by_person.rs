@@ -31,7 +31,7 @@ impl Host for Agrees {
     }
 }
 
-fn agrees() -> Arc<dyn Host> {
+pub fn agrees() -> Arc<dyn Host> {
     Arc::new(Agrees)
 }
 

@@ -2,7 +2,7 @@ use app::Chains;
 use flows::CHAIN;
 
 use crate::support::{FUNDS, World};
-use crate::wire::{Cut, Wire};
+use flows::wire::{Cut, Wire};
 
 /// Batches, each of which kills the executor that sends it at every one of the moments below.
 const BATCHES: u64 = 18;
@@ -46,7 +46,7 @@ async fn an_executor_killed_between_record_and_send_pays_nothing_twice_and_loses
     let paid = 5 * BATCHES;
     assert_eq!(world.on_chain().await, FUNDS - paid, "each line once");
     assert_eq!(world.ledger().await, format!("treasury {} held 0 owed 0 on the way 0", FUNDS - paid));
-    let made = world.house.read("SELECT count(*) || ' at ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender)").await;
+    let made = world.house.read("SELECT count(*) || ' at ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender, attempt)").await;
     assert_eq!(made, format!("{BATCHES} at {BATCHES}"), "one transaction and one nonce per leg");
     assert_eq!(world.executor_nonce().await, BATCHES, "and the chain has no other of this executor");
 }

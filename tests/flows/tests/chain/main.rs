@@ -10,7 +10,7 @@ mod locked;
 mod rejected;
 mod reorganised;
 mod replaced;
+mod reverted;
 mod sent;
 mod support;
 mod versions;
-mod wire;

@@ -314,7 +314,7 @@ async fn a_signature_over_something_else_counts_for_nothing_and_stops_nobody() {
     assert_eq!(max.sign_rejection(world.house.acme().id, batch, &new).await.expect("stored"), 1);
     assert_eq!(world.sign_rejection("ada", batch).await.expect("stored"), 1);
     assert_eq!(
-        world.house.read("SELECT count(*) FROM core.rejection_work(31337)").await,
+        world.house.read("SELECT count(*) FROM core.rejection_work(31337, true)").await,
         "0",
         "two are not of one hash"
     );

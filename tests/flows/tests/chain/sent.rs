@@ -35,9 +35,9 @@ async fn what_nobody_approved_is_not_sent_however_many_owners_signed_it() {
         let sql = format!("RESET ROLE; SET session_replication_role = replica; {sql}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut owner).await.expect("forged");
     };
-    let approvals = "CREATE TABLE saved_approvals AS TABLE core.approvals; CREATE TABLE saved_owners AS TABLE core.safe_owners; CREATE TABLE saved_lines AS TABLE core.payouts;";
+    let approvals = "CREATE TABLE saved_approvals AS TABLE core.approvals; CREATE TABLE saved_owners AS TABLE core.safe_owners; CREATE TABLE saved_lines AS TABLE core.payouts; CREATE TABLE saved_machines AS TABLE core.machines; CREATE TABLE saved_transfers AS TABLE core.transfers;";
     forge(approvals).await;
-    let restored = "DELETE FROM core.approvals; INSERT INTO core.approvals SELECT * FROM saved_approvals; DELETE FROM core.safe_owners; INSERT INTO core.safe_owners SELECT * FROM saved_owners; UPDATE core.payouts p SET reference = s.reference FROM saved_lines s WHERE s.id = p.id;";
+    let restored = "DELETE FROM core.approvals; INSERT INTO core.approvals SELECT * FROM saved_approvals; DELETE FROM core.safe_owners; INSERT INTO core.safe_owners SELECT * FROM saved_owners; UPDATE core.payouts p SET reference = s.reference FROM saved_lines s WHERE s.id = p.id; DELETE FROM core.machines; INSERT INTO core.machines SELECT * FROM saved_machines; DELETE FROM core.transfers; INSERT INTO core.transfers SELECT * FROM saved_transfers;";
     for (sql, says) in [
         (
             "DELETE FROM core.approvals WHERE staff_id = (SELECT id FROM core.staff WHERE login = 'ada')",
@@ -52,6 +52,14 @@ async fn what_nobody_approved_is_not_sent_however_many_owners_signed_it() {
             "its owners differs",
         ),
         ("UPDATE core.payouts SET reference = 'other'", "Nobody submitted this content of the batch"),
+        (
+            "UPDATE core.transfers SET amount = amount * 2 WHERE reason = 'opening_balance'",
+            "is not as two people signed it: they signed",
+        ),
+        (
+            "INSERT INTO core.machines (login, kind) VALUES ('eve', 'watcher')",
+            "The watcher login eve is in the database and no change that two people signed put it there",
+        ),
     ] {
         forge(sql).await;
         let round = world.execute().await;
@@ -156,7 +164,7 @@ async fn what_is_stuck_is_replaced_at_the_same_nonce_with_a_higher_fee() {
         let text = value.as_str().expect("a quantity").trim_start_matches("0x").to_owned();
         u128::from_str_radix(&text, 16).expect("hex")
     };
-    let stored: String = world.house.read("SELECT count(*) || ' of ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender)").await;
+    let stored: String = world.house.read("SELECT count(*) || ' of ' || count(DISTINCT u.executor_nonce) FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender, attempt)").await;
     assert_eq!(stored, "2 of 1", "two transactions at one nonce");
     assert!(of(&first, "hash").await.is_null(), "the pool has the newer one");
     let (max, tip) = (of(&raised.tx_hash, "maxFeePerGas").await, of(&raised.tx_hash, "maxPriorityFeePerGas").await);

@@ -266,7 +266,7 @@ impl World {
     /// The newest transaction of our executor.
     pub async fn last_sent(&self) -> B256 {
         let sql =
-            "SELECT '0x' || encode(o.ethereum_tx_hash, 'hex') FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender)
+            "SELECT '0x' || encode(o.ethereum_tx_hash, 'hex') FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender, attempt)
              ORDER BY u.executor_nonce DESC, o.recorded_at DESC LIMIT 1";
         self.house.read(sql).await.parse().expect("a hash")
     }

@@ -1,4 +1,5 @@
-//! A wire to the chain's endpoint that can be cut at a chosen question, as when the process that asks dies at it.
+//! A wire to the chain's endpoint that can be cut at a chosen question, as when the process that asks dies at it, or that changes what is
+//! said, as an endpoint does that errs or lies.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,8 +24,35 @@ impl Cut {
     }
 }
 
+/// What a wire makes of what is said: each first text becomes the second, which is as long.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// In questions, before the endpoint hears them.
+    pub questions: Vec<(String, String)>,
+    /// In its answers.
+    pub answers: Vec<(String, String)>,
+}
+
+fn changed(mut said: Vec<u8>, changes: &[(String, String)]) -> Vec<u8> {
+    for (from, to) in changes {
+        assert_eq!(from.len(), to.len(), "{from} and {to}");
+        let places: Vec<usize> = said
+            .windows(from.len())
+            .enumerate()
+            .filter(|(_, part)| *part == from.as_bytes())
+            .map(|(at, _)| at)
+            .collect();
+        for at in places {
+            said[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+    }
+    said
+}
+
 /// Passes questions on, until the one that it is to be cut at.
+#[derive(Debug)]
 pub struct Wire {
+    /// Where it listens.
     pub url: String,
     cut: Arc<Mutex<Option<Cut>>>,
     died: Arc<Notify>,
@@ -33,6 +61,12 @@ pub struct Wire {
 impl Wire {
     /// A wire to an endpoint at `127.0.0.1`.
     pub async fn to(endpoint: &str) -> Self {
+        Self::changing(endpoint, Changes::default()).await
+    }
+
+    /// A wire that changes what is said.
+    pub async fn changing(endpoint: &str, changes: Changes) -> Self {
+        let changes = Arc::new(changes);
         let target = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -40,8 +74,9 @@ impl Wire {
         let wire = Self { url, cut: Arc::clone(&cut), died: Arc::clone(&died) };
         tokio::spawn(async move {
             while let Ok((asker, _)) = listener.accept().await {
-                let (target, cut, died) = (target.clone(), Arc::clone(&cut), Arc::clone(&died));
-                tokio::spawn(async move { pass_on(asker, &target, &cut, &died).await });
+                let (target, changes) = (target.clone(), Arc::clone(&changes));
+                let (cut, died) = (Arc::clone(&cut), Arc::clone(&died));
+                tokio::spawn(async move { pass_on(asker, &target, &changes, &cut, &died).await });
             }
         });
         wire
@@ -61,8 +96,9 @@ impl Wire {
 }
 
 /// One question and its answer; a connection carries no more.
-async fn pass_on(mut asker: TcpStream, target: &str, cut: &Mutex<Option<Cut>>, died: &Notify) {
+async fn pass_on(mut asker: TcpStream, target: &str, changes: &Changes, cut: &Mutex<Option<Cut>>, died: &Notify) {
     let Some(question) = read_question(&mut asker).await else { return };
+    let question = changed(question, &changes.questions);
     let asked = |method: &str| question.windows(method.len()).any(|part| part == method.as_bytes());
     let cut = cut.lock().expect("a lock").filter(|cut| asked(cut.method()));
     if matches!(cut, Some(Cut::Before(_))) {
@@ -78,7 +114,7 @@ async fn pass_on(mut asker: TcpStream, target: &str, cut: &Mutex<Option<Cut>>, d
         return std::future::pending().await;
     }
     // An asker that died meanwhile hears nothing.
-    let _ = asker.write_all(&answer).await;
+    let _ = asker.write_all(&changed(answer, &changes.answers)).await;
 }
 
 /// An HTTP/1.1 request with its body, told to end the connection after the answer.
