@@ -77,8 +77,11 @@ fn status(status: Status) {
             assert!(!matches!(said, SignError::BlindSigningOff { .. }) || !blind_signing);
         }
     }
-    for asked in [Asked::Facts, Asked::Address] {
-        assert!(!error(status, asked).to_string().is_empty());
+    let transaction = [false, true].map(|blind_signing| Asked::Transaction { blind_signing });
+    for asked in [Asked::Facts, Asked::Address].into_iter().chain(transaction) {
+        let said = error(status, asked);
+        assert!(!said.to_string().is_empty());
+        assert!(said != SignError::CalldataUnread || asked == Asked::Transaction { blind_signing: false });
     }
 }
 

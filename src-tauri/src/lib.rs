@@ -59,6 +59,8 @@ pub fn with_commands<R: Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R
         ipc::batch::batch_reject,
         ipc::batch::batch_cancel,
         ipc::batch::batch_execute,
+        ipc::batch::batch_send_review,
+        ipc::batch::batch_send,
         ipc::batch::batch_carry,
         ipc::batch::batch_verify,
         ipc::batch::batch_bring_in,

@@ -318,6 +318,20 @@ const SCREENS = [
     },
   },
   {
+    name: 'send-key',
+    path: `${BATCH}?as=ines&ready`,
+    act: (p) => button(p, 'Send with my key…').click(),
+  },
+  {
+    name: 'send-ledger',
+    path: `${BATCH}?as=ines&ready&device=READY&signing=waiting`,
+    act: async (p) => {
+      await button(p, 'Send with my key…').click();
+      await button(p, /^Send \d+ payments$/).click();
+      await button(p, 'Stop waiting').waitFor();
+    },
+  },
+  {
     name: 'sending',
     path: `${BATCH}?as=adaeze&pace=0.6`,
     act: async (p) => {

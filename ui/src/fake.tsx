@@ -7,6 +7,8 @@ const asked = new URLSearchParams(location.search);
 const options: FakeOptions = {
   pace: Number(asked.get('pace') ?? '1'),
   empty: asked.has('empty'),
+  ready: asked.has('ready'),
+  poor: asked.has('poor'),
   times: Number(asked.get('times') ?? '1'),
   stopped: (asked.get('stopped') ?? '').split(',').filter(Boolean).map(Number),
 };

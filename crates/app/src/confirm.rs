@@ -62,6 +62,13 @@ pub(crate) enum Act {
     },
     /// Hand the whole batch to the executor.
     Send { legs: usize },
+    /// Send it with a key of the person's own.
+    SendWith {
+        /// That nobody sends yet.
+        legs: usize,
+        /// Who pays the gas, with what, and how much at most, in lines.
+        gas: String,
+    },
 }
 
 /// Asks, and stops unless the person chose the act and is still signed in. What is answered is held until the act is done, so
@@ -152,6 +159,14 @@ fn confirmation(session: &Session, loaded: &Loaded, act: &Act) -> Result<Confirm
             format!("Send {payments}"),
             format!(
                 "This pays, now and for good, in {}.\n\n{from}",
+                count(*legs as u64, "transaction", "transactions")
+            ),
+            format!("Send {payments}"),
+        ),
+        Act::SendWith { legs, gas } => (
+            format!("Send {payments}"),
+            format!(
+                "This pays, now and for good, in {}.\n\n{from}\n\n{gas}",
                 count(*legs as u64, "transaction", "transactions")
             ),
             format!("Send {payments}"),

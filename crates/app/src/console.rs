@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use contract::{
     ApiError, BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport,
-    BatchPreflight, BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, DeviceChoose, DeviceView,
-    ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health, Home, IntentDetail,
-    IntentPage, IntentRevive, JournalPreview, LegCode, LegRef, LegReview, LegSign, LegSigned, LiveTransaction,
-    PayableRow, Period, Profile, Profiles, RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView,
-    SessionClock, SessionOpen, SignWith, SignatureBroughtIn, TableQuery, TrialBalance,
+    BatchPreflight, BatchReason, BatchReturn, BatchSend, BatchSent, BatchSummary, BatchTakeOut, ById, Created,
+    DeviceChoose, DeviceView, ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health,
+    Home, IntentDetail, IntentPage, IntentRevive, JournalPreview, LegCode, LegRef, LegReview, LegSign, LegSigned,
+    LiveTransaction, PayWith, PayableRow, Period, Profile, Profiles, RejectionAsk, RejectionReview, RunDetail,
+    RunSummary, SafeView, SendReview, SessionClock, SessionOpen, SignWith, SignatureBroughtIn, TableQuery,
+    TrialBalance,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -20,7 +21,9 @@ use serde_json::Value;
 use store::Settings;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::batch::send::PayingKey;
 use crate::desk::Desk;
+use crate::kept::Passphrase;
 use crate::leg::sign::SigningKey;
 use crate::lock::idle_max;
 use crate::session::{blocking, new_id};
@@ -135,6 +138,8 @@ impl Console {
             batch_reject,
             batch_cancel,
             batch_execute,
+            batch_send_review,
+            batch_send,
             batch_carry,
             batch_verify,
             batch_bring_in,
@@ -420,6 +425,19 @@ impl Console {
         cases::execute(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
     }
 
+    /// What is shown before a person sends a batch with a key of their own.
+    pub async fn batch_send_review(&self, request: ById) -> Result<SendReview, AppError> {
+        cases::batch_send_review(&*self.session().await?, parse_id(&request.id)?).await
+    }
+
+    /// Sends the signed legs with a key of the person.
+    pub async fn batch_send(&self, request: BatchSend) -> Result<BatchSent, AppError> {
+        let session = self.session().await?;
+        let _one = self.one_dialog()?;
+        let (batch, key) = (parse_id(&request.id)?, paying_key(request.with));
+        cases::batch_send_with(&session, Arc::clone(&self.host), batch, &request.content_hash, key).await
+    }
+
     /// Writes an approved batch to a file.
     pub async fn batch_carry(&self, request: ById) -> Result<Option<BatchFileWritten>, AppError> {
         let _one = self.one_dialog()?;
@@ -544,6 +562,16 @@ fn signing_key(with: SignWith) -> SigningKey {
         }
         SignWith::Software { passphrase: None, .. } => SigningKey::SoftwareKept,
         SignWith::Ledger { flow } => SigningKey::Ledger(flow),
+    }
+}
+
+fn paying_key(with: PayWith) -> PayingKey {
+    match with {
+        PayWith::Software { passphrase: Some(text), keep } => {
+            PayingKey::File(Passphrase::Typed { text: SecretString::from(text), keep })
+        }
+        PayWith::Software { passphrase: None, .. } => PayingKey::File(Passphrase::Kept),
+        PayWith::Ledger => PayingKey::Ledger,
     }
 }
 

@@ -99,11 +99,11 @@ pub async fn choose(session: &Session, request: DeviceChoose) -> Result<DeviceVi
 }
 
 /// A signature that came unasked is kept before anything is said.
-fn refusal(session: &Session, error: SignError) -> AppError {
+pub(crate) fn refusal(session: &Session, error: SignError) -> AppError {
     match &error {
         SignError::StrayAnswer { signature } => {
             let expected = session.me.safe_owner;
-            let foreign = Foreign { expected, safe_tx_hash: None, signed_by: None, signature: signature.clone() };
+            let foreign = Foreign { expected, asked: None, signed_by: None, signature: signature.clone() };
             AppError::Incident(format!("{}. {}", AppError::from(error), place(keep(session, &foreign))))
         }
         _ => error.into(),
@@ -183,12 +183,14 @@ fn state(error: &SignError) -> DeviceState {
         SignError::Locked => DeviceState::Locked,
         SignError::WrongApp => DeviceState::WrongApp,
         SignError::AppTooOld { .. } => DeviceState::OldApp,
-        SignError::BlindSigningOff { .. } => DeviceState::BlindSigningOff,
+        SignError::BlindSigningOff { .. } | SignError::CalldataUnread => DeviceState::BlindSigningOff,
         SignError::OtherKey { .. } => DeviceState::OtherKey,
         SignError::HeldByOther { .. } => DeviceState::Held,
         SignError::NoPermission { .. } => DeviceState::NoPermission,
         SignError::StillAsking | SignError::StoppedWaiting => DeviceState::Asking,
-        SignError::StrayAnswer { .. } | SignError::Mismatch { .. } => DeviceState::Foreign,
+        SignError::StrayAnswer { .. } | SignError::Mismatch { .. } | SignError::ForeignTransaction { .. } => {
+            DeviceState::Foreign
+        }
         _ => DeviceState::Failed,
     }
 }
@@ -199,7 +201,9 @@ impl From<SignError> for AppError {
         let sentence = capital(&error.to_string());
         match error {
             SignError::UserRefused => Self::Cancelled(sentence),
-            SignError::Mismatch { .. } | SignError::StrayAnswer { .. } => Self::Incident(sentence),
+            SignError::Mismatch { .. } | SignError::ForeignTransaction { .. } | SignError::StrayAnswer { .. } => {
+                Self::Incident(sentence)
+            }
             SignError::TooLongForFullFlow(_) | SignError::ReplaysAcrossChains { .. } => Self::Invalid(sentence),
             _ => Self::Key(sentence),
         }

@@ -17,8 +17,8 @@ use crate::{AppError, Session};
 pub(crate) struct Foreign {
     /// Whose key was asked.
     pub expected: Option<Address>,
-    /// What was asked for; nothing when it came unasked.
-    pub safe_tx_hash: Option<B256>,
+    /// Hash of the Safe transaction, or of the Ethereum transaction, that was asked for; nothing when it came unasked.
+    pub asked: Option<B256>,
     /// Whom it recovers to over that hash, if to anyone.
     pub signed_by: Option<Address>,
     /// The bytes.
@@ -41,10 +41,10 @@ pub(crate) fn beside_keys(session: &Session) -> &Path {
 }
 
 fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {
-    let asked = foreign.safe_tx_hash.map_or_else(|| "unasked".to_owned(), |hash| hash.to_string());
+    let asked = foreign.asked.map_or_else(|| "unasked".to_owned(), |hash| hash.to_string());
     let path = folder.join(format!("foreign-signature-{asked}-{}.json", new_id().simple()));
     let text = serde_json::json!({
-        "expected": foreign.expected, "asked_safe_tx_hash": foreign.safe_tx_hash, "recovers_to": foreign.signed_by,
+        "expected": foreign.expected, "asked": foreign.asked, "recovers_to": foreign.signed_by,
         "signature": hex::encode(*foreign.signature.0),
     });
     let mut file =
@@ -53,22 +53,39 @@ fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+impl Foreign {
+    /// What an error brought along, if anything.
+    pub(crate) fn of(error: &SignError) -> Option<Self> {
+        match error {
+            SignError::Mismatch { expected, safe_tx_hash, signed_by, signature } => Some(Self {
+                expected: Some(*expected),
+                asked: Some(*safe_tx_hash),
+                signed_by: *signed_by,
+                signature: signature.clone(),
+            }),
+            SignError::ForeignTransaction { expected, hash, signature } => Some(Self {
+                expected: Some(*expected),
+                asked: Some(*hash),
+                signed_by: None,
+                signature: signature.clone(),
+            }),
+            SignError::StrayAnswer { signature } => {
+                Some(Self { expected: None, asked: None, signed_by: None, signature: signature.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a signer that works without a database answers: a signature that nobody asked for is kept in a folder first.
 pub fn keeping(error: SignError, folder: &Path) -> AppError {
-    let foreign = match &error {
-        SignError::Mismatch { expected, safe_tx_hash, signed_by, signature } => Foreign {
-            expected: Some(*expected),
-            safe_tx_hash: Some(*safe_tx_hash),
-            signed_by: *signed_by,
-            signature: signature.clone(),
-        },
-        SignError::StrayAnswer { signature } => {
-            Foreign { expected: None, safe_tx_hash: None, signed_by: None, signature: signature.clone() }
+    match Foreign::of(&error) {
+        Some(foreign) => {
+            let kept = place(keep_in(folder, &foreign));
+            AppError::Incident(format!("{}. {kept}", AppError::from(error)))
         }
-        _ => return error.into(),
-    };
-    let kept = place(keep_in(folder, &foreign));
-    AppError::Incident(format!("{}. {kept}", AppError::from(error)))
+        None => error.into(),
+    }
 }
 
 /// Where it is, or why it is nowhere, in a sentence.

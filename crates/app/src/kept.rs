@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use signing::{KeptError, Keystore, KeystoreError, LocalSigner, PassphraseStore};
+use signing::{EnvelopeError, KeptError, Keystore, KeystoreError, LocalSigner, PassphraseStore};
 
 use crate::session::blocking;
 use crate::{AppError, Session};
 
 /// How the key file is opened.
-pub(crate) enum Passphrase {
+pub enum Passphrase {
     /// As the person typed it.
     Typed {
         /// What they typed.
@@ -47,6 +47,41 @@ pub(crate) fn open(
         }
     }
     .map_err(NotOpened::Key)
+}
+
+impl NotOpened {
+    /// What the key store keeps opens nothing, or it keeps nothing.
+    fn is_about_kept(&self) -> bool {
+        matches!(self, Self::NotKept | Self::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase)))
+    }
+
+    fn sentence(self, from_store: bool) -> AppError {
+        match self {
+            Self::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase)) => AppError::Passphrase(if from_store {
+                "The passphrase that this computer kept does not open your key, and is forgotten: type it. Nothing was signed".into()
+            } else {
+                "This passphrase does not open your key. Nothing was signed".into()
+            }),
+            Self::NotKept => AppError::Passphrase(
+                "This computer keeps no passphrase of your key: type it. Nothing was signed".into(),
+            ),
+            Self::Store(error) => {
+                AppError::Passphrase(format!("{}: type the passphrase. Nothing was signed", refusal(error)))
+            }
+            Self::Key(error) => AppError::Key(error.to_string()),
+        }
+    }
+}
+
+/// Why a key file was not opened, for a person. A kept passphrase that opens nothing is forgotten: the next question is for the person.
+pub(crate) async fn refused(session: &Session, failure: NotOpened, from_store: bool) -> AppError {
+    if from_store
+        && failure.is_about_kept()
+        && let Err(error) = forget(session).await
+    {
+        return error;
+    }
+    failure.sentence(from_store)
 }
 
 /// Whether the key store was asked to keep the passphrase of the person's key file. Does not ask it.

@@ -41,10 +41,12 @@ mod trust;
 mod view;
 pub mod worker;
 
+pub use batch::send::PayingKey;
 pub use chains::Chains;
 pub use console::Console;
 pub use error::AppError;
 pub use host::{Confirmation, FileKind, Host};
+pub use kept::Passphrase;
 pub use known::Known;
 pub use leg::sign::SigningKey;
 pub use sanctions::SanctionsFile;
@@ -61,7 +63,7 @@ pub mod use_cases {
     pub use crate::batch::list::list as batch_list;
     pub use crate::batch::plan::{MeasuredLeg, plan_measured};
     pub use crate::batch::propose::{adopt as proposal_adopt, list as proposal_list};
-    pub use crate::batch::send::send as batch_send;
+    pub use crate::batch::send::{review as batch_send_review, send as batch_send, send_with as batch_send_with};
     pub use crate::batch::submit::submit;
     pub use crate::batch::transactions::{PlannedTransaction, plan as batch_plan};
     pub use crate::commission::payable;

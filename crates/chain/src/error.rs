@@ -100,8 +100,8 @@ pub enum ChainError {
         /// The most allowed, in wei.
         cap_wei: U256,
     },
-    /// Stored bytes that are no transaction of the executor that is to replace them.
-    #[error("The transaction {tx_hash} is not one that this executor signed: it is not replaced.")]
+    /// Bytes that are no transaction of the executor that is to send or to replace them.
+    #[error("The transaction {tx_hash} is not one that this executor signed: it is neither sent nor replaced.")]
     NotOurs {
         /// Hash of the bytes.
         tx_hash: B256,

@@ -4,7 +4,7 @@ use alloy::consensus::{SignableTransaction, Signed, TxEip1559, TxEnvelope};
 use alloy::eips::BlockId;
 use alloy::eips::eip2718::{Decodable2718, Encodable2718};
 use alloy::network::TransactionBuilder;
-use alloy::primitives::{Address, B256, Bytes, TxKind, U64, U128, U256, keccak256};
+use alloy::primitives::{Address, B256, Bytes, Signature, TxKind, U64, U128, U256, keccak256};
 use alloy::rpc::client::Waiter;
 use alloy::rpc::types::{Block, Transaction, TransactionRequest};
 use alloy::signers::SignerSync;
@@ -47,25 +47,73 @@ pub enum Broadcast {
     AlreadyKnown,
 }
 
-/// Makes and signs the transaction that calls the Safe with `calldata` (an `execTransaction`).
+/// A transaction that was estimated, priced and found affordable, and that nobody signed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    transaction: TxEip1559,
+    executor: Address,
+}
+
+impl Draft {
+    pub(crate) const fn new(transaction: TxEip1559, executor: Address) -> Self {
+        Self { transaction, executor }
+    }
+
+    /// What is to be signed.
+    pub const fn transaction(&self) -> &TxEip1559 {
+        &self.transaction
+    }
+
+    /// With the executor's signature, as it is stored and sent.
+    ///
+    /// # Errors
+    /// [`ChainError::NotOurs`] when the signature is not by the executor over this transaction.
+    pub fn signed(self, signature: Signature) -> Result<Prepared, ChainError> {
+        let hash = self.transaction.signature_hash();
+        let tx = self.transaction.into_signed(signature);
+        if tx.signature().recover_address_from_prehash(&hash).ok() != Some(self.executor) {
+            return Err(ChainError::NotOurs { tx_hash: *tx.hash() });
+        }
+        let (tx_hash, plain) = (*tx.hash(), tx.tx().clone());
+        Ok(Prepared {
+            raw: TxEnvelope::from(tx).encoded_2718().into(),
+            tx_hash,
+            executor: self.executor,
+            executor_nonce: plain.nonce,
+            gas_limit: plain.gas_limit,
+            max_fee_per_gas_wei: plain.max_fee_per_gas,
+            max_priority_fee_per_gas_wei: plain.max_priority_fee_per_gas,
+        })
+    }
+
+    /// Signed with a key in memory.
+    ///
+    /// # Errors
+    /// As [`Draft::signed`]: the key has to be the executor's.
+    pub fn sign(self, key: &PrivateKeySigner) -> Result<Prepared, ChainError> {
+        let signature = key.sign_hash_sync(&self.transaction.signature_hash())?;
+        self.signed(signature)
+    }
+}
+
+/// Makes the transaction that calls the Safe with `calldata` (an `execTransaction`).
 ///
 /// Refuses when the call fails in the estimate, when it needs more gas than `gas_cap`
 /// ([`TX_GAS_CAP`] unless the chain's row says less), when gas limit times highest price exceeds
 /// `fee_cap_wei`, and when the executor cannot pay that. One round trip; nothing is sent.
 pub async fn prepare_execution(
     rpc: &Rpc,
-    executor: &PrivateKeySigner,
+    executor: Address,
     safe: Address,
     calldata: Bytes,
     gas_cap: u64,
     fee_cap_wei: U256,
-) -> Result<Prepared, ChainError> {
-    let sender = executor.address();
-    let request = TransactionRequest::default().with_from(sender).with_to(safe).with_input(calldata.clone());
+) -> Result<Draft, ChainError> {
+    let request = TransactionRequest::default().with_from(executor).with_to(safe).with_input(calldata.clone());
     let mut batch = rpc.batch();
     let gas = batch.ask::<_, U64>("eth_estimateGas", &(request, "latest"))?;
-    let nonce = batch.ask::<_, U64>("eth_getTransactionCount", &(sender, "pending"))?;
-    let prices = Prices::ask(&mut batch, sender)?;
+    let nonce = batch.ask::<_, U64>("eth_getTransactionCount", &(executor, "pending"))?;
+    let prices = Prices::ask(&mut batch, executor)?;
     batch.send().await?;
 
     let gas: u64 = rpc.answer("the estimate of the execution", gas).await?.to();
@@ -82,27 +130,22 @@ pub async fn prepare_execution(
         access_list: Default::default(),
         input: calldata,
     };
-    prices.afford(sender, &transaction, fee_cap_wei)?;
-    sign(executor, transaction)
+    prices.afford(executor, &transaction, fee_cap_wei)?;
+    Ok(Draft::new(transaction, executor))
 }
 
-/// Makes and signs what replaces `raw`, a transaction of `executor` that the chain does not take: the same call at the same nonce
+/// Makes what replaces `raw`, a transaction of `executor` that the chain does not take: the same call at the same nonce
 /// with the same gas, and both fees an eighth higher (nodes ask for a tenth) or what the chain asks now, whichever is more.
 ///
 /// Refuses what [`prepare_execution`] refuses for its fee. One round trip; nothing is sent.
-pub async fn raise_fee(
-    rpc: &Rpc,
-    executor: &PrivateKeySigner,
-    raw: &Bytes,
-    fee_cap_wei: U256,
-) -> Result<Prepared, ChainError> {
+pub async fn raise_fee(rpc: &Rpc, executor: Address, raw: &Bytes, fee_cap_wei: U256) -> Result<Draft, ChainError> {
     let sent = decode(raw)?;
-    if sender_of(raw)? != executor.address() {
+    if sender_of(raw)? != executor {
         return Err(ChainError::NotOurs { tx_hash: keccak256(raw) });
     }
     let old = sent.tx();
     let mut batch = rpc.batch();
-    let prices = Prices::ask(&mut batch, executor.address())?;
+    let prices = Prices::ask(&mut batch, executor)?;
     batch.send().await?;
     let prices = prices.answer(rpc).await?;
     let raised = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
@@ -111,8 +154,8 @@ pub async fn raise_fee(
         max_priority_fee_per_gas: raised(old.max_priority_fee_per_gas).max(prices.tip_wei),
         ..old.clone()
     };
-    prices.afford(executor.address(), &transaction, fee_cap_wei)?;
-    sign(executor, transaction)
+    prices.afford(executor, &transaction, fee_cap_wei)?;
+    Ok(Draft::new(transaction, executor))
 }
 
 /// Whose transaction these bytes are.
@@ -184,22 +227,6 @@ impl PricesAsked {
             balance_wei: rpc.answer("eth_getBalance", self.balance).await?,
         })
     }
-}
-
-/// Signs a transaction as `executor`.
-pub(crate) fn sign(executor: &PrivateKeySigner, transaction: TxEip1559) -> Result<Prepared, ChainError> {
-    let signature = executor.sign_hash_sync(&transaction.signature_hash())?;
-    let prepared = |raw: Bytes, tx: &TxEip1559| Prepared {
-        tx_hash: keccak256(&raw),
-        raw,
-        executor: executor.address(),
-        executor_nonce: tx.nonce,
-        gas_limit: tx.gas_limit,
-        max_fee_per_gas_wei: tx.max_fee_per_gas,
-        max_priority_fee_per_gas_wei: tx.max_priority_fee_per_gas,
-    };
-    let envelope = TxEnvelope::from(transaction.clone().into_signed(signature));
-    Ok(prepared(envelope.encoded_2718().into(), &transaction))
 }
 
 /// An endpoint that lies must not give the fee cap away to the maker of a block: at most twice the base fee, or 3 gwei where that is

@@ -86,6 +86,10 @@ commands! {
     batch_cancel(BatchReason) -> ();
     /// Hands the signed legs to the executor.
     batch_execute(ById) -> ();
+    /// What is shown before a person sends a batch with a key of their own.
+    batch_send_review(ById) -> SendReview;
+    /// Sends the signed legs with a key of the person, who pays the gas.
+    batch_send(BatchSend) -> BatchSent;
     /// Writes an approved batch to a file chosen in the system's dialog, after it was confirmed in another; none if a dialog was closed.
     batch_carry(ById) -> Option<BatchFileWritten>;
     /// Asks for a batch file in the system's dialog, rebuilds and verifies it; none if the dialog was closed. Needs nobody signed in.

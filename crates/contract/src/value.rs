@@ -47,6 +47,8 @@ pub enum ActionName {
     Sign,
     /// Hand the signed legs to the executor.
     Execute,
+    /// Send the signed legs with a key of one's own.
+    Send,
     /// Write the batch to a file, to be signed apart.
     Carry,
     /// Bring in a signature that was made apart.

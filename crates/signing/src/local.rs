@@ -1,15 +1,17 @@
 //! A key in this process's memory.
 
 use alloy::{
+    consensus::{SignableTransaction as _, TxEip1559},
     primitives::{Address, B256},
     signers::{SignerSync as _, local::PrivateKeySigner},
 };
-use safe::{OwnerSignature, SafeDomain, SafeTx, hashes};
+use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, signature::SIGNATURE_LEN};
 use secrecy::{ExposeSecret as _, SecretBox};
 use zeroize::Zeroize as _;
 
 use crate::{
     envelope::{self, EnvelopeError},
+    executor::Executor,
     port::{KeyKind, SignError, Signer},
 };
 
@@ -52,9 +54,9 @@ impl LocalSigner {
         self.key.address()
     }
 
-    /// The same key for alloy, which signs the executor's Ethereum transactions with it. Wiped when dropped, as well.
-    pub fn to_alloy(&self) -> PrivateKeySigner {
-        self.key.clone()
+    fn sign_hash(&self, hash: B256) -> Result<[u8; SIGNATURE_LEN], SignError> {
+        let signature = self.key.sign_hash_sync(&hash).map_err(|error| SignError::Key { reason: error.to_string() })?;
+        Ok(signature.as_bytes())
     }
 
     /// The key for alloy, consuming this.
@@ -87,8 +89,17 @@ impl Signer for LocalSigner {
     }
 
     fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
-        let hash = hashes(domain, tx).safe_tx_hash;
-        let signature = self.key.sign_hash_sync(&hash).map_err(|error| SignError::Key { reason: error.to_string() })?;
-        Ok(OwnerSignature { owner: self.address(), bytes: signature.as_bytes() })
+        let bytes = self.sign_hash(hashes(domain, tx).safe_tx_hash)?;
+        Ok(OwnerSignature { owner: self.address(), bytes })
+    }
+}
+
+impl Executor for LocalSigner {
+    fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    fn sign(&self, transaction: &TxEip1559) -> Result<[u8; SIGNATURE_LEN], SignError> {
+        self.sign_hash(transaction.signature_hash())
     }
 }

@@ -130,6 +130,11 @@ pub enum SignError {
         /// Which was asked for.
         flow: Flow,
     },
+    /// No device reads the calldata of `execTransaction`.
+    #[error(
+        "blind signing is off on the device, and it cannot read what a Safe is called with: switch it on in the settings of its Ethereum app, then ask again. Nothing was signed"
+    )]
+    CalldataUnread,
     /// Another device, another seed, another passphrase or another path.
     #[error(
         "the key at {path} on this device is {found}, not {expected}: use the device, passphrase and path of your owner key. Nothing was signed"
@@ -173,6 +178,19 @@ pub enum SignError {
         safe_tx_hash: B256,
         /// Whom the bytes recover to over that hash, if to anyone. Over the hash really signed it is the key's owner.
         signed_by: Option<Address>,
+        /// The bytes, to be kept.
+        signature: ForeignSignature,
+    },
+    /// What came back is not the executor's signature over our own Ethereum transaction: an incident, never a retry.
+    #[error(
+        "the signature that came back is not by {expected} over the transaction {hash}: something between this screen and the key showed it another one. \
+         Do not send with this key again; the signature is kept and the Safe's owners have to be told"
+    )]
+    ForeignTransaction {
+        /// Whose key was asked.
+        expected: Address,
+        /// What it was asked to sign.
+        hash: B256,
         /// The bytes, to be kept.
         signature: ForeignSignature,
     },

@@ -2,7 +2,8 @@
 
 use contract::{
     BatchApprove, BatchDetail, BatchFileView, BatchFileWritten, BatchFromCommissions, BatchImport, BatchPreflight,
-    BatchReason, BatchReturn, BatchSummary, BatchTakeOut, ById, Created, FilePreview, SignatureBroughtIn,
+    BatchReason, BatchReturn, BatchSend, BatchSent, BatchSummary, BatchTakeOut, ById, Created, FilePreview, SendReview,
+    SignatureBroughtIn,
 };
 
 use super::{Answer, Shared, answer};
@@ -83,6 +84,18 @@ pub async fn batch_cancel(console: Shared<'_>, request: BatchReason) -> Answer<(
 #[tauri::command]
 pub async fn batch_execute(console: Shared<'_>, request: ById) -> Answer<()> {
     answer(console.batch_execute(request).await)
+}
+
+/// What is shown before a person sends a batch with a key of their own.
+#[tauri::command]
+pub async fn batch_send_review(console: Shared<'_>, request: ById) -> Answer<SendReview> {
+    answer(console.batch_send_review(request).await)
+}
+
+/// Sends the signed legs with a key of the person, who pays the gas.
+#[tauri::command]
+pub async fn batch_send(console: Shared<'_>, request: BatchSend) -> Answer<BatchSent> {
+    answer(console.batch_send(request).await)
 }
 
 /// Writes an approved batch to a file, after dialogs of the system; none if one was closed.

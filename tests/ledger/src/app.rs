@@ -13,8 +13,12 @@ const REFUSED_PATH: u16 = 0x6a15;
 const MALFORMED: u16 = 0x6a80;
 const WRONG_LENGTH: u16 = 0x6700;
 const BAD_PARAMETERS: u16 = 0x6b00;
+/// As it was recorded for signing without definitions.
+const OUT_OF_ORDER: u16 = 0x6980;
 const UNKNOWN_INS: u16 = 0x6d00;
 const UNKNOWN_CLA: u16 = 0x6e00;
+/// Bytes of a function's selector, which the app wants in one command.
+const SELECTOR: usize = 4;
 const HARDENED: u32 = 0x8000_0000;
 const MESSAGE: [&str; 2] = ["Sign message", "Reject message"];
 
@@ -44,6 +48,8 @@ pub struct App {
     seed: Seed,
     settings: Settings,
     typed: Typed,
+    /// A transaction that is not whole yet, and whose key is to sign it.
+    begun: Option<(Key, Vec<u8>)>,
     /// A payload that is signed instead of the one shown.
     signs_instead: Option<B256>,
 }
@@ -51,7 +57,7 @@ pub struct App {
 impl App {
     /// A fresh app with the keys of the test mnemonic.
     pub fn new(settings: Settings) -> Self {
-        Self { seed: Seed::test(), settings, typed: Typed::default(), signs_instead: None }
+        Self { seed: Seed::test(), settings, typed: Typed::default(), begun: None, signs_instead: None }
     }
 
     /// Changes the settings, as a person does on the device.
@@ -59,7 +65,7 @@ impl App {
         self.settings = settings;
     }
 
-    /// From here on typed data is shown as it is and this hash is signed in its place.
+    /// From here on typed data and transactions are shown as they are and this hash is signed in their place.
     pub fn sign_instead(&mut self, hash: Option<B256>) {
         self.signs_instead = hash;
     }
@@ -84,6 +90,7 @@ impl App {
         };
         reply.unwrap_or_else(|status| {
             self.typed = Typed::default();
+            self.begun = None;
             if status == BLIND { must_be_enabled() } else { refuse(status) }
         })
     }
@@ -197,13 +204,22 @@ impl App {
         Ok(ask(review.with_warning()))
     }
 
-    /// Fee-market transactions that are whole in one command and carry no data; the rest is refused, or answered with
-    /// nothing while it is not whole.
-    fn transaction(&self, p1: u8, data: &[u8]) -> Result<Reply, u16> {
-        if p1 != 0 {
-            return Err(BAD_PARAMETERS);
-        }
-        let (key, payload) = self.key(data)?;
+    /// Fee-market transactions, answered with nothing while they are not whole.
+    ///
+    /// Recorded are those without calldata in one command, and that calldata is refused at once with blind signing off. The rest is
+    /// as the app's documentation and sources of 1.22.0 have it, and the pages of calldata as its own public tests show them.
+    fn transaction(&mut self, p1: u8, data: &[u8]) -> Result<Reply, u16> {
+        let (key, payload) = match p1 {
+            0x00 => {
+                let (key, first) = self.key(data)?;
+                (key, first.to_vec())
+            }
+            0x80 => {
+                let (key, begun) = self.begun.take().ok_or(OUT_OF_ORDER)?;
+                (key, [&begun, data].concat())
+            }
+            _ => return Err(BAD_PARAMETERS),
+        };
         let Some(fields) = payload.strip_prefix(&[2]) else {
             return if payload.first().is_some_and(|b| *b >= 0xc0) {
                 Ok(Reply::Answer(Vec::new(), OK))
@@ -212,12 +228,16 @@ impl App {
             };
         };
         let list = rlp::list(fields).ok_or(MALFORMED)?;
-        let has_data =
-            list.items.get(7).is_some_and(|data| !data.is_empty()) || (list.items.len() == 7 && list.cut > Some(0));
-        if has_data {
-            return Err(if self.settings.blind_signing { MALFORMED } else { BLIND });
+        let cut_data = list.cut.filter(|_| list.items.len() == 7);
+        let calldata = list.items.get(7).map_or(cut_data.map_or(0, |(len, _)| len), |data| data.len());
+        if calldata > 0 && !self.settings.blind_signing {
+            return Err(BLIND);
+        }
+        if cut_data.is_some_and(|(_, there)| (1..SELECTOR).contains(&there)) {
+            return Err(MALFORMED);
         }
         if !list.whole {
+            self.begun = Some((key, payload));
             return Ok(Reply::Answer(Vec::new(), OK));
         }
         let [_, _, _, max_fee, gas, to, amount, _, _] = list.items[..] else { return Err(MALFORMED) };
@@ -226,17 +246,23 @@ impl App {
         }
         let number = |bytes: &[u8]| U256::from_be_slice(bytes);
         let fees = number(max_fee) * number(gas);
-        let pages = [
-            vec![lines(&["Review transaction"])],
-            value("From", &key.address().to_checksum(None)),
-            value("Amount", &ether(number(amount))),
-            value("To", &Address::from_slice(to).to_checksum(None)),
-            value("Max fees", &ether(fees)),
-        ]
-        .concat();
-        let answer = vrs(0, key.sign(keccak256(payload)));
+        let own = keccak256(&payload);
+        let mut pages = vec![lines(&["Review transaction"])];
+        pages.extend(value("From", &key.address().to_checksum(None)));
+        pages.extend(value("Amount", &ether(number(amount))));
+        pages.extend(value("To", &Address::from_slice(to).to_checksum(None)));
+        pages.extend(value("Max fees", &ether(fees)));
+        if calldata > 0 {
+            pages.extend(value("Tx hash", &own.to_string()));
+        }
+        let answer = vrs(0, key.sign(self.signs_instead.unwrap_or(own)));
         let question = ["Sign transaction", "Reject transaction"];
-        Ok(ask(Review::new(pages, question, &["Transaction signed"], &["Transaction rejected"], answer)))
+        let review = Review::new(pages, question, &["Transaction signed"], &["Transaction rejected"], answer);
+        Ok(ask(if calldata > 0 {
+            review.asking(&["Accept risk and", "sign transaction"]).with_warning()
+        } else {
+            review
+        }))
     }
 }
 
@@ -257,7 +283,7 @@ fn ask(review: Review) -> Reply {
 
 fn status(refusal: Refusal) -> u16 {
     match refusal {
-        Refusal::OutOfOrder => 0x6980,
+        Refusal::OutOfOrder => OUT_OF_ORDER,
         Refusal::Malformed => MALFORMED,
     }
 }

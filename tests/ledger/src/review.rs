@@ -58,6 +58,14 @@ impl Review {
         self
     }
 
+    /// With another text where the person agrees.
+    pub(crate) fn asking(mut self, text: &[&str]) -> Self {
+        if let Some(Step::Ask { yes, .. }) = self.steps.last_mut() {
+            *yes = lines(text);
+        }
+        self
+    }
+
     /// What is on the screen; nothing once it has ended.
     pub fn page(&self) -> Option<&[String]> {
         if self.ended.is_some() {

@@ -4,8 +4,8 @@
 pub struct Partial<'a> {
     /// Items in full.
     pub items: Vec<&'a [u8]>,
-    /// The length of the item that is cut, if its length is there.
-    pub cut: Option<usize>,
+    /// The length of the item that is cut, if its length is there, and how many of its bytes are.
+    pub cut: Option<(usize, usize)>,
     /// Whether the list is whole and nothing follows it.
     pub whole: bool,
 }
@@ -27,7 +27,7 @@ pub fn list(bytes: &[u8]) -> Option<Partial<'_>> {
                 at += start + len;
             }
             None => {
-                cut = Some(len);
+                cut = Some((len, bytes.len().saturating_sub(at + start)));
                 break;
             }
         }

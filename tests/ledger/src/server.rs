@@ -16,6 +16,9 @@ use crate::review::{Press, Review, Screen};
 /// Looks at a page and presses a button. May take as long as a person does.
 pub type Person = Box<dyn FnMut(&[String]) -> Press + Send>;
 
+/// How the pages begin on which a person agrees for good.
+const LAST: [&str; 4] = ["Sign message", "Confirm", "Sign transaction", "Accept risk and"];
+
 /// Agrees to everything.
 pub fn approve() -> Person {
     refuse_at(|_| false)
@@ -23,14 +26,14 @@ pub fn approve() -> Person {
 
 /// Refuses on the last page.
 pub fn refuse_last() -> Person {
-    refuse_at(|page| ["Sign message", "Confirm", "Sign transaction"].contains(&page[0].as_str()))
+    refuse_at(|page| LAST.contains(&page[0].as_str()))
 }
 
 /// Refuses on the first page that `here` is true for, which has to be one with a choice.
 pub fn refuse_at(mut here: impl FnMut(&[String]) -> bool + Send + 'static) -> Person {
     let mut refusing = false;
     Box::new(move |page| {
-        let choice = ["Blind signing ahead", "Sign message", "Confirm", "Sign transaction"].contains(&page[0].as_str());
+        let choice = page[0] == "Blind signing ahead" || LAST.contains(&page[0].as_str());
         if refusing {
             refusing = false;
             return Press::Both;

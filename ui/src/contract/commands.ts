@@ -32,6 +32,8 @@ export interface Commands {
   batch_reject: { request: t.BatchReason; answer: null };
   batch_cancel: { request: t.BatchReason; answer: null };
   batch_execute: { request: t.ById; answer: null };
+  batch_send_review: { request: t.ById; answer: t.SendReview };
+  batch_send: { request: t.BatchSend; answer: t.BatchSent };
   batch_carry: { request: t.ById; answer: t.BatchFileWritten | null };
   batch_verify: { request: null; answer: t.BatchFileView | null };
   batch_bring_in: { request: t.ById; answer: t.SignatureBroughtIn | null };
@@ -84,6 +86,8 @@ export const COMMANDS = [
   'batch_reject',
   'batch_cancel',
   'batch_execute',
+  'batch_send_review',
+  'batch_send',
   'batch_carry',
   'batch_verify',
   'batch_bring_in',

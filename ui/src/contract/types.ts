@@ -40,7 +40,7 @@ asset: AssetTag,
  */
 amount: string, };
 
-export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "REJECT_ON_CHAIN" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE" | "CARRY" | "BRING_IN";
+export type ActionName = "SUBMIT" | "APPROVE" | "REJECT" | "REJECT_ON_CHAIN" | "RETURN" | "TAKE_OUT" | "CANCEL" | "SIGN" | "EXECUTE" | "SEND" | "CARRY" | "BRING_IN";
 
 export type Action = { 
 /**
@@ -1661,6 +1661,76 @@ signatures: number,
 threshold: number, 
 /**
  * What was asked beside the signature and did not come about, in a sentence.
+ */
+note: string | null, };
+
+export type GasKey = { 
+/**
+ * Where it is.
+ */
+kind: KeyKind, 
+/**
+ * EIP-55 address; none where the device does not answer or the file does not say.
+ */
+address: string | null, 
+/**
+ * What it holds of the chain's coin.
+ */
+balance: Money | null, 
+/**
+ * What keeps it from paying, and what to do.
+ */
+problem: string | null, };
+
+export type SendReview = { 
+/**
+ * Keys of the person on this machine, a Ledger first.
+ */
+keys: Array<GasKey>, 
+/**
+ * Whether this computer keeps the passphrase of the key file.
+ */
+passphraseKept: boolean, 
+/**
+ * Legs that nobody sends yet.
+ */
+legs: number, 
+/**
+ * The most that one transaction may cost in fees.
+ */
+feeCap: Money, };
+
+export type PayWith = { "kind": "SOFTWARE", 
+/**
+ * Opens the file; never logged. None where this computer keeps it.
+ */
+passphrase: string | null, 
+/**
+ * Asks the computer's key store to keep it, once it has opened the file.
+ */
+keep: boolean, } | { "kind": "LEDGER" };
+
+export type BatchSend = { 
+/**
+ * UUID of the batch.
+ */
+id: string, 
+/**
+ * The content hash on screen; nothing is sent if the rows changed meanwhile.
+ */
+contentHash: string, 
+/**
+ * Which key is asked.
+ */
+with: PayWith, };
+
+export type BatchSent = { 
+/**
+ * Legs sent by this person now; the others are with somebody else.
+ */
+legs: number, 
+/**
+ * What was asked beside the sending and did not come about, in a sentence.
  */
 note: string | null, };
 

@@ -52,7 +52,7 @@ impl Facts<'_> {
 
     /// The actions that make sense in this state, each with a reason when it is not possible.
     pub fn actions(&self) -> Vec<Action> {
-        use BatchState::{Approved, Draft, PendingApproval};
+        use BatchState::{Approved, Draft, Executing, PendingApproval};
         let mut out = Vec::new();
         let mut offer = |name, why_not: Option<String>| {
             out.push(Action { name, enabled: why_not.is_none(), reason: why_not });
@@ -76,8 +76,12 @@ impl Facts<'_> {
                 }
                 offer(ActionName::Sign, self.frozen().or_else(|| self.why_not_sign()));
                 offer(ActionName::Execute, self.frozen().or_else(|| self.why_not_execute()));
+                offer(ActionName::Send, self.frozen().or_else(|| self.why_not_execute()));
                 offer(ActionName::Carry, self.frozen().or_else(|| self.needs("approve", "carry it away")));
                 offer(ActionName::BringIn, self.frozen().or_else(|| self.why_not_bring_in()));
+            }
+            Executing if self.legs.contains(&SafeTransactionState::Signed) => {
+                offer(ActionName::Send, self.frozen().or_else(|| self.needs("execute", "send")));
             }
             _ => {}
         }
@@ -236,7 +240,13 @@ mod tests {
         assert_eq!(find(&f.actions(), ActionName::Execute).reason.as_deref(), Some("1 leg needs more signatures"));
         // A leg that somebody else executed, or whose nonce is gone, waits for nobody.
         f.legs = &[SafeTransactionState::Signed, SafeTransactionState::Confirmed, SafeTransactionState::Replaced];
-        assert!(find(&f.actions(), ActionName::Execute).enabled);
+        assert!(find(&f.actions(), ActionName::Execute).enabled && find(&f.actions(), ActionName::Send).enabled);
+        // What was handed over and nobody sends yet can be sent with a key of one's own.
+        f.state = BatchState::Executing;
+        assert!(find(&f.actions(), ActionName::Send).enabled);
+        f.legs = &[SafeTransactionState::Submitted, SafeTransactionState::Confirmed];
+        assert!(f.actions().iter().all(|action| action.name != ActionName::Send));
+        f.state = BatchState::Approved;
         f.frozen = Some("look at line 3 (batch, Lena)");
         for stopped in [ActionName::Sign, ActionName::Carry, ActionName::BringIn] {
             assert!(!find(&f.actions(), stopped).enabled);

@@ -11,7 +11,7 @@ use safe::OwnerSignature;
 use secrecy::SecretString;
 use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
-use signing::{EnvelopeError, KeyKind, KeystoreError, SignError, Signer, sign_and_verify};
+use signing::{KeyKind, SignError, Signer, sign_and_verify};
 use store::KeyUsed;
 
 use crate::batch::get::Loaded;
@@ -158,13 +158,7 @@ pub(crate) async fn countersign(
     drop(turn);
     let (signature, kind) = match signed {
         Ok(signed) => signed,
-        Err(failure) => {
-            if from_store && failure.is_about_kept() {
-                // It opens nothing: the next question is for the person.
-                kept::forget(session).await?;
-            }
-            return Err(report(session, loaded, failure, from_store).await);
-        }
+        Err(failure) => return Err(report(session, loaded, failure, from_store).await),
     };
     let kind = match kind {
         KeyKind::Software => "SOFTWARE",
@@ -276,18 +270,6 @@ enum Failure {
     Sign(SignError),
 }
 
-impl Failure {
-    /// What the key store keeps opens nothing, or it keeps nothing.
-    fn is_about_kept(&self) -> bool {
-        matches!(
-            self,
-            Self::NotOpened(
-                NotOpened::NotKept | NotOpened::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase))
-            )
-        )
-    }
-}
-
 fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
     if signer.address() == owner {
         return Ok(());
@@ -298,25 +280,12 @@ fn check_owner(signer: &dyn Signer, owner: Address) -> Result<(), Failure> {
 /// A mismatch is an incident: the Safe is frozen at once, and nobody is invited to try again.
 async fn report(session: &Session, loaded: &Loaded, failure: Failure, from_store: bool) -> AppError {
     match failure {
-        Failure::NotOpened(NotOpened::Key(KeystoreError::Envelope(EnvelopeError::WrongPassphrase))) => {
-            AppError::Passphrase(if from_store {
-                "The passphrase that this computer kept does not open your key, and is forgotten: type it. Nothing was signed".into()
-            } else {
-                "This passphrase does not open your key. Nothing was signed".into()
-            })
-        }
-        Failure::NotOpened(NotOpened::NotKept) => {
-            AppError::Passphrase("This computer keeps no passphrase of your key: type it. Nothing was signed".into())
-        }
-        Failure::NotOpened(NotOpened::Store(error)) => {
-            AppError::Passphrase(format!("{}: type the passphrase. Nothing was signed", kept::refusal(error)))
-        }
-        Failure::NotOpened(NotOpened::Key(error)) => AppError::Key(error.to_string()),
+        Failure::NotOpened(failure) => kept::refused(session, failure, from_store).await,
         Failure::OtherKey { expected, found } => AppError::Key(format!(
             "The key file holds {found}, and your registered owner key is {expected}. Nothing was signed"
         )),
         Failure::Sign(SignError::Mismatch { expected, safe_tx_hash, signed_by, signature }) => {
-            let foreign = Foreign { expected: Some(expected), safe_tx_hash: Some(safe_tx_hash), signed_by, signature };
+            let foreign = Foreign { expected: Some(expected), asked: Some(safe_tx_hash), signed_by, signature };
             incident(session, loaded, &foreign, expected, safe_tx_hash).await
         }
         Failure::Sign(error) => error.into(),

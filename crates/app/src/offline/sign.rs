@@ -117,8 +117,7 @@ async fn other_hash(session: &Session, loaded: &Loaded, file: &SignatureFile, as
     {
         Some((owner, bytes)) => {
             let signature = ForeignSignature(Box::new(bytes));
-            let foreign =
-                Foreign { expected: Some(owner), safe_tx_hash: Some(asked), signed_by: Some(owner), signature };
+            let foreign = Foreign { expected: Some(owner), asked: Some(asked), signed_by: Some(owner), signature };
             incident(session, loaded, &foreign, owner, asked).await
         }
         None => AppError::Conflict(format!(

@@ -1,20 +1,22 @@
 //! Sends signed legs, each at most once: the bytes are stored before they are sent, a resend is the same bytes, and what is
 //! stuck is replaced by the same call at the same nonce with a higher fee.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use chain::submit::{TX_GAS_CAP, broadcast, prepare_execution, raise_fee, sender_of};
+use chain::submit::{Draft, Prepared, TX_GAS_CAP, broadcast, prepare_execution, raise_fee, sender_of};
 use chain::{BlockId, ChainError, Rpc};
 use domain::states::SafeTransactionState;
 use safe::deployments;
 use safe::execution::exec_transaction;
 use safe::signature::{SignatureKind, check, encode_sorted};
 use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, leg_transaction};
-use signing::LocalSigner;
 use signing::trust::Root;
+use signing::{Executor, SignError, sign_transaction};
 use store::{Db, LegWork, StoredSignature};
 
+use crate::foreign::Foreign;
 use crate::offline::{BatchFile, verify_uncarried};
 use crate::session::blocking;
 use crate::worker::Problem;
@@ -76,14 +78,16 @@ pub enum Trust {
 /// Why one leg was not sent.
 pub(crate) struct Stopped {
     /// In words.
-    pub error: AppError,
+    pub error: Box<AppError>,
     /// A nonce of the executor is recorded and its transaction is not on its way: the next one would take the same nonce.
     holds_nonce: bool,
+    /// A signature that nobody asked for, to be kept.
+    pub foreign: Option<Box<Foreign>>,
 }
 
 impl<E: Into<AppError>> From<E> for Stopped {
     fn from(error: E) -> Self {
-        Self { error: error.into(), holds_nonce: false }
+        Self { error: Box::new(error.into()), holds_nonce: false, foreign: None }
     }
 }
 
@@ -91,7 +95,7 @@ impl Stopped {
     fn in_broadcast(error: ChainError) -> Self {
         // A nonce that another transaction used holds nothing back any more.
         let holds_nonce = !matches!(error, ChainError::NonceTaken { .. });
-        Self { error: error.into(), holds_nonce }
+        Self { error: Box::new(error.into()), holds_nonce, foreign: None }
     }
 }
 
@@ -102,7 +106,7 @@ pub(crate) struct Sender<'a> {
     /// The chain.
     pub rpc: &'a Rpc,
     /// The key that pays the gas.
-    pub executor: &'a LocalSigner,
+    pub executor: &'a Arc<dyn Executor>,
     /// How far it may go.
     pub limits: &'a Limits,
     /// Whether a person sends with a key of their own, and no machine.
@@ -120,7 +124,7 @@ pub async fn run_once(
     db: &Db,
     chains: &Chains,
     chain_id: u64,
-    executor: &LocalSigner,
+    executor: &Arc<dyn Executor>,
     limits: &Limits,
     trust: Trust,
 ) -> Result<Round, AppError> {
@@ -143,7 +147,7 @@ pub async fn run_once(
         };
         match done {
             Ok(done) => round.sent.extend(done),
-            Err(Stopped { error, holds_nonce }) => {
+            Err(Stopped { error, holds_nonce, .. }) => {
                 may_prepare &= !holds_nonce;
                 round.problems.push(Problem::of(leg, &error));
             }
@@ -180,9 +184,9 @@ impl Sender<'_> {
 
     /// The same call at the same nonce of the executor, so that the chain takes one of the two.
     async fn replace(&self, leg: &LegWork, raw: &Bytes) -> Result<Sent, Stopped> {
-        let key = self.executor.to_alloy();
-        let raised =
-            raise_fee(self.rpc, &key, raw, U256::from(self.limits.fee_cap_wei)).await.map_err(Stopped::in_broadcast)?;
+        let cap = U256::from(self.limits.fee_cap_wei);
+        let draft = raise_fee(self.rpc, self.executor.address(), raw, cap).await.map_err(Stopped::in_broadcast)?;
+        let raised = self.signed(draft).await?;
         self.db.record_replacement(leg, raised.tx_hash, &raised.raw, raised.executor, raised.executor_nonce).await?;
         broadcast(self.rpc, &raised.raw).await.map_err(Stopped::in_broadcast)?;
         Ok(Sent { replaces: true, ..answer(leg, raised.tx_hash, false) })
@@ -217,10 +221,10 @@ impl Sender<'_> {
         }
         let threshold = observed.safe.threshold.max(leg.threshold);
         let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
-        let key = self.executor.to_alloy();
         let gas_cap = TX_GAS_CAP.min(leg.gas_max);
         let fee_cap_wei = U256::from(self.limits.fee_cap_wei);
-        let prepared = prepare_execution(self.rpc, &key, leg.safe, calldata, gas_cap, fee_cap_wei).await?;
+        let draft = prepare_execution(self.rpc, executor, leg.safe, calldata, gas_cap, fee_cap_wei).await?;
+        let prepared = self.signed(draft).await?;
         // Stored first. If this refuses, another executor has the leg or the nonce, and nothing was sent.
         let (hash, raw, by, nonce) = (prepared.tx_hash, &prepared.raw, prepared.executor, prepared.executor_nonce);
         if self.is_person {
@@ -230,6 +234,17 @@ impl Sender<'_> {
         }
         broadcast(self.rpc, &prepared.raw).await.map_err(Stopped::in_broadcast)?;
         Ok(Some(answer(leg, prepared.tx_hash, false)))
+    }
+
+    /// Asks the key, which may be a device that keeps a person for minutes.
+    async fn signed(&self, draft: Draft) -> Result<Prepared, Stopped> {
+        let (executor, transaction) = (Arc::clone(self.executor), draft.transaction().clone());
+        let signature = blocking(move || sign_transaction(executor.as_ref(), &transaction)).await?;
+        let signature = signature.map_err(|error: SignError| {
+            let foreign = Foreign::of(&error).map(Box::new);
+            Stopped { foreign, ..error.into() }
+        })?;
+        Ok(draft.signed(signature)?)
     }
 }
 
@@ -359,7 +374,7 @@ fn own_signature(stored: &StoredSignature, hash: B256, owners: &[Address]) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use signing::Signer as _;
+    use signing::{LocalSigner, Signer as _};
 
     /// A signature over some Safe transaction, with its hash.
     fn signed(key: &LocalSigner) -> (B256, StoredSignature) {

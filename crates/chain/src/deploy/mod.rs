@@ -24,7 +24,7 @@ pub use tokens::NewToken;
 use crate::abi::{ISafe, ISafeProxyFactory};
 use crate::error::ChainError;
 use crate::rpc::Rpc;
-use crate::submit::{TX_GAS_CAP, broadcast, sign};
+use crate::submit::{Draft, TX_GAS_CAP, broadcast};
 use crate::track::Receipt;
 
 /// The only chain that anything is deployed to.
@@ -224,7 +224,7 @@ impl Deployer {
             access_list: Default::default(),
             input,
         };
-        let prepared = sign(&self.signer, transaction)?;
+        let prepared = Draft::new(transaction, sender).sign(&self.signer)?;
         broadcast(&self.rpc, &prepared.raw).await?;
         self.wait(what, prepared.tx_hash).await
     }

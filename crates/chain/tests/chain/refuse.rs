@@ -91,15 +91,19 @@ async fn caps_and_an_empty_executor_are_refused() {
     let tx = world.leg(&[payment(&world, 1), payment(&world, 2)], 0);
     let calldata = exec_transaction(&tx, &world.signatures(&tx, 2));
     let (rpc, safe) = (&world.rpc, world.safe);
-    let beggar = key("beggar");
+    let (executor, beggar) = (world.executor.address(), key("beggar").address());
     let prepare =
         |executor, gas_cap, fee_cap| prepare_execution(rpc, executor, safe, calldata.clone(), gas_cap, fee_cap);
-    let error = prepare(&world.executor, 50_000, ether(1)).await.expect_err("too much gas");
+    let error = prepare(executor, 50_000, ether(1)).await.expect_err("too much gas");
     assert!(matches!(error, ChainError::GasCap { cap: 50_000, .. }), "{error}");
-    let error = prepare(&world.executor, TX_GAS_CAP, U256::from(1)).await.expect_err("too dear");
+    let error = prepare(executor, TX_GAS_CAP, U256::from(1)).await.expect_err("too dear");
     assert!(matches!(error, ChainError::FeeCap { .. }), "{error}");
-    let error = prepare(&beggar, TX_GAS_CAP, ether(1)).await.expect_err("no coin");
+    let error = prepare(beggar, TX_GAS_CAP, ether(1)).await.expect_err("no coin");
     assert!(matches!(error, ChainError::ExecutorBalance { .. }), "{error}");
+    let draft = prepare(executor, TX_GAS_CAP, ether(1)).await.expect("a draft");
+    let error = draft.clone().sign(&key("beggar")).expect_err("another key");
+    assert!(matches!(error, ChainError::NotOurs { .. }), "{error}");
+    assert_eq!(draft.sign(&world.executor).expect("signed").executor, executor);
 }
 
 #[tokio::test]

@@ -115,7 +115,8 @@ impl World {
 
     pub async fn prepare(&self, tx: &SafeTx, signers: usize) -> Result<Prepared, ChainError> {
         let calldata = exec_transaction(tx, &self.signatures(tx, signers));
-        prepare_execution(&self.rpc, &self.executor, self.safe, calldata, TX_GAS_CAP, ether(1)).await
+        let (executor, cap) = (self.executor.address(), ether(1));
+        prepare_execution(&self.rpc, executor, self.safe, calldata, TX_GAS_CAP, cap).await?.sign(&self.executor)
     }
 
     /// Signs with two owners, sends, and returns the receipt.

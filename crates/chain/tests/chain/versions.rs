@@ -112,7 +112,8 @@ impl Stage {
     /// Has an account call a contract, and waits for the receipt.
     async fn send(&self, sender: &PrivateKeySigner, to: Address, calldata: Bytes) -> Result<Receipt, ChainError> {
         self.deployer.set_balance(sender.address(), ether(10)).await?;
-        let prepared = prepare_execution(&self.rpc, sender, to, calldata, TX_GAS_CAP, ether(1)).await?;
+        let draft = prepare_execution(&self.rpc, sender.address(), to, calldata, TX_GAS_CAP, ether(1)).await?;
+        let prepared = draft.sign(sender)?;
         broadcast(&self.rpc, &prepared.raw).await?;
         let receipt = self.rpc.wait_for_receipt(prepared.tx_hash, Duration::from_secs(10)).await?;
         Ok(receipt.expect("mined at once"))

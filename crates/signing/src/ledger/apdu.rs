@@ -51,8 +51,13 @@ impl Command {
         let count = bytes.len().div_ceil(DATA_MAX).max(1);
         (1..=count)
             .zip(bytes.chunks(DATA_MAX).chain(std::iter::repeat(&[][..])))
-            .map(|(number, chunk)| Self { cla, ins, p1: u8::from(number < count), p2, data: chunk.to_vec() })
+            .map(|(number, chunk)| Self::of_chunk(cla, ins, u8::from(number < count), p2, chunk))
             .collect()
+    }
+
+    /// A command with a part of at most [`DATA_MAX`] bytes of something longer.
+    pub(super) fn of_chunk(cla: u8, ins: u8, p1: u8, p2: u8, chunk: &[u8]) -> Self {
+        Self { cla, ins, p1, p2, data: chunk.to_vec() }
     }
 
     /// The data without its length.

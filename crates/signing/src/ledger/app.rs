@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use alloy::consensus::TxEip1559;
 use alloy::primitives::{Address, hex};
 use safe::signature::SIGNATURE_LEN;
 use safe::{SafeDomain, SafeTx};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::apdu::{Answer, Command, Status};
 use super::eip712::{self, CLA, Flow};
+use super::executor;
 use super::path::DerivationPath;
 use super::status::{Asked, error};
 use super::transport::{Connection, DeviceAddress, Patience, Stop};
@@ -176,8 +178,29 @@ impl EthereumApp {
         if flow == Flow::Hashed && !self.config.blind_signing {
             return Err(SignError::BlindSigningOff { flow });
         }
-        let mut commands =
+        let commands =
             eip712::commands(path, flow, domain, tx).map_err(|error| SignError::TooLongForFullFlow(error.0))?;
+        self.ask_signature(commands, asked)
+    }
+
+    /// Asks for a signature over an Ethereum transaction: r, s and v as they came, verified by nobody yet.
+    ///
+    /// # Errors
+    /// [`SignError::CalldataUnread`] before or while the device is asked, and each refusal as its own error.
+    pub fn sign_transaction(
+        &mut self,
+        path: &DerivationPath,
+        transaction: &TxEip1559,
+    ) -> Result<[u8; SIGNATURE_LEN], SignError> {
+        let blind_signing = self.config.blind_signing;
+        if !transaction.input.is_empty() && !blind_signing {
+            return Err(SignError::CalldataUnread);
+        }
+        self.ask_signature(executor::commands(path, transaction), Asked::Transaction { blind_signing })
+    }
+
+    /// Only the answer to the last command is a signature: it comes when the person has decided.
+    fn ask_signature(&mut self, mut commands: Vec<Command>, asked: Asked) -> Result<[u8; SIGNATURE_LEN], SignError> {
         let last = commands.pop().ok_or(SignError::BadAnswer { what: "no question" })?;
         for command in commands {
             let answer = self.ask(command, Patience::App, asked)?;

@@ -18,6 +18,11 @@ pub enum Asked {
         /// Whether the app says that hashes may be signed.
         blind_signing: bool,
     },
+    /// A signature over an Ethereum transaction, with what the app says about blind signing.
+    Transaction {
+        /// Whether the app says that calldata may be signed.
+        blind_signing: bool,
+    },
 }
 
 /// The error for a status word other than 9000.
@@ -30,8 +35,12 @@ pub fn error(status: Status, asked: Asked) -> SignError {
         // Malformed data and blind signing switched off share this one; the app's settings tell them apart.
         0x6a80 => match asked {
             Asked::Signature { flow, blind_signing: false } => SignError::BlindSigningOff { flow },
+            Asked::Transaction { blind_signing: false } => SignError::CalldataUnread,
             _ => device(status, "it does not understand the data; update its Ethereum app, and this program"),
         },
+        0x6a84 | 0x6984 if matches!(asked, Asked::Transaction { .. }) => {
+            device(status, "it cannot hold or read this transaction; send with a key file, or leave it to an executor")
+        }
         _ => device(status, advice(status)),
     }
 }
@@ -99,5 +108,17 @@ mod tests {
         assert!(raw.contains("raw messages"), "{raw}");
         assert!(!SignError::BlindSigningOff { flow: Flow::Hashed }.to_string().contains("raw messages"));
         assert!(matches!(error(Status(0x6a80), Asked::Address), SignError::Device { .. }));
+        let transaction = |blind_signing| error(Status(0x6a80), Asked::Transaction { blind_signing });
+        assert_eq!(transaction(false), SignError::CalldataUnread);
+        assert!(matches!(transaction(true), SignError::Device { status: Status(0x6a80), .. }));
+    }
+
+    #[test]
+    fn who_sends_is_not_told_to_sign_by_hashes() {
+        for status in [Status(0x6a84), Status(0x6984)] {
+            let said = error(status, Asked::Transaction { blind_signing: true }).to_string();
+            assert!(said.contains("send with a key file") && !said.contains("hashe"), "{said}");
+            assert!(error(status, SIGN).to_string().contains("hashe"), "{status}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod apart;
 mod booked;
+mod by_device;
 mod by_person;
 mod device;
 mod killed;

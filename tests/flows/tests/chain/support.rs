@@ -20,7 +20,7 @@ use safe::signature::encode_sorted;
 use safe::{PayoutCall, SafeDomain, SafeTx, SafeVersion, hashes, leg_transaction};
 use serde_json::{Value, json};
 use signing::trust::Root;
-use signing::{IdentityPublicKey, LocalSigner, Signer as _};
+use signing::{Executor, IdentityPublicKey, LocalSigner, Signer as _};
 
 /// Base units of the token that the Safe holds and the ledger opens with.
 pub const FUNDS: u64 = 1_000_000_000;
@@ -33,7 +33,7 @@ pub struct World {
     pub version: SafeVersion,
     pub deployer: Deployer,
     pub chains: Chains,
-    executor: LocalSigner,
+    executor: Arc<dyn Executor>,
     stranger: PrivateKeySigner,
 }
 
@@ -58,7 +58,8 @@ impl World {
             .expect("the local chain starts");
         let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
         let deployer = Deployer::new(rpc.clone(), key("deployer")).expect("a local chain");
-        let (executor, stranger) = (LocalSigner::from(key("executor")), key("stranger"));
+        let executor: Arc<dyn Executor> = Arc::new(LocalSigner::from(key("executor")));
+        let stranger = key("stranger");
         for account in [deployer.address(), executor.address(), stranger.address()] {
             deployer.set_balance(account, ether(1_000)).await.expect("funds");
         }
@@ -256,9 +257,9 @@ impl World {
             .map(|login| owner_key(login).sign_safe_tx(&self.domain(), tx).expect("a signature"))
             .to_vec();
         let calldata: Bytes = exec_transaction(tx, &encode_sorted(&signatures).expect("two owners"));
-        let prepared = prepare_execution(&self.rpc, &self.stranger, self.safe, calldata, TX_GAS_CAP, ether(1))
-            .await
-            .expect("prepared");
+        let stranger = self.stranger.address();
+        let draft = prepare_execution(&self.rpc, stranger, self.safe, calldata, TX_GAS_CAP, ether(1)).await;
+        let prepared = draft.expect("prepared").sign(&self.stranger).expect("signed");
         broadcast(&self.rpc, &prepared.raw).await.expect("sent");
         prepared.tx_hash
     }

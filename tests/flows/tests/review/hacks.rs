@@ -10,7 +10,7 @@ use flows::{CHAIN, House, owner_key};
 use safe::{Operation, SafeDomain, SafeTx, SafeVersion, hashes};
 use secrecy::SecretString;
 use serde_json::json;
-use signing::{LocalSigner, Signer as _};
+use signing::{Executor, LocalSigner, Signer as _};
 
 use crate::support::{Agrees, PASSPHRASE, World, blocks, key};
 
@@ -92,7 +92,7 @@ async fn send_forged(world: &World, tx: &SafeTx) -> String {
             hex::encode(owner_key(login).address()), house.staff(login), hex::encode(signature)
         )).await;
     }
-    let executor = LocalSigner::from(key("executor"));
+    let executor: Arc<dyn Executor> = Arc::new(LocalSigner::from(key("executor")));
     let db = house.db("executor").await;
     let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default(), Trust::Database)
         .await

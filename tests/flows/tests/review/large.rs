@@ -6,7 +6,7 @@ use app::worker::execute::{self, Limits, Trust};
 use flows::CHAIN;
 use safe::LegLimits;
 use secrecy::SecretString;
-use signing::LocalSigner;
+use signing::{Executor, LocalSigner};
 use std::sync::Arc;
 use store::ImportLine;
 
@@ -94,7 +94,8 @@ async fn a_thousand_lines_are_split_and_paid_under_the_cap() {
         }
     }
     house.send("pia", batch).await.expect("handed over");
-    let (executor, db) = (LocalSigner::from(key("executor")), house.db("executor").await);
+    let executor: Arc<dyn Executor> = Arc::new(LocalSigner::from(key("executor")));
+    let db = house.db("executor").await;
     let mut sent = Vec::new();
     for _ in 0..100 {
         let round = execute::run_once(&db, &world.chains, CHAIN, &executor, &Limits::default(), Trust::Database)

@@ -4,5 +4,6 @@ mod client;
 mod emulator;
 mod pages;
 mod replay;
+mod transactions;
 mod trouble;
 mod vectors;

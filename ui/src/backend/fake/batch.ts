@@ -318,6 +318,7 @@ function refuse(name: ActionName, session: Session, batch: FakeBatch): string | 
       return may('approve') ? null : 'Needs the permission "approve"';
     case 'BRING_IN':
       return session.ownerAddress ? null : 'You hold no owner key of this Safe';
+    case 'SEND':
     case 'EXECUTE': {
       if (summary.state !== 'APPROVED') return 'Opens after approval and signatures';
       const missing = legs.reduce(
@@ -342,7 +343,7 @@ const ACTIONS: ActionName[] = [
 ];
 
 /** Offered only once signing is open. */
-const APART: ActionName[] = ['CARRY', 'BRING_IN', 'REJECT_ON_CHAIN'];
+const APART: ActionName[] = ['CARRY', 'BRING_IN', 'REJECT_ON_CHAIN', 'SEND'];
 
 function people(batch: FakeBatch, session: Session): PersonStep[] {
   const { summary, legs } = batch.detail;

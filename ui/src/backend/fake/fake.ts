@@ -39,6 +39,7 @@ import { FakeIntents } from './intent';
 import { FakeLock } from './lock';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 import { askRejection, reviewRejection, signRejection } from './rejection';
+import { send, sendReview, signAll } from './send';
 
 export interface FakeOptions {
   /** How fast a sent batch moves: 1 takes about ten seconds. */
@@ -67,6 +68,10 @@ export interface FakeOptions {
   stopped?: number[];
   /** Milliseconds before each answer. */
   delay?: number;
+  /** Every owner signed the open batch, and it waits to be sent. */
+  ready?: boolean;
+  /** Keys hold no coin to pay gas with. */
+  poor?: boolean;
   /** Commands that fail, with what they say. */
   fails?: Partial<Record<CommandName, ApiError>>;
 }
@@ -131,6 +136,7 @@ class Fake {
     );
     submit(open);
     open.approvedBy.push('Tomas Wieczorek');
+    if (this.options.ready) signAll(open);
     this.batches.push(open, paid);
     this.runs.push(
       makeRun('run-92', 92, [paid.detail], true, 'Mirela Stan'),
@@ -309,6 +315,14 @@ class Fake {
         : null;
     this.kept ||= wanted && note === null;
     return { signatures: view.signatures.length, threshold: view.threshold, note };
+  }
+
+  /** A Ledger that asks until one stops waiting. */
+  private wait(): Promise<never> {
+    const said = 'You stopped waiting and the device still asks: refuse it there.';
+    return new Promise((_, refuse) => {
+      this.stopWaiting = () => refuse(refusal('CONFLICT', said));
+    });
   }
 
   private store(leg: LegView, me: Session, keyKind: KeyKind): void {
@@ -498,6 +512,10 @@ class Fake {
       batch.sentAt = Date.now();
       return null;
     },
+    batch_send_review: ({ id }) =>
+      sendReview(this.batch(id), this.ledger !== null, this.kept, this.options.poor === true),
+    batch_send: (request) =>
+      send(this.allowed(request.id, 'SEND'), request, this.options.signing, () => this.wait()),
     batch_carry: ({ id }) => {
       const { detail } = this.allowed(id, 'CARRY');
       const path = `/home/adaeze/batch-${detail.summary.number}.json`;
@@ -529,18 +547,10 @@ class Fake {
       return null;
     },
     leg_review: (request) => this.review(request),
-    leg_sign: async (request) => {
-      if (request.with.kind === 'LEDGER' && this.options.signing === 'waiting') {
-        await new Promise<void>((stopped) => {
-          this.stopWaiting = stopped;
-        });
-        throw refusal(
-          'CONFLICT',
-          'You stopped waiting and the device still asks: refuse it there.',
-        );
-      }
-      return this.sign(request);
-    },
+    leg_sign: async (request) =>
+      request.with.kind === 'LEDGER' && this.options.signing === 'waiting'
+        ? this.wait()
+        : this.sign(request),
     rejection_ask: ({ batchId, reason }) => askRejection(this.batch(batchId), this.me(), reason),
     rejection_review: ({ batchId, leg }) => reviewRejection(this.batch(batchId), this.me(), leg),
     rejection_sign: (request) => signRejection(this.batch(request.batchId), this.me(), request),

@@ -33,6 +33,7 @@ const ORDER: readonly ActionName[] = [
   'REJECT',
   'RETURN',
   'SUBMIT',
+  'SEND',
   'EXECUTE',
   'SIGN',
   'APPROVE',
@@ -70,6 +71,7 @@ export function actionLabel(action: ActionName, batch: BatchDetail, leg: number 
     CARRY: t('Write to a file…'),
     BRING_IN: t('Bring a signature in…'),
     EXECUTE: t('{lines, plural, one {Send # payment…} other {Send # payments…}}', { lines }),
+    SEND: t('Send with my key…'),
   };
   return labels[action];
 }

@@ -1,7 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { useDo } from '../../backend/use';
 import type { ActionName, ApiError, BatchDetail, LineMark, PayoutLine } from '../../contract/types';
-import { Address } from '../../kit/address';
 import { MoneyText } from '../../kit/amount';
 import { Button } from '../../kit/button';
 import { Dialog, DialogFoot } from '../../kit/dialog';
@@ -13,49 +12,12 @@ import { InlineFailure } from '../../kit/states';
 import { REASON_LEAST, reasonShort } from '../freeze/dialog';
 import { RejectOnChainStep } from '../rejection/ask';
 import { stoppedLines, whyStopped } from './actions';
+import { SendStep } from './send';
+import { stake } from './stake';
 
 interface StepProps {
   batch: BatchDetail;
   onClose: () => void;
-}
-
-function Amounts(props: { batch: BatchDetail }) {
-  return props.batch.summary.totals.map((total) => (
-    <div key={total.asset.symbol} className="text-window font-semibold">
-      <MoneyText money={total} strong />
-    </div>
-  ));
-}
-
-function stake(batch: BatchDetail) {
-  const { payees, lines } = batch.summary;
-  return [
-    { name: t('Amount'), value: <Amounts batch={batch} /> },
-    {
-      name: t('To'),
-      value: (
-        <>
-          <strong className="font-semibold">
-            {t('{payees, plural, one {# payee} other {# payees}}', { payees })}
-          </strong>
-          {', '}
-          {t('{lines, plural, one {# line} other {# lines}}', { lines })}
-          {batch.legs.length > 0
-            ? `, ${t('{legs, plural, one {# transaction} other {# transactions}}', { legs: batch.legs.length })}`
-            : null}
-        </>
-      ),
-    },
-    {
-      name: t('From'),
-      value: (
-        <>
-          <span className="block font-semibold">{batch.safe.name}</span>
-          <Address address={batch.safe.address} />
-        </>
-      ),
-    },
-  ];
 }
 
 function SubmitStep({ batch, onClose }: StepProps) {
@@ -362,6 +324,9 @@ function title(action: ActionName, batch: BatchDetail): string {
       lines,
       chain: batch.safe.chain,
     }),
+    SEND: t('{lines, plural, one {Send # payment} other {Send # payments}} with your own key', {
+      lines,
+    }),
     SIGN: '',
     CARRY: '',
     BRING_IN: '',
@@ -382,8 +347,8 @@ export function ActionDialog(props: {
       open={action !== null && action !== 'SIGN'}
       onClose={onClose}
       title={action ? title(action, batch) : ''}
-      hazard={action === 'EXECUTE'}
-      alert={action === 'EXECUTE'}
+      hazard={action === 'EXECUTE' || action === 'SEND'}
+      alert={action === 'EXECUTE' || action === 'SEND'}
     >
       {action === 'SUBMIT' ? <SubmitStep batch={batch} onClose={onClose} /> : null}
       {action === 'APPROVE' ? <ApproveStep batch={batch} onClose={onClose} /> : null}
@@ -396,6 +361,7 @@ export function ActionDialog(props: {
       ) : null}
       {action === 'REJECT_ON_CHAIN' ? <RejectOnChainStep batch={batch} onClose={onClose} /> : null}
       {action === 'EXECUTE' ? <ExecuteStep batch={batch} onClose={onClose} /> : null}
+      {action === 'SEND' ? <SendStep batch={batch} onClose={onClose} /> : null}
     </Dialog>
   );
 }

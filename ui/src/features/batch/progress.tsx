@@ -54,6 +54,17 @@ function LegProgress(props: { batch: BatchDetail; leg: LegView }) {
   );
 }
 
+/** Each leg: where it is, and how many of its payments are paid. */
+export function LegList({ batch }: { batch: BatchDetail }) {
+  return (
+    <ul className="flex flex-col gap-1">
+      {batch.legs.map((leg) => (
+        <LegProgress key={leg.index} batch={batch} leg={leg} />
+      ))}
+    </ul>
+  );
+}
+
 /** What moves while a batch is sent: per leg, with counts and time. */
 export function Progress(props: { batch: BatchDetail }) {
   const { batch } = props;
@@ -77,11 +88,7 @@ export function Progress(props: { batch: BatchDetail }) {
           {t('watching for {time}, asking every second', { time: span(elapsed) })}
         </span>
       </p>
-      <ul className="flex flex-col gap-1">
-        {batch.legs.map((leg) => (
-          <LegProgress key={leg.index} batch={batch} leg={leg} />
-        ))}
-      </ul>
+      <LegList batch={batch} />
     </section>
   );
 }

@@ -24,6 +24,7 @@ const LOOK: Record<ActionName, Look> = {
   APPROVE: 'primary',
   SIGN: 'primary',
   EXECUTE: 'primary',
+  SEND: 'default',
   REJECT: 'danger',
   REJECT_ON_CHAIN: 'danger',
   CANCEL: 'danger',

@@ -1,5 +1,6 @@
 //! One job with its own login, and its rounds.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::U256;
@@ -11,7 +12,7 @@ use app::worker::{Problem, Stop, Unread};
 use app::{Chains, worker};
 use chain::BlockId;
 use clap::ValueEnum;
-use signing::LocalSigner;
+use signing::Executor;
 use signing::trust::Root;
 use store::Db;
 use tokio::sync::Mutex;
@@ -112,7 +113,7 @@ pub struct Worker {
     /// Chains it reads.
     chains: Chains,
     /// Gas key of an executor.
-    executor: Option<LocalSigner>,
+    executor: Option<Arc<dyn Executor>>,
     /// The most that one leg may cost in fees, in wei.
     limits: worker::execute::Limits,
     /// Whom an executor trusts.
@@ -162,8 +163,8 @@ impl Worker {
     }
 
     /// With a gas key, and how far it may go.
-    pub fn paying(self, executor: LocalSigner, limits: worker::execute::Limits) -> Self {
-        Self { executor: Some(executor), limits, ..self }
+    pub fn paying(self, executor: impl Executor + 'static, limits: worker::execute::Limits) -> Self {
+        Self { executor: Some(Arc::new(executor)), limits, ..self }
     }
 
     /// Verifying from the identity keys of two founders what it sends.
