@@ -74,6 +74,7 @@ function SubmitStep({ batch, onClose }: StepProps) {
           {t('Keep as a draft')}
         </Button>
         <Button
+          server
           look="primary"
           busy={submit.isPending ? t('Submitting') : null}
           onPress={() => submit.mutate({ id: batch.summary.id })}
@@ -107,6 +108,7 @@ function ApproveStep({ batch, onClose }: StepProps) {
           {t('Keep reviewing')}
         </Button>
         <Button
+          server
           look="primary"
           off={hash ? null : t('This revision has no content hash. Read the batch again.')}
           busy={approve.isPending ? t('Approving') : null}
@@ -198,6 +200,7 @@ function TakeOutStep({ batch, onClose }: StepProps) {
           {t('Keep them')}
         </Button>
         <Button
+          server
           look="danger"
           busy={takeOut.isPending ? t('Taking out') : null}
           onPress={() =>
@@ -248,6 +251,7 @@ function ReasonForm(props: {
       <DialogFoot>
         <Button onPress={onClose}>{words.keep()}</Button>
         <Button
+          server
           look="danger"
           type="submit"
           off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
@@ -337,6 +341,7 @@ function ExecuteStep({ batch, onClose }: StepProps) {
           {t('Keep it')}
         </Button>
         <Button
+          server
           look="hazard"
           busy={execute.isPending ? t('Waiting for your confirmation in the system dialog') : null}
           onPress={() => execute.mutate({ id: batch.summary.id })}
