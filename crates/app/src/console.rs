@@ -1,5 +1,7 @@
 //! What the window talks to: one method per command of the contract.
 
+mod sign_in;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,11 +12,10 @@ use contract::{
     BatchPreflight, BatchReason, BatchReturn, BatchSend, BatchSent, BatchSummary, BatchTakeOut, ById, Created,
     DeviceChoose, DeviceView, ErrorCode, ExportView, ExportWritten, FilePreview, FreezeRequest, FreezeScope, Health,
     Home, IntentDetail, IntentPage, IntentRevive, JournalPreview, LegCode, LegRef, LegReview, LegSign, LegSigned,
-    LiveTransaction, PayWith, PayableRow, Period, Profile, Profiles, RejectionAsk, RejectionReview, RunDetail,
-    RunSummary, SafeView, SendReview, SessionClock, SessionOpen, SignWith, SignatureBroughtIn, TableQuery,
-    TrialBalance,
+    LiveTransaction, PayWith, PayableRow, Period, RejectionAsk, RejectionReview, RunDetail, RunSummary, SafeView,
+    SendReview, SignWith, SignatureBroughtIn, TableQuery, TrialBalance,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,10 +29,9 @@ use crate::leg::sign::SigningKey;
 use crate::lock::idle_max;
 use crate::session::{blocking, new_id};
 use crate::settings::ProfileSettings;
-use crate::trust::founders;
 use crate::use_cases as cases;
 use crate::view::parse_id;
-use crate::{AppError, Chains, Confirmation, FileKind, Host, Known, MachineSettings, Session};
+use crate::{AppError, Chains, FileKind, Host, Known, MachineSettings, Session};
 
 /// A console on one machine: its settings, its dialogs, and at most one signed-in person.
 pub struct Console {
@@ -95,6 +95,21 @@ impl Console {
         self.desk.session().await
     }
 
+    /// For what needs the shared database: refused while it does not answer.
+    async fn online(&self) -> Result<Arc<Session>, AppError> {
+        let session = self.session().await?;
+        session.online()?;
+        Ok(session)
+    }
+
+    /// After something was written: whoever wrote it sees it, for the copy has it before this is answered.
+    async fn written<T>(&self, session: &Session, done: Result<T, AppError>) -> Result<T, AppError> {
+        if done.is_ok() {
+            session.catch_up().await;
+        }
+        done
+    }
+
     /// Answers a command by its name, for hosts that speak JSON.
     ///
     /// # Errors
@@ -116,6 +131,7 @@ impl Console {
             session_activity,
             session_clock,
             session_get,
+            session_reconnect,
             health_get,
             home_get,
             freeze_create,
@@ -163,122 +179,6 @@ impl Console {
         )
     }
 
-    /// The logins this machine knows.
-    pub async fn session_profiles(&self, (): ()) -> Result<Profiles, AppError> {
-        let view = |p: &ProfileSettings| Profile {
-            id: p.id.clone(),
-            person: p.person.clone(),
-            login: p.login.clone(),
-            duty: p.duty.clone(),
-            needs_password: p.demo_password.is_none(),
-        };
-        Ok(Profiles {
-            profiles: self.profiles.iter().map(view).collect(),
-            database: self.place.clone(),
-            demo_passphrase: self.demo_passphrase.clone(),
-            locked: self.desk.locked(),
-        })
-    }
-
-    /// Signs in; whoever was signed in before is signed out.
-    pub async fn session_open(&self, request: SessionOpen) -> Result<contract::Session, AppError> {
-        let profile = self
-            .profiles
-            .iter()
-            .find(|p| p.id == request.profile_id)
-            .ok_or_else(|| AppError::Invalid("This machine has no such profile".into()))?;
-        let typed = request.password.map(SecretString::from);
-        let password = typed
-            .or_else(|| profile.demo_password.clone())
-            .filter(|p| !p.expose_secret().is_empty())
-            .ok_or_else(|| AppError::Invalid(format!("Type the password of {}", profile.login)))?;
-        // Two sign-ins at once would each answer for the other.
-        let _one_at_a_time = self.opening.lock().await;
-        if self.desk.locked().is_none() {
-            // Whoever is locked out stays so until a password is right.
-            self.desk.end(None).await;
-        }
-        let settings = self.settings.as_login(&profile.login, &password);
-        let identity = profile.identity_key.as_deref().map(|path| (path, &password));
-        let (keystore, chains, known) = (profile.keystore.clone(), self.chains.clone(), Arc::clone(&self.known));
-        let session = Session::open(&settings, identity, keystore, chains, known).await?;
-        let session = Arc::new(session.or_ledger(profile.ledger.clone()));
-        self.compare_root(&session).await?;
-        if let Some(folder) = &self.copies {
-            session.keep_copy(folder.clone(), self.place.clone(), password.clone());
-        }
-        self.desk.begin(&profile.id, Arc::clone(&session)).await;
-        Ok(self.session_view(&session))
-    }
-
-    /// At the first start the person compares the founders' fingerprints with the founders themselves. Without that the
-    /// console reads, and approves, signs and sends nothing.
-    async fn compare_root(&self, session: &Session) -> Result<(), AppError> {
-        if self.known.root().await?.is_some() {
-            return Ok(());
-        }
-        let Some((root, [first, second])) = founders(session).await? else { return Ok(()) };
-        let [one, other] = root.0;
-        let question = Confirmation {
-            title: "Whose identity keys to trust".into(),
-            message: format!(
-                "This console checks every approval from the identity keys of the first two super_admins. {} says they are:\n\n{first}\n{one}\n\n{second}\n{other}\n\nAsk both, on another channel, to read theirs out. Whoever answers without asking trusts the database.",
-                self.place
-            ),
-            act: "Both are the same".into(),
-            keep: "Not compared yet".into(),
-        };
-        let host = Arc::clone(&self.host);
-        if blocking(move || host.confirm(&question)).await? {
-            self.known.pin(root).await?;
-        }
-        Ok(())
-    }
-
-    /// Signs out: chosen files are dropped, and a command that waits behind a dialog does nothing any more.
-    pub async fn session_close(&self, (): ()) -> Result<(), AppError> {
-        self.desk.end(None).await;
-        Ok(())
-    }
-
-    /// Locks the console: as signing out, and the same person comes back by their password.
-    pub async fn session_lock(&self, (): ()) -> Result<(), AppError> {
-        let login = self.session().await?.me.login.clone();
-        let profile = self.profiles.iter().find(|p| p.login == login);
-        self.desk.end(Some(profile.map_or(login, |p| p.id.clone()))).await;
-        Ok(())
-    }
-
-    /// Somebody moved in front of the window.
-    pub async fn session_activity(&self, (): ()) -> Result<(), AppError> {
-        self.session().await?;
-        self.desk.moved();
-        Ok(())
-    }
-
-    /// When the console locks itself.
-    pub async fn session_clock(&self, (): ()) -> Result<SessionClock, AppError> {
-        self.session().await?;
-        Ok(SessionClock { locks_in_secs: u32::try_from(self.desk.left().as_secs()).unwrap_or(u32::MAX) })
-    }
-
-    /// Who is signed in.
-    pub async fn session_get(&self, (): ()) -> Result<contract::Session, AppError> {
-        Ok(self.session_view(&*self.session().await?))
-    }
-
-    fn session_view(&self, session: &Session) -> contract::Session {
-        contract::Session {
-            person: session.me.person.clone(),
-            login: session.me.login.clone(),
-            roles: session.me.roles.clone(),
-            permissions: session.me.permissions.clone(),
-            owner_address: session.me.safe_owner.map(|o| o.to_checksum(None)),
-            program: session.program_view(),
-            demo_passphrase: self.demo_passphrase.clone(),
-        }
-    }
-
     /// The status bar.
     pub async fn health_get(&self, (): ()) -> Result<Health, AppError> {
         cases::health(&*self.session().await?).await
@@ -286,12 +186,12 @@ impl Console {
 
     /// The first screen.
     pub async fn home_get(&self, (): ()) -> Result<Home, AppError> {
-        cases::home(&*self.session().await?).await
+        cases::home(&*self.online().await?).await
     }
 
     /// Stops a program, a Safe or a batch at once.
     pub async fn freeze_create(&self, request: FreezeRequest) -> Result<(), AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let scope = match request.scope {
             FreezeScope::Program => "PROGRAM",
             FreezeScope::Safe => "SAFE",
@@ -299,18 +199,18 @@ impl Console {
         };
         let noun =
             if request.scope == FreezeScope::Program { session.program_id().as_uuid() } else { parse_id(&request.id)? };
-        session.db.freeze(session.program_id(), scope, noun, request.reason.trim()).await?;
-        Ok(())
+        let frozen = session.db.freeze(session.program_id(), scope, noun, request.reason.trim()).await;
+        self.written(&session, frozen.map(|_| ()).map_err(AppError::from)).await
     }
 
     /// Safes of the program.
     pub async fn safe_list(&self, (): ()) -> Result<Vec<SafeView>, AppError> {
-        cases::safes(&*self.session().await?).await
+        cases::safes(&*self.online().await?).await
     }
 
     /// Signed Safe transactions that the chain may still take.
     pub async fn safe_signatures(&self, (): ()) -> Result<Vec<LiveTransaction>, AppError> {
-        cases::safe_signatures(&*self.session().await?).await
+        cases::safe_signatures(&*self.online().await?).await
     }
 
     /// A part of the intents.
@@ -325,32 +225,34 @@ impl Console {
 
     /// Sends dead intents through again.
     pub async fn intent_revive(&self, request: IntentRevive) -> Result<(), AppError> {
-        cases::intent_revive(&*self.session().await?, &request).await
+        let session = self.online().await?;
+        let done = cases::intent_revive(&session, &request).await;
+        self.written(&session, done).await
     }
 
     /// What affiliates are owed.
     pub async fn commission_payable(&self, (): ()) -> Result<Vec<PayableRow>, AppError> {
-        cases::payable(&*self.session().await?).await
+        cases::payable(&*self.online().await?).await
     }
 
     /// Batches, newest first.
     pub async fn batch_list(&self, (): ()) -> Result<Vec<BatchSummary>, AppError> {
-        cases::batch_list(&*self.session().await?).await
+        cases::batch_list(&*self.online().await?).await
     }
 
     /// One batch.
     pub async fn batch_get(&self, request: ById) -> Result<BatchDetail, AppError> {
-        cases::batch_get(&*self.session().await?, parse_id(&request.id)?).await
+        cases::batch_get(&*self.online().await?, parse_id(&request.id)?).await
     }
 
     /// Scans the Safe and asks the chain about every line.
     pub async fn batch_preflight(&self, request: ById) -> Result<BatchPreflight, AppError> {
-        cases::batch_preflight(&*self.session().await?, parse_id(&request.id)?).await
+        cases::batch_preflight(&*self.online().await?, parse_id(&request.id)?).await
     }
 
     /// Asks for a payout file and reads it.
     pub async fn batch_choose_file(&self, (): ()) -> Result<Option<FilePreview>, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let _one = self.one_dialog()?;
         let host = Arc::clone(&self.host);
         let Some(path) = blocking(move || host.choose_file(FileKind::Payout)).await? else { return Ok(None) };
@@ -365,7 +267,7 @@ impl Console {
 
     /// Stores the chosen file as a draft.
     pub async fn batch_import(&self, request: BatchImport) -> Result<Created, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let chosen = self
             .desk
             .files
@@ -374,74 +276,93 @@ impl Console {
             .get(&request.token)
             .cloned()
             .ok_or_else(|| AppError::Conflict("The chosen file is not at hand any more: choose it again".into()))?;
-        let id = cases::import(&session, &chosen, parse_id(&request.safe_id)?, &request.title, &request.period).await?;
+        let safe = parse_id(&request.safe_id)?;
+        let done = cases::import(&session, &chosen, safe, &request.title, &request.period).await;
+        let id = self.written(&session, done).await?;
         self.desk.files.lock().await.remove(&request.token);
         Ok(Created { id: id.to_string() })
     }
 
     /// Stores a draft of everything payable.
     pub async fn batch_from_commissions(&self, request: BatchFromCommissions) -> Result<Created, AppError> {
-        let session = self.session().await?;
-        let id = cases::from_commissions(&session, parse_id(&request.safe_id)?, &request.title).await?;
+        let session = self.online().await?;
+        let done = cases::from_commissions(&session, parse_id(&request.safe_id)?, &request.title).await;
+        let id = self.written(&session, done).await?;
         Ok(Created { id: id.to_string() })
     }
 
     /// Submits a draft.
     pub async fn batch_submit(&self, request: ById) -> Result<(), AppError> {
-        cases::submit(&*self.session().await?, parse_id(&request.id)?).await.map(|_| ())
+        let session = self.online().await?;
+        let done = cases::submit(&session, parse_id(&request.id)?).await.map(|_| ());
+        self.written(&session, done).await
     }
 
     /// Approves what was shown.
     pub async fn batch_approve(&self, request: BatchApprove) -> Result<(), AppError> {
         let _one = self.one_dialog()?;
-        let (session, host) = (self.session().await?, Arc::clone(&self.host));
-        cases::approve(&session, host, parse_id(&request.id)?, &request.content_hash).await.map(|_| ())
+        let (session, host) = (self.online().await?, Arc::clone(&self.host));
+        let done = cases::approve(&session, host, parse_id(&request.id)?, &request.content_hash).await.map(|_| ());
+        self.written(&session, done).await
     }
 
     /// Returns to the preparer.
     pub async fn batch_return(&self, request: BatchReturn) -> Result<(), AppError> {
         let marks: Vec<(u32, String)> = request.marks.into_iter().map(|m| (m.line, m.reason)).collect();
-        cases::return_to_preparer(&*self.session().await?, parse_id(&request.id)?, &request.reason, &marks).await
+        let session = self.online().await?;
+        let done = cases::return_to_preparer(&session, parse_id(&request.id)?, &request.reason, &marks).await;
+        self.written(&session, done).await
     }
 
     /// Takes lines out of a draft.
     pub async fn batch_take_out(&self, request: BatchTakeOut) -> Result<(), AppError> {
-        cases::take_out(&*self.session().await?, parse_id(&request.id)?, &request.lines).await.map(|_| ())
+        let session = self.online().await?;
+        let done = cases::take_out(&session, parse_id(&request.id)?, &request.lines).await.map(|_| ());
+        self.written(&session, done).await
     }
 
     /// Rejects for good.
     pub async fn batch_reject(&self, request: BatchReason) -> Result<(), AppError> {
-        cases::reject(&*self.session().await?, parse_id(&request.id)?, &request.reason).await
+        let session = self.online().await?;
+        let done = cases::reject(&session, parse_id(&request.id)?, &request.reason).await;
+        self.written(&session, done).await
     }
 
     /// Cancels.
     pub async fn batch_cancel(&self, request: BatchReason) -> Result<(), AppError> {
-        cases::cancel(&*self.session().await?, parse_id(&request.id)?, &request.reason).await
+        let session = self.online().await?;
+        let done = cases::cancel(&session, parse_id(&request.id)?, &request.reason).await;
+        self.written(&session, done).await
     }
 
     /// Hands the signed legs to the executor.
     pub async fn batch_execute(&self, request: ById) -> Result<(), AppError> {
         let _one = self.one_dialog()?;
-        cases::execute(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
+        let session = self.online().await?;
+        let done = cases::execute(&session, Arc::clone(&self.host), parse_id(&request.id)?).await;
+        self.written(&session, done).await
     }
 
     /// What is shown before a person sends a batch with a key of their own.
     pub async fn batch_send_review(&self, request: ById) -> Result<SendReview, AppError> {
-        cases::batch_send_review(&*self.session().await?, parse_id(&request.id)?).await
+        cases::batch_send_review(&*self.online().await?, parse_id(&request.id)?).await
     }
 
     /// Sends the signed legs with a key of the person.
     pub async fn batch_send(&self, request: BatchSend) -> Result<BatchSent, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let _one = self.one_dialog()?;
         let (batch, key) = (parse_id(&request.id)?, paying_key(request.with));
-        cases::batch_send_with(&session, Arc::clone(&self.host), batch, &request.content_hash, key).await
+        let done = cases::batch_send_with(&session, Arc::clone(&self.host), batch, &request.content_hash, key).await;
+        self.written(&session, done).await
     }
 
     /// Writes an approved batch to a file.
     pub async fn batch_carry(&self, request: ById) -> Result<Option<BatchFileWritten>, AppError> {
         let _one = self.one_dialog()?;
-        cases::batch_carry(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
+        let session = self.online().await?;
+        let done = cases::batch_carry(&session, Arc::clone(&self.host), parse_id(&request.id)?).await;
+        self.written(&session, done).await
     }
 
     /// Rebuilds and verifies a batch from a file, from the pinned keys of this machine alone.
@@ -453,7 +374,9 @@ impl Console {
     /// Stores a signature that was made apart.
     pub async fn batch_bring_in(&self, request: ById) -> Result<Option<SignatureBroughtIn>, AppError> {
         let _one = self.one_dialog()?;
-        cases::batch_bring_in(&*self.session().await?, Arc::clone(&self.host), parse_id(&request.id)?).await
+        let session = self.online().await?;
+        let done = cases::batch_bring_in(&session, Arc::clone(&self.host), parse_id(&request.id)?).await;
+        self.written(&session, done).await
     }
 
     /// The person's device now.
@@ -463,7 +386,7 @@ impl Console {
 
     /// Has the owner's address compared on the device, and signs with it from then on.
     pub async fn device_choose(&self, request: DeviceChoose) -> Result<DeviceView, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let _one = self.one_dialog()?;
         cases::device_choose(&session, request).await
     }
@@ -481,76 +404,86 @@ impl Console {
 
     /// What is shown before the key is asked.
     pub async fn leg_review(&self, request: LegRef) -> Result<LegReview, AppError> {
-        cases::leg_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
+        cases::leg_review(&*self.online().await?, parse_id(&request.batch_id)?, request.leg).await
     }
 
     /// The hashes of a leg as a QR code.
     pub async fn leg_code(&self, request: LegRef) -> Result<LegCode, AppError> {
-        cases::leg_code(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
+        cases::leg_code(&*self.online().await?, parse_id(&request.batch_id)?, request.leg).await
     }
 
     /// Countersigns one leg.
     pub async fn leg_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let _one = self.one_dialog()?;
         let (batch, key) = (parse_id(&request.batch_id)?, signing_key(request.with));
-        cases::leg_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, key).await
+        let (host, hash) = (Arc::clone(&self.host), &request.safe_tx_hash);
+        let done = cases::leg_sign(&session, host, batch, request.leg, hash, key).await;
+        self.written(&session, done).await
     }
 
     /// Asks the owners to use up the nonces of legs.
     pub async fn rejection_ask(&self, request: RejectionAsk) -> Result<(), AppError> {
         let id = parse_id(&request.batch_id)?;
-        cases::rejection_ask(&*self.session().await?, id, &request.legs, &request.reason).await
+        let session = self.online().await?;
+        let done = cases::rejection_ask(&session, id, &request.legs, &request.reason).await;
+        self.written(&session, done).await
     }
 
     /// What is shown before the key is asked for a rejection.
     pub async fn rejection_review(&self, request: LegRef) -> Result<RejectionReview, AppError> {
-        cases::rejection_review(&*self.session().await?, parse_id(&request.batch_id)?, request.leg).await
+        cases::rejection_review(&*self.online().await?, parse_id(&request.batch_id)?, request.leg).await
     }
 
     /// Signs the rejection of one leg.
     pub async fn rejection_sign(&self, request: LegSign) -> Result<LegSigned, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let _one = self.one_dialog()?;
         let (batch, key) = (parse_id(&request.batch_id)?, signing_key(request.with));
-        cases::rejection_sign(&session, Arc::clone(&self.host), batch, request.leg, &request.safe_tx_hash, key).await
+        let (host, hash) = (Arc::clone(&self.host), &request.safe_tx_hash);
+        let done = cases::rejection_sign(&session, host, batch, request.leg, hash, key).await;
+        self.written(&session, done).await
     }
 
     /// Trial balance.
     pub async fn ledger_trial_balance(&self, (): ()) -> Result<TrialBalance, AppError> {
-        cases::trial_balance(&*self.session().await?).await
+        cases::trial_balance(&*self.online().await?).await
     }
 
     /// Runs, newest first.
     pub async fn reconciliation_list(&self, (): ()) -> Result<Vec<RunSummary>, AppError> {
-        cases::reconciliation_list(&*self.session().await?).await
+        cases::reconciliation_list(&*self.online().await?).await
     }
 
     /// Compares ledger, batches and chain now.
     pub async fn reconciliation_run(&self, (): ()) -> Result<Created, AppError> {
-        let id = cases::reconciliation_run(&*self.session().await?).await?;
+        let session = self.online().await?;
+        let done = cases::reconciliation_run(&session).await;
+        let id = self.written(&session, done).await?;
         Ok(Created { id: id.to_string() })
     }
 
     /// One run.
     pub async fn reconciliation_get(&self, request: ById) -> Result<RunDetail, AppError> {
-        cases::reconciliation_get(&*self.session().await?, parse_id(&request.id)?).await
+        cases::reconciliation_get(&*self.online().await?, parse_id(&request.id)?).await
     }
 
     /// What a journal export would hold.
     pub async fn export_preview(&self, request: Period) -> Result<JournalPreview, AppError> {
-        cases::export_preview(&*self.session().await?, &request).await
+        cases::export_preview(&*self.online().await?, &request).await
     }
 
     /// Writes the journal to a file.
     pub async fn export_journal(&self, request: Period) -> Result<Option<ExportWritten>, AppError> {
         let _one = self.one_dialog()?;
-        cases::export_journal(&*self.session().await?, Arc::clone(&self.host), &request).await
+        let session = self.online().await?;
+        let done = cases::export_journal(&session, Arc::clone(&self.host), &request).await;
+        self.written(&session, done).await
     }
 
     /// Files that left the house.
     pub async fn export_list(&self, (): ()) -> Result<Vec<ExportView>, AppError> {
-        cases::export_list(&*self.session().await?).await
+        cases::export_list(&*self.online().await?).await
     }
 }
 

@@ -1,22 +1,27 @@
-//! A signed-in person's local copy: opened with their password, kept a moment behind the shared database, read by screens.
+//! A signed-in person's local copy: opened with their password, kept a moment behind the shared database, read by screens. It also
+//! knows whether the shared database answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use replica::{Connection, Replica};
+use replica::{Connection, Progress, Replica};
 use secrecy::SecretString;
 use signing::KdfCost;
-use store::Db;
+use store::{Db, StoreError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::AppError;
 use crate::session::blocking;
-use crate::sync::{CopyPlace, Pulled, Sync, follow, forget, unlock};
+use crate::sync::{Asked, Asker, CopyPlace, Pulled, Sync, follow, forget, reopen, unlock};
+use crate::view::minute;
 use crate::worker::{Stop, Stopper};
 
 /// A screen waits so long for a copy that is being opened or filled for the first time.
 const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Whoever wrote waits so long for the copy to have it.
+const PASS_MAX: Duration = Duration::from_secs(5);
 
 /// How the copy is.
 #[derive(Clone, Debug)]
@@ -24,35 +29,98 @@ enum State {
     /// Its key is being derived, or open work comes in for the first time.
     Opening,
     /// It can be read.
-    Open { replica: Replica, contact: Contact },
+    Open { replica: Replica, link: Link },
     /// It cannot, and why.
     Closed(String),
 }
 
-/// What was last heard of the shared database.
-#[derive(Clone, Debug)]
-enum Contact {
-    /// It answered then.
-    At(DateTime<Utc>),
-    /// It does not answer.
-    Lost(String),
+/// What is known of the shared database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// When it answered last: what the copy shows is as of then.
+    pub heard: DateTime<Utc>,
+    /// Since when it does not answer, and why.
+    pub lost: Option<(DateTime<Utc>, String)>,
+    /// Why the copy is not kept though it answers.
+    pub trouble: Option<String>,
+    /// How far a first reading has come.
+    pub progress: Progress,
+    /// Of the pulls that were asked for, the last that has begun since and ended.
+    passed: u64,
 }
 
-/// The copy of one session.
+impl Link {
+    /// After a pull that went well.
+    const fn stands(now: DateTime<Utc>, progress: Progress, passed: u64) -> Self {
+        Self { heard: now, lost: None, trouble: None, progress, passed }
+    }
+
+    /// After one that did not.
+    fn failed(&self, error: &AppError, now: DateTime<Utc>, passed: u64) -> Self {
+        let (heard, progress) = (self.heard, self.progress);
+        if error.is_unreachable() {
+            let since = self.lost.as_ref().map_or(now, |(since, _)| *since);
+            return Self { heard, lost: Some((since, error.to_string())), trouble: None, progress, passed };
+        }
+        Self { heard, lost: None, trouble: Some(error.to_string()), progress, passed }
+    }
+}
+
+/// The copy of one person at one console.
 #[derive(Debug)]
 pub(crate) struct LocalCopy {
     stopper: Stopper,
+    asker: Asker,
     state: watch::Receiver<State>,
 }
 
 impl LocalCopy {
-    /// Opens the copy and keeps it, until [`LocalCopy::close`]. The password is that of the login: a copy under a password that the
-    /// database does not take any more is made anew.
-    pub fn start(place: CopyPlace, password: SecretString, db: Db) -> Self {
-        let stopper = Stopper::new();
-        let (told, state) = watch::channel(State::Opening);
-        tokio::spawn(keep(place, password, db, stopper.watched(), told));
-        Self { stopper, state }
+    /// Opens the copy and keeps it, until [`LocalCopy::close`]. The password is that of the login, which the database has just taken:
+    /// a copy under another one is made anew.
+    pub fn start(place: CopyPlace, password: SecretString, db: Db) -> Arc<Self> {
+        let at = place.clone();
+        Self::keep(place, db, State::Opening, move || open_or_renew(&at, &password))
+    }
+
+    /// Opens the copy of whoever cannot reach the database, and keeps it from when it answers.
+    ///
+    /// # Errors
+    /// What [`reopen`] says, and [`AppError::Replica`] where the lease does not let anybody read.
+    pub async fn start_offline(
+        place: CopyPlace,
+        password: SecretString,
+        db: Db,
+        why: String,
+    ) -> Result<Arc<Self>, AppError> {
+        let (at, login) = (place.clone(), place.login.clone());
+        let opened = blocking(move || {
+            let replica = reopen(&at, &password, None)?;
+            let progress = replica.reader(now())?.progress()?;
+            Ok((replica, progress))
+        })
+        .await?;
+        let (replica, progress) = opened.map_err(|error| match error {
+            AppError::Passphrase(_) => AppError::Passphrase(format!(
+                "The shared database does not answer, and this password does not open the local copy of {login}: type the one that it was last signed in with"
+            )),
+            other => other,
+        })?;
+        let heard = progress.contact.unwrap_or_default();
+        let link = Link { lost: Some((now(), why)), ..Link::stands(heard, progress, 0) };
+        let state = State::Open { replica: replica.clone(), link };
+        Ok(Self::keep(place, db, state, move || Ok(replica)))
+    }
+
+    fn keep(
+        place: CopyPlace,
+        db: Db,
+        state: State,
+        open: impl FnOnce() -> Result<Replica, AppError> + Send + 'static,
+    ) -> Arc<Self> {
+        let (stopper, asker) = (Stopper::new(), Asker::new());
+        let (told, state) = watch::channel(state);
+        tokio::spawn(keep(place, db, (stopper.watched(), asker.heard()), told, open));
+        Arc::new(Self { stopper, asker, state })
     }
 
     /// Keeps it no longer.
@@ -89,18 +157,64 @@ impl LocalCopy {
         }
     }
 
+    /// What is known of the shared database, once the copy is open.
+    pub fn link(&self) -> Option<Link> {
+        match &*self.state.borrow() {
+            State::Open { link, .. } => Some(link.clone()),
+            State::Opening | State::Closed(_) => None,
+        }
+    }
+
+    /// Waits until the shared database answers.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when the copy was closed instead, with the reason.
+    pub async fn answered(&self) -> Result<(), AppError> {
+        let mut state = self.state.clone();
+        let is_told = |state: &State| match state {
+            State::Open { link, .. } => link.lost.is_none(),
+            State::Opening => false,
+            State::Closed(_) => true,
+        };
+        let told = state.wait_for(is_told).await.map(|state| state.clone());
+        match told {
+            Ok(State::Closed(reason)) => Err(AppError::Unavailable(reason)),
+            Ok(_) => Ok(()),
+            Err(_) => Err(AppError::NotSignedIn),
+        }
+    }
+
+    /// Asks the shared database now, and waits a moment until the copy has what was there when this was asked, or until it is clear
+    /// that nobody answers.
+    pub async fn catch_up(&self) {
+        let number = self.asker.ask();
+        let mut state = self.state.clone();
+        let is_over = |state: &State| match state {
+            State::Open { link, .. } => link.passed >= number,
+            State::Opening => false,
+            State::Closed(_) => true,
+        };
+        // Whoever waited long enough reads what is there: the copy comes by itself.
+        if let Ok(Err(_)) | Err(_) = timeout(PASS_MAX, state.wait_for(is_over)).await {
+            tracing::debug!("the local copy is not there yet");
+        }
+    }
+
     /// How old what screens show is, for the status bar.
     pub fn age(&self) -> contract::Check {
         use crate::view::check;
         use contract::Level;
+        let label = "Local copy";
         match &*self.state.borrow() {
-            State::Opening => check(Level::Note, "Local copy", "being opened"),
-            State::Open { contact: Contact::At(at), .. } => {
-                let seconds = (now() - at).num_seconds().max(0);
-                check(Level::Ok, "Local copy", format!("{seconds} s old"))
+            State::Opening => check(Level::Note, label, "being opened"),
+            State::Closed(reason) => check(Level::Check, label, reason.clone()),
+            State::Open { link: Link { heard, lost: Some(_), .. }, .. } => {
+                check(Level::Check, "Offline", format!("data of {}", minute(*heard)))
             }
-            State::Open { contact: Contact::Lost(reason), .. } => check(Level::Check, "Local copy", reason.clone()),
-            State::Closed(reason) => check(Level::Check, "Local copy", reason.clone()),
+            State::Open { link: Link { trouble: Some(reason), .. }, .. } => check(Level::Check, label, reason.clone()),
+            State::Open { link, .. } => {
+                check(Level::Ok, label, format!("{} s old", (now() - link.heard).num_seconds().max(0)))
+            }
         }
     }
 }
@@ -108,9 +222,14 @@ impl LocalCopy {
 const BEING_FILLED: &str =
     "The local copy is still being filled: this takes a moment at the first sign-in on a machine";
 
-async fn keep(place: CopyPlace, password: SecretString, db: Db, stop: Stop, told: watch::Sender<State>) {
-    let at = place.clone();
-    let opened = match blocking(move || open_or_renew(&at, &password)).await {
+async fn keep(
+    place: CopyPlace,
+    db: Db,
+    (stop, mut asked): (Stop, Asked),
+    told: watch::Sender<State>,
+    open: impl FnOnce() -> Result<Replica, AppError> + Send + 'static,
+) {
+    let opened = match blocking(open).await {
         Ok(opened) => opened,
         Err(error) => Err(error),
     };
@@ -123,22 +242,28 @@ async fn keep(place: CopyPlace, password: SecretString, db: Db, stop: Stop, told
         }
     };
     let mut sync = Sync::new(db.clone(), place, replica.clone());
-    let tell = |pulled: Result<&Pulled, &AppError>| {
+    let tell = |pulled: Result<&Pulled, &AppError>, number: u64| {
         told.send_if_modified(|state| {
-            *state = match (pulled, &*state) {
-                (Ok(Pulled::Stands { .. }), _) => State::Open { replica: replica.clone(), contact: Contact::At(now()) },
-                (Ok(Pulled::Wiped), _) => State::Closed(
-                    "You are not staff of this house any more: the local copy was removed from this machine".into(),
-                ),
-                (Err(error), State::Open { .. }) => {
-                    State::Open { replica: replica.clone(), contact: Contact::Lost(error.to_string()) }
+            let link = match (pulled, &*state) {
+                (Ok(Pulled::Stands { progress, .. }), _) => Ok(Link::stands(now(), *progress, number)),
+                (Ok(Pulled::Wiped), _) => {
+                    Err("You are not staff of this house any more: the local copy was removed from this machine"
+                        .to_owned())
                 }
-                (Err(error), _) => State::Closed(error.to_string()),
+                (Err(AppError::Store(StoreError::LoginRefused(reason))), _) => {
+                    if let Err(error) = replica.lock(now()) {
+                        tracing::warn!(%error, "the local copy is not locked");
+                    }
+                    Err(reason.clone())
+                }
+                (Err(error), State::Open { link, .. }) => Ok(link.failed(error, now(), number)),
+                (Err(error), _) => Err(error.to_string()),
             };
+            *state = link.map_or_else(State::Closed, |link| State::Open { replica: replica.clone(), link });
             true
         });
     };
-    if let Err(error) = follow(&mut sync, &db, &stop, now, tell).await {
+    if let Err(error) = follow(&mut sync, &db, (&stop, &mut asked), now, tell).await {
         tracing::warn!(%error, "the local copy is not kept any more");
     }
 }
@@ -155,6 +280,6 @@ fn open_or_renew(place: &CopyPlace, password: &SecretString) -> Result<Replica, 
 }
 
 #[expect(clippy::disallowed_methods, reason = "a lease and the age of a copy are about this machine's clock")]
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }

@@ -48,7 +48,35 @@ impl Desk {
         self.set_locked(None);
         self.set_watch(Some(Watch::new(self.idle_max, Instant::now(), SystemTime::now())));
         *self.session.write().await = Some(Arc::clone(&session));
-        let (desk, profile, session) = (Arc::downgrade(self), profile.to_owned(), Arc::downgrade(&session));
+        self.guard(profile, &session);
+    }
+
+    /// Puts a session in the place of another of the same person, unless that has ended. Who watches goes on counting.
+    pub async fn replace(self: &Arc<Self>, profile: &str, old: &Arc<Session>, new: Session) {
+        let new = Arc::new(new);
+        let mut session = self.session.write().await;
+        if session.as_ref().is_some_and(|session| Arc::ptr_eq(session, old)) && old.still_open().is_ok() {
+            old.hand_over();
+            *session = Some(Arc::clone(&new));
+            drop(session);
+            self.guard(profile, &new);
+        } else {
+            drop(session);
+            new.close();
+            new.finish().await;
+        }
+    }
+
+    /// Ends a session, unless it is not the one at the desk any more.
+    pub async fn end_if(&self, old: &Arc<Session>) {
+        let is_here = self.session.read().await.as_ref().is_some_and(|session| Arc::ptr_eq(session, old));
+        if is_here {
+            self.end(None).await;
+        }
+    }
+
+    fn guard(self: &Arc<Self>, profile: &str, session: &Arc<Session>) {
+        let (desk, profile, session) = (Arc::downgrade(self), profile.to_owned(), Arc::downgrade(session));
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(TICK).await;

@@ -55,6 +55,11 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Whether nobody answered in the place of the shared database.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unreachable(_)))
+    }
+
     /// What the window switches on.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -81,11 +86,19 @@ impl AppError {
             Self::Replica(ReplicaError::WrongKey(_) | ReplicaError::Query(_)) => ErrorCode::InvalidInput,
             Self::Replica(
                 ReplicaError::LeaseEnded(_)
+                | ReplicaError::Refused(_)
                 | ReplicaError::ClockWentBack(_)
                 | ReplicaError::Empty
+                | ReplicaError::Outdated
                 | ReplicaError::Io { .. },
             ) => ErrorCode::Unavailable,
-            Self::Chain(_) | Self::Store(StoreError::Unavailable(_) | StoreError::Schema(_)) => ErrorCode::Unavailable,
+            Self::Chain(_)
+            | Self::Store(
+                StoreError::Unreachable(_)
+                | StoreError::LoginRefused(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Schema(_),
+            ) => ErrorCode::Unavailable,
             Self::Store(StoreError::Inconsistent { .. } | StoreError::Database(_))
             | Self::Replica(ReplicaError::Row { .. } | ReplicaError::Sqlite(_))
             | Self::Internal(_) => ErrorCode::Internal,

@@ -5,7 +5,7 @@ use contract::{Health, Level};
 use serde_json::Value;
 use store::{Heartbeat, SafeRow};
 
-use crate::copy::LocalCopy;
+use crate::copy::now;
 use crate::view::{check, count, time};
 use crate::worker::Unread;
 use crate::{AppError, Session};
@@ -15,6 +15,9 @@ const SILENT_AFTER: TimeDelta = TimeDelta::seconds(30);
 
 /// Database, workers, chain, ledger, audit and freezes.
 pub async fn health(session: &Session) -> Result<Health, AppError> {
+    if session.online().is_err() {
+        return Ok(offline(session));
+    }
     let program = session.program_id();
     let (row, beats, freezes, counts, safes) = tokio::try_join!(
         session.db.health(program),
@@ -24,7 +27,7 @@ pub async fn health(session: &Session) -> Result<Health, AppError> {
         session.db.safes(program),
     )?;
     let mut checks = vec![check(Level::Ok, "Database", "connected")];
-    checks.extend(session.copy().ok().map(LocalCopy::age));
+    checks.extend(session.copy().ok().map(|copy| copy.age()));
     checks.push(workers(&beats, row.now, counts.open));
     checks.push(chain(&beats, row.now, &safes));
     checks.push(if row.unbalanced_assets == 0 {
@@ -54,6 +57,14 @@ pub async fn health(session: &Session) -> Result<Health, AppError> {
         many => check(Level::Check, "Freezes", count(many.len() as u64, "freeze", "freezes")),
     });
     Ok(Health { checks, at: time(row.now) })
+}
+
+/// What is known while the shared database does not answer: how old everything is, and that the rest is not known.
+fn offline(session: &Session) -> Health {
+    let mut checks: Vec<contract::Check> = session.copy().ok().map(|copy| copy.age()).into_iter().collect();
+    checks.push(check(Level::Unknown, "Workers", "unknown"));
+    checks.push(check(Level::Unknown, "Chain", "not read"));
+    Health { checks, at: time(now()) }
 }
 
 fn alive<'a>(beats: &'a [Heartbeat], now: DateTime<Utc>, job: &str) -> Option<&'a Heartbeat> {

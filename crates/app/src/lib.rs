@@ -39,6 +39,7 @@ pub mod staff;
 pub mod sync;
 mod trust;
 mod view;
+mod who;
 pub mod worker;
 
 pub use batch::send::PayingKey;

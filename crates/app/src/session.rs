@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Sync, OnceLock, PoisonError, RwLock};
 
 use alloy_primitives::Address;
-use contract::{KeyKind, ProgramView, SafeOwner, SafeView};
+use chrono::{DateTime, Utc};
+use contract::{KeyKind, LinkState, ProgramView, SafeOwner, SafeView};
 use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
@@ -15,11 +16,12 @@ use signing::{IdentityFile, IdentityKey, PassphraseStore, SystemStore};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, RwLockReadGuard};
 
-use crate::copy::LocalCopy;
+use crate::copy::{Link, LocalCopy, now};
 use crate::known::Known;
 use crate::settings::LedgerSettings;
 use crate::sync::CopyPlace;
-use crate::{AppError, Chains};
+use crate::view::{minute, time};
+use crate::{AppError, Chains, who};
 
 /// What a use case works with.
 pub struct Session {
@@ -48,7 +50,19 @@ pub struct Session {
     open: AtomicBool,
     /// Read while something that a person confirmed is being done.
     acts: TurnLock<()>,
-    copy: OnceLock<LocalCopy>,
+    copy: OnceLock<Arc<LocalCopy>>,
+    /// When it began, or went on after the shared database was away.
+    opened: DateTime<Utc>,
+}
+
+/// What a session has of its machine.
+pub(crate) struct Own {
+    /// Owner key file of the person.
+    pub keystore: Option<PathBuf>,
+    /// Chains of this machine.
+    pub chains: Chains,
+    /// What this machine knows about the database.
+    pub known: Arc<Known>,
 }
 
 impl Session {
@@ -65,57 +79,78 @@ impl Session {
     ) -> Result<Self, AppError> {
         let db = Db::connect(settings).await?;
         let login = settings.login();
-        let program = match &db.programs().await?[..] {
-            [one] => one.clone(),
-            [] => {
-                return Err(AppError::Forbidden(format!(
-                    "{login} sees no program yet: two people with manage_staff grant a role first"
-                )));
-            }
-            many => {
-                return Err(AppError::Invalid(format!(
-                    "{login} sees {} programs, and this version works in one: use a login with a grant in one program",
-                    many.len()
-                )));
-            }
-        };
-        let me = db.me(program.id).await?.ok_or_else(|| {
-            AppError::Forbidden(format!("{} is not registered as staff in this database", settings.login()))
-        })?;
-        let identity = match identity_file {
-            None => None,
-            Some((path, password)) => {
-                let (path, password) = (path.to_path_buf(), password.clone());
-                // Opening derives a key for a quarter of a second: not on an async thread.
-                let key = blocking(move || {
-                    IdentityFile::read(&path)
-                        .and_then(|file| file.open(&password))
-                        .map_err(|e| AppError::Key(e.to_string()))
-                })
-                .await??;
-                Some(key)
+        let (program, me) = who::in_database(&db, login).await?;
+        let identity = identity(identity_file).await?;
+        Ok(Self::assemble(db, program, me, identity, Own { keystore, chains, known }).await)
+    }
+
+    /// Signs in to the local copy while the shared database does not answer, for the reason given. Nothing can be written.
+    ///
+    /// # Errors
+    /// What the copy says: no copy, another password, a lease that ended.
+    pub(crate) async fn open_offline(
+        settings: &Settings,
+        identity_file: Option<(&Path, &SecretString)>,
+        own: Own,
+        (place, password): (CopyPlace, SecretString),
+        why: String,
+    ) -> Result<Self, AppError> {
+        let db = Db::unconnected(settings);
+        let copy = LocalCopy::start_offline(place, password, db.clone(), why).await?;
+        let login = settings.login();
+        let (program, me) = match who::in_copy(&copy, login).await {
+            Ok(found) => found,
+            Err(error) => {
+                copy.close();
+                return Err(error);
             }
         };
-        let ledger = RwLock::new(known.ledger(&me.login).await);
+        let identity = identity(identity_file).await?;
+        let session = Self::assemble(db, program, me, identity, own).await;
+        session.copy.get_or_init(|| copy);
+        Ok(session)
+    }
+
+    /// The same person signed in to the shared database, which answers again: with the copy, the key and the connections of this
+    /// session, which ends.
+    ///
+    /// # Errors
+    /// What the database says of the login now. This session then goes on.
+    pub(crate) async fn back_online(&self) -> Result<Self, AppError> {
+        self.db.check_schema().await?;
+        let (program, me) = who::in_database(&self.db, &self.me.login).await?;
+        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (keystore, chains, known) = (self.keystore.clone(), self.chains.clone(), Arc::clone(&self.known));
+        let session = Self::assemble(self.db.clone(), program, me, identity, Own { keystore, chains, known }).await;
+        let session = session.or_ledger(self.ledger());
+        if let Some(copy) = self.copy.get() {
+            session.copy.get_or_init(|| Arc::clone(copy));
+        }
+        Ok(session)
+    }
+
+    async fn assemble(db: Db, program: ProgramRow, me: MeRow, identity: Option<IdentityKey>, own: Own) -> Self {
+        let ledger = RwLock::new(own.known.ledger(&me.login).await);
         let (device_turn, open) = (Mutex::default(), AtomicBool::new(true));
         let passphrases = Arc::new(SystemStore);
         let (identity, acts) = (Sync::new(identity), TurnLock::default());
-        Ok(Self {
+        Self {
             db,
             program,
             me,
-            chains,
+            chains: own.chains,
             identity,
-            keystore,
+            keystore: own.keystore,
             passphrases,
             ledger,
             device_turn,
             device_stop: Stop::default(),
-            known,
+            known: own.known,
             open,
             acts,
             copy: OnceLock::new(),
-        })
+            opened: now(),
+        }
     }
 
     /// Uses a Ledger that the settings name, unless the person chose one.
@@ -175,9 +210,8 @@ impl Session {
         self.program.id
     }
 
-    /// Keeps a local copy from here on, in this folder, under the login's password.
-    pub fn keep_copy(&self, folder: PathBuf, database: String, password: SecretString) {
-        let place = CopyPlace { folder, database, login: self.me.login.clone() };
+    /// Keeps a local copy from here on, under the login's password.
+    pub fn keep_copy(&self, place: CopyPlace, password: SecretString) {
         self.copy.get_or_init(|| LocalCopy::start(place, password, self.db.clone()));
     }
 
@@ -185,10 +219,57 @@ impl Session {
     ///
     /// # Errors
     /// [`AppError::Unavailable`] where this machine keeps none.
-    pub(crate) fn copy(&self) -> Result<&LocalCopy, AppError> {
+    pub(crate) fn copy(&self) -> Result<&Arc<LocalCopy>, AppError> {
         self.copy.get().ok_or_else(|| {
             AppError::Unavailable("This machine keeps no local copy: its settings have no place for one".into())
         })
+    }
+
+    /// Whether the shared database answers, since when, and how old what screens show is.
+    pub(crate) fn link(&self) -> contract::Link {
+        match self.copy.get().and_then(|copy| copy.link()) {
+            Some(Link { heard, lost: Some((since, reason)), .. }) => contract::Link {
+                state: LinkState::Offline,
+                since: time(since),
+                data_at: Some(time(heard)),
+                reason: Some(reason),
+            },
+            _ => contract::Link { state: LinkState::Online, since: time(self.opened), data_at: None, reason: None },
+        }
+    }
+
+    /// Refuses what needs the shared database while it does not answer.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub(crate) fn online(&self) -> Result<(), AppError> {
+        match self.copy.get().and_then(|copy| copy.link()).and_then(|link| link.lost) {
+            None => Ok(()),
+            Some((since, _)) => Err(AppError::Unavailable(format!(
+                "The shared database has not answered since {}, and this needs it: nothing was done, and nothing is kept to be done later",
+                minute(since)
+            ))),
+        }
+    }
+
+    /// Waits until the shared database answers.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when it does not take this person any more.
+    pub(crate) async fn answered(&self) -> Result<(), AppError> {
+        self.copy()?.answered().await
+    }
+
+    /// Asks the shared database now, and waits a moment for the copy to have what is there.
+    pub(crate) async fn catch_up(&self) {
+        if let Some(copy) = self.copy.get() {
+            copy.catch_up().await;
+        }
+    }
+
+    /// Ends the session; its copy and its connections go on in the one that took its place.
+    pub(crate) fn hand_over(&self) {
+        self.open.store(false, Ordering::SeqCst);
     }
 
     /// Ends the session for commands that still run, for example behind a dialog.
@@ -278,6 +359,17 @@ impl Session {
             time_zone: self.program.time_zone.clone(),
         }
     }
+}
+
+/// Opening derives a key for a quarter of a second: not on an async thread.
+async fn identity(file: Option<(&Path, &SecretString)>) -> Result<Option<IdentityKey>, AppError> {
+    let Some((path, password)) = file else { return Ok(None) };
+    let (path, password) = (path.to_path_buf(), password.clone());
+    let key = blocking(move || {
+        IdentityFile::read(&path).and_then(|file| file.open(&password)).map_err(|e| AppError::Key(e.to_string()))
+    })
+    .await??;
+    Ok(Some(key))
 }
 
 /// Assets of a program by id, each with its chain.

@@ -24,6 +24,11 @@ pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// `2026-11-17 14:28 UTC`
+pub(crate) fn minute(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 pub(crate) fn check(level: Level, label: &str, detail: impl Into<String>) -> Check {
     Check { level, label: label.into(), detail: detail.into() }
 }

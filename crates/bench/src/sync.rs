@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use app::sync::{CopyPlace, Pulled, Sync, follow};
+use app::sync::{Asked, CopyPlace, Pulled, Sync, follow};
 use app::worker::notify::Office;
 use app::worker::{Stop, Stopper};
 use chrono::{DateTime, Utc};
@@ -268,7 +268,7 @@ async fn steady(
         tokio::spawn(async move {
             let reader = Mutex::new(replica.reader(now())?);
             let mut failed = None;
-            follow(&mut filling, &listens, &stop, now, |told| match told {
+            follow(&mut filling, &listens, (&stop, &mut Asked::by_nobody()), now, |told, _| match told {
                 Ok(_) => failed = failed.take().or(note(&reader, &waiting, &took).err()),
                 Err(error) => failed = Some(BenchError::Undone(error.to_string())),
             })

@@ -57,8 +57,15 @@ fn classify(error: &anyhow::Error) -> (u8, ErrorCode) {
     }
     let code = if let Some(app) = error.downcast_ref::<AppError>() {
         app.code()
-    } else if matches!(error.downcast_ref::<StoreError>(), Some(StoreError::Unavailable(_) | StoreError::Schema(_)))
-        || error.downcast_ref::<chain::ChainError>().is_some()
+    } else if matches!(
+        error.downcast_ref::<StoreError>(),
+        Some(
+            StoreError::Unreachable(_)
+                | StoreError::LoginRefused(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Schema(_)
+        )
+    ) || error.downcast_ref::<chain::ChainError>().is_some()
     {
         ErrorCode::Unavailable
     } else {

@@ -42,6 +42,8 @@ commands! {
     session_clock(()) -> SessionClock;
     /// Who is signed in; NOT_SIGNED_IN or LOCKED otherwise.
     session_get(()) -> Session;
+    /// Asks the shared database now, without waiting for the next time by itself.
+    session_reconnect(()) -> Session;
     /// The status bar.
     health_get(()) -> Health;
     /// The first screen.

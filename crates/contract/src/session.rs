@@ -85,6 +85,32 @@ pub struct Session {
     pub program: ProgramView,
     /// Set on a demo machine: the passphrase of its keys.
     pub demo_passphrase: Option<String>,
+    /// Whether the shared database answers.
+    pub link: Link,
+}
+
+/// Whether the shared database answers. While it does not, screens show the local copy and nothing can be written.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// Whether it answers.
+    pub state: LinkState,
+    /// Since when, RFC 3339 UTC.
+    pub since: String,
+    /// While it does not answer: as of when what screens show is, RFC 3339 UTC.
+    pub data_at: Option<String>,
+    /// While it does not answer: what happened when it was asked.
+    pub reason: Option<String>,
+}
+
+/// Whether the shared database answers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LinkState {
+    /// It does.
+    Online,
+    /// It does not.
+    Offline,
 }
 
 /// One line of the status bar.

@@ -42,6 +42,8 @@ fn types() -> String {
         Profiles,
         SessionOpen,
         SessionClock,
+        Link,
+        LinkState,
         ProgramView,
         Session,
         Health,

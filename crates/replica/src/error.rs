@@ -17,6 +17,11 @@ pub enum ReplicaError {
         "The local copy is locked: it last heard of the shared database on {0}. Connect to the shared database once, and it opens again"
     )]
     LeaseEnded(chrono::DateTime<chrono::Utc>),
+    /// The shared database did not take the login any more.
+    #[error(
+        "The local copy is locked: the shared database refused this login on {0}. Sign in with the network, and it opens again"
+    )]
+    Refused(chrono::DateTime<chrono::Utc>),
     /// The clock of this machine stands before the last contact.
     #[error(
         "The local copy is locked: this machine's clock stands before {0}, when the shared database was last heard of. Set the clock, or connect once"
@@ -25,6 +30,11 @@ pub enum ReplicaError {
     /// There is no copy yet, or it is still being made.
     #[error("There is no local copy yet: connect to the shared database to fill it")]
     Empty,
+    /// The copy was made by another version of the program.
+    #[error(
+        "The local copy was made by another version of Countersign: connect to the shared database once, and it is filled again"
+    )]
+    Outdated,
     /// The file system does not let us.
     #[error("{} cannot be used for the local copy: {error}", path.display())]
     Io {

@@ -210,6 +210,7 @@ impl Filler {
                 if let Some(head) = &self.head {
                     state::set(&self.connection, "snapshot", &head.snapshot.to_string())?;
                     state::set(&self.connection, "contact", &now.timestamp_micros().to_string())?;
+                    state::forget(&self.connection, state::REFUSED)?;
                 }
                 self.stands = true;
                 self.commit()?;

@@ -16,6 +16,8 @@ pub enum Lease {
     Until(DateTime<Utc>),
     /// Its last contact was too long ago.
     Ended(DateTime<Utc>),
+    /// The shared database refused the login at its last contact.
+    Refused(DateTime<Utc>),
     /// The clock stands before its last contact.
     ClockWentBack(DateTime<Utc>),
     /// It was never filled.
@@ -23,9 +25,17 @@ pub enum Lease {
 }
 
 impl Lease {
-    /// What holds at `now` after the last contact.
+    /// What holds at `now` after the last contact, and after a login that was refused since.
     #[must_use]
-    pub fn at(contact: Option<DateTime<Utc>>, length: TimeDelta, now: DateTime<Utc>) -> Self {
+    pub fn at(
+        contact: Option<DateTime<Utc>>,
+        refused: Option<DateTime<Utc>>,
+        length: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Self {
+        if let Some(at) = refused {
+            return Self::Refused(at);
+        }
         match contact {
             None => Self::None,
             Some(contact) if now < contact - CLOCKS_DIFFER => Self::ClockWentBack(contact),
@@ -42,6 +52,7 @@ impl Lease {
         match self {
             Self::Until(_) => Ok(()),
             Self::Ended(contact) => Err(ReplicaError::LeaseEnded(contact)),
+            Self::Refused(at) => Err(ReplicaError::Refused(at)),
             Self::ClockWentBack(contact) => Err(ReplicaError::ClockWentBack(contact)),
             Self::None => Err(ReplicaError::Empty),
         }
@@ -55,16 +66,17 @@ mod tests {
     #[test]
     fn it_ends_to_the_second_and_does_not_come_back_with_the_clock() {
         let contact = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
-        let at = |seconds: i64| Lease::at(Some(contact), LEASE, contact + TimeDelta::seconds(seconds));
+        let at = |seconds: i64| Lease::at(Some(contact), None, LEASE, contact + TimeDelta::seconds(seconds));
         let length = LEASE.num_seconds();
         assert_eq!(at(0), Lease::Until(contact + LEASE));
         assert_eq!(at(length - 1), Lease::Until(contact + LEASE));
         assert_eq!(at(length), Lease::Ended(contact));
         assert_eq!(at(-599), Lease::Until(contact + LEASE));
         assert_eq!(at(-601), Lease::ClockWentBack(contact));
-        assert_eq!(Lease::at(None, LEASE, contact), Lease::None);
+        assert_eq!(Lease::at(None, None, LEASE, contact), Lease::None);
+        assert_eq!(Lease::at(Some(contact), Some(contact), LEASE, contact), Lease::Refused(contact));
         assert!(at(0).require().is_ok());
-        for locked in [at(length), at(-601), Lease::None] {
+        for locked in [at(length), at(-601), Lease::Refused(contact), Lease::None] {
             assert!(locked.require().is_err(), "{locked:?}");
         }
     }

@@ -45,6 +45,20 @@ impl Replica {
         Ok(replica)
     }
 
+    /// Opens the copy in `file` as it is, and makes nothing anew.
+    ///
+    /// # Errors
+    /// [`ReplicaError::WrongKey`], and [`ReplicaError::Outdated`] when it was made for other tables than this program knows.
+    pub fn reopen(file: &Path, key: Key, lease: TimeDelta) -> Result<Self, ReplicaError> {
+        let replica = Self { file: file.to_owned(), key, lease };
+        // Writing, for what is in the companion of a file that was not closed comes first.
+        let connection = replica.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if !state::is_made(&connection)? || state::fingerprint(&connection)? != schema::fingerprint() {
+            return Err(ReplicaError::Outdated);
+        }
+        Ok(replica)
+    }
+
     /// Whether there is a copy in that file.
     #[must_use]
     pub fn exists(file: &Path) -> bool {
@@ -57,7 +71,7 @@ impl Replica {
     /// [`ReplicaError::Sqlite`] when the file cannot be read.
     pub fn lease(&self, now: DateTime<Utc>) -> Result<Lease, ReplicaError> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Ok(Lease::at(state::contact(&connection)?, self.lease, now))
+        lease_of(&connection, self.lease, now)
     }
 
     /// A connection for reading, when the lease lets anybody read.
@@ -67,7 +81,7 @@ impl Replica {
     pub fn reader(&self, now: DateTime<Utc>) -> Result<Reader, ReplicaError> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -32768;")?;
-        Lease::at(state::contact(&connection)?, self.lease, now).require()?;
+        lease_of(&connection, self.lease, now)?.require()?;
         Ok(Reader { connection, lease: self.lease })
     }
 
@@ -79,6 +93,16 @@ impl Replica {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.execute_batch(FOR_WRITING)?;
         Ok(Filler::new(connection))
+    }
+
+    /// Locks the copy until the shared database answers this login again: it refused it.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Sqlite`].
+    pub fn lock(&self, now: DateTime<Utc>) -> Result<(), ReplicaError> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.execute_batch(FOR_WRITING)?;
+        state::set(&connection, state::REFUSED, &now.timestamp_micros().to_string())
     }
 
     /// What loads rows into an empty copy and does nothing else, to compare with.
@@ -159,7 +183,7 @@ impl Reader {
     /// # Errors
     /// [`ReplicaError::LeaseEnded`] or [`ReplicaError::ClockWentBack`].
     pub fn at(&self, now: DateTime<Utc>) -> Result<&Connection, ReplicaError> {
-        Lease::at(state::contact(&self.connection)?, self.lease, now).require()?;
+        lease_of(&self.connection, self.lease, now)?.require()?;
         Ok(&self.connection)
     }
 
@@ -170,6 +194,10 @@ impl Reader {
     pub fn progress(&self) -> Result<state::Progress, ReplicaError> {
         state::progress(&self.connection)
     }
+}
+
+fn lease_of(connection: &Connection, length: TimeDelta, now: DateTime<Utc>) -> Result<Lease, ReplicaError> {
+    Ok(Lease::at(state::contact(connection)?, state::moment(connection, state::REFUSED)?, length, now))
 }
 
 /// A folder that its owner alone can enter; one that exists keeps its mode.

@@ -69,8 +69,25 @@ pub(crate) fn fingerprint(connection: &Connection) -> Result<String, ReplicaErro
 
 /// When the shared database was last heard of.
 pub(crate) fn contact(connection: &Connection) -> Result<Option<DateTime<Utc>>, ReplicaError> {
-    let micros = get(connection, "contact")?.and_then(|text| text.parse().ok());
+    moment(connection, "contact")
+}
+
+/// When the shared database refused the login, until it answers it again.
+pub(crate) const REFUSED: &str = "refused";
+
+pub(crate) fn moment(connection: &Connection, name: &str) -> Result<Option<DateTime<Utc>>, ReplicaError> {
+    let micros = get(connection, name)?.and_then(|text| text.parse().ok());
     Ok(micros.and_then(DateTime::from_timestamp_micros))
+}
+
+/// Who reads, as the last pull said.
+pub(crate) fn me(connection: &Connection) -> Result<Option<Uuid>, ReplicaError> {
+    Ok(get(connection, "me")?.and_then(|text| text.parse().ok()))
+}
+
+pub(crate) fn forget(connection: &Connection, name: &str) -> Result<(), ReplicaError> {
+    connection.prepare_cached("DELETE FROM _state WHERE name = ?1")?.execute([name])?;
+    Ok(())
 }
 
 /// Where the copy stands; none before its first snapshot.

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 
 use crate::StoreError;
 use crate::migrate::SCHEMA_VERSION;
 
 /// PostgreSQL's own.
 const DEFAULT_PORT: u16 = 5432;
+/// A server that says nothing for so long does not answer.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Nobody holds rows for longer: see `api.end_stalling`.
 const LOCK_TIMEOUT: &str = "15s";
 
@@ -123,18 +125,31 @@ impl std::fmt::Debug for Settings {
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(crate) pool: PgPool,
+    settings: Settings,
 }
 
 impl Db {
     /// Connects and checks that the schema is the one that this program was built for.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] for a wrong password or an unreachable server, and
+    /// [`StoreError::LoginRefused`] for a wrong password, [`StoreError::Unreachable`] where no server answers, and
     /// [`StoreError::Schema`] for an unmigrated or newer schema; each says the next step.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let db = Self::connect_unchecked(settings).await?;
-        db.check_schema(settings).await?;
+        db.check_schema().await?;
         Ok(db)
+    }
+
+    /// Connects when something is first asked of it: for a server that does not answer now. Nothing is checked before
+    /// [`Db::check_schema`].
+    #[must_use]
+    pub fn unconnected(settings: &Settings) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections_max)
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(Duration::from_secs(300))
+            .connect_lazy_with(settings.options.clone());
+        Self { pool, settings: settings.clone() }
     }
 
     /// Closes every connection; whoever still waits for one is refused.
@@ -144,23 +159,28 @@ impl Db {
 
     /// Connects without looking at the schema, to migrate it.
     pub(crate) async fn connect_unchecked(settings: &Settings) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.connections_max)
-            .acquire_timeout(Duration::from_secs(10))
-            .idle_timeout(Duration::from_secs(300))
-            .connect_lazy_with(settings.options.clone());
-        // One attempt outside the pool: the pool would retry a refused connection until its time is up.
-        match sqlx::ConnectOptions::connect(&settings.options).await {
-            Ok(connection) => {
-                sqlx::Connection::close(connection).await?;
-                Ok(Self { pool })
-            }
-            Err(error) => Err(explain_refusal(settings, error)),
+        let db = Self::unconnected(settings);
+        sqlx::Connection::close(db.connect_apart().await?).await?;
+        Ok(db)
+    }
+
+    /// A connection outside the pool, by one attempt: the pool would retry a refused one until its time is up.
+    pub(crate) async fn connect_apart(&self) -> Result<PgConnection, StoreError> {
+        match tokio::time::timeout(CONNECT_MAX, sqlx::ConnectOptions::connect(&self.settings.options)).await {
+            Ok(connected) => connected.map_err(|error| explain_refusal(&self.settings, error)),
+            Err(_) => Err(StoreError::Unreachable(format!(
+                "{} does not answer: check the network, the host and the port",
+                self.settings.place()
+            ))),
         }
     }
 
-    async fn check_schema(&self, settings: &Settings) -> Result<(), StoreError> {
-        let place = settings.place();
+    /// Checks that the schema is the one that this program was built for.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when it is another.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        let place = self.settings.place();
         let found = match sqlx::query_scalar::<_, Option<i64>>("SELECT api.schema_version()")
             .fetch_one(&self.pool)
             .await
@@ -189,9 +209,10 @@ fn explain_refusal(settings: &Settings, error: sqlx::Error) -> StoreError {
     let (login, place) = (settings.login(), settings.place());
     match &error {
         sqlx::Error::Database(e) => match e.code().as_deref() {
-            Some("28P01" | "28000") => StoreError::Unavailable(format!(
+            Some("28P01" | "28000") => StoreError::LoginRefused(format!(
                 "The database refused the login {login} for {place}: check the login and its password; the administrator of the database resets it"
             )),
+            Some("57P01" | "57P02" | "57P03") => StoreError::Unreachable(format!("{place} answered: {}", e.message())),
             Some("3D000") => {
                 StoreError::Unavailable(format!("There is no database {place}: check its name, or create it"))
             }
@@ -203,10 +224,10 @@ fn explain_refusal(settings: &Settings, error: sqlx::Error) -> StoreError {
             )),
             _ => StoreError::Unavailable(format!("{place} answered: {}", e.message())),
         },
-        sqlx::Error::Tls(_) => StoreError::Unavailable(format!(
+        sqlx::Error::Tls(_) => StoreError::Unreachable(format!(
             "{place} could not prove who it is over TLS ({error}): name its certificate authority with sslrootcert=FILE in the URL"
         )),
-        _ => StoreError::Unavailable(format!(
+        _ => StoreError::Unreachable(format!(
             "{place} cannot be reached ({error}): check the host, the port and that the server runs"
         )),
     }

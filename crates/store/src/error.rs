@@ -27,7 +27,13 @@ pub enum StoreError {
     /// The settings cannot be used.
     #[error("{0}")]
     Settings(String),
-    /// The server cannot be reached or does not let us in.
+    /// The server does not answer, or somebody else does in its place.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server answers, and does not take this login or its password.
+    #[error("{0}")]
+    LoginRefused(String),
+    /// The server answers, and cannot do it now.
     #[error("{0}")]
     Unavailable(String),
     /// The schema is not the one that this program was built for.
@@ -66,10 +72,14 @@ impl From<sqlx::Error> for StoreError {
                         message: format!("This login may not do this: {message}"),
                     },
                     // admin_shutdown, crash_shutdown, cannot_connect_now
-                    Some("57P01" | "57P02" | "57P03") => Self::Unavailable(
+                    Some("57P01" | "57P02" | "57P03") => Self::Unreachable(
                         "The database ended this session: it is shutting down or starting, the session held others up for too long, or its login was revoked"
                             .into(),
                     ),
+                    // invalid_password, invalid_authorization_specification
+                    Some("28P01" | "28000") => {
+                        Self::LoginRefused(format!("The database does not take this login any more: {message}"))
+                    }
                     // lock_not_available
                     Some("55P03") => Self::Unavailable(
                         "Somebody else's open transaction holds what this needs, and is ended soon: try again".into(),
@@ -77,8 +87,8 @@ impl From<sqlx::Error> for StoreError {
                     _ => Self::Database(error),
                 }
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                Self::Unavailable(format!("The database does not answer: {error}"))
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Self::Unreachable(format!("The database does not answer: {error}"))
             }
             _ => Self::Database(error),
         }

@@ -86,7 +86,7 @@ pub struct Puller {
 impl Puller {
     /// Connects under the login of `db`.
     pub async fn connect(db: &Db) -> Result<Self, StoreError> {
-        let mut connection = db.pool.acquire().await?.detach();
+        let mut connection = db.connect_apart().await?;
         // The probe is planned once, and every statement here has an index that finds what changed.
         connection.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off").await?;
         let (probe, house_probe) = probes();

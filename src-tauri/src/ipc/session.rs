@@ -28,6 +28,12 @@ pub async fn session_get(console: Shared<'_>, request: ()) -> Answer<Session> {
     answer(console.session_get(request).await)
 }
 
+/// Asks the shared database now.
+#[tauri::command]
+pub async fn session_reconnect(console: Shared<'_>, request: ()) -> Answer<Session> {
+    answer(console.session_reconnect(request).await)
+}
+
 /// Locks the console: keys and connections are dropped, and the password opens it again.
 #[tauri::command]
 pub async fn session_lock(console: Shared<'_>, request: ()) -> Answer<()> {

@@ -22,7 +22,7 @@ async fn a_wrong_password_and_an_unknown_login_sound_the_same() {
             settings.place()
         );
         assert_eq!(error.to_string(), expected);
-        assert!(matches!(error, StoreError::Unavailable(_)));
+        assert!(matches!(error, StoreError::LoginRefused(_)));
     }
 }
 

@@ -10,6 +10,7 @@ export interface Commands {
   session_activity: { request: null; answer: null };
   session_clock: { request: null; answer: t.SessionClock };
   session_get: { request: null; answer: t.Session };
+  session_reconnect: { request: null; answer: t.Session };
   health_get: { request: null; answer: t.Health };
   home_get: { request: null; answer: t.Home };
   freeze_create: { request: t.FreezeRequest; answer: null };
@@ -64,6 +65,7 @@ export const COMMANDS = [
   'session_activity',
   'session_clock',
   'session_get',
+  'session_reconnect',
   'health_get',
   'home_get',
   'freeze_create',

@@ -140,6 +140,26 @@ export type SessionClock = {
  */
 locksInSecs: number, };
 
+export type Link = { 
+/**
+ * Whether it answers.
+ */
+state: LinkState, 
+/**
+ * Since when, RFC 3339 UTC.
+ */
+since: string, 
+/**
+ * While it does not answer: as of when what screens show is, RFC 3339 UTC.
+ */
+dataAt: string | null, 
+/**
+ * While it does not answer: what happened when it was asked.
+ */
+reason: string | null, };
+
+export type LinkState = "ONLINE" | "OFFLINE";
+
 export type ProgramView = { 
 /**
  * UUID.
@@ -186,7 +206,11 @@ program: ProgramView,
 /**
  * Set on a demo machine: the passphrase of its keys.
  */
-demoPassphrase: string | null, };
+demoPassphrase: string | null, 
+/**
+ * Whether the shared database answers.
+ */
+link: Link, };
 
 export type Health = { 
 /**

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { useId } from 'react';
 import { Button as AriaButton, type ButtonProps as AriaButtonProps } from 'react-aria-components';
+import { useServerOff } from './server';
 import { StatusIcon } from './status';
 
 export type Look = 'default' | 'primary' | 'danger' | 'quiet' | 'hazard';
@@ -24,6 +25,8 @@ export interface ButtonProps
   look?: Look;
   /** Why it cannot act now and what would enable it; set means off. */
   off?: string | null;
+  /** It needs the shared database, and is off while that does not answer. */
+  server?: boolean;
   /** Do not show the reason under the button, somebody else does. */
   hideReason?: boolean;
   /** What it is doing while it works; the button is off meanwhile. */
@@ -37,7 +40,8 @@ export interface ButtonProps
 /** A button that names its act, and says beside itself why it is off. */
 export function Button({
   look = 'default',
-  off,
+  off: ownReason,
+  server,
   hideReason,
   busy,
   safe,
@@ -46,6 +50,8 @@ export function Button({
   ...rest
 }: ButtonProps) {
   const reason = useId();
+  const serverOff = useServerOff();
+  const off = (server ? serverOff : null) ?? ownReason;
   const dead = Boolean(off) || Boolean(busy);
   const described = off ? reason : rest['aria-describedby'];
   const button = (

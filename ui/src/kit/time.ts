@@ -52,6 +52,12 @@ export function clock(at: string, zone = 'UTC'): string {
   return p.hour ? `${p.hour}:${p.minute}:${p.second}` : at;
 }
 
+/** `16:42` */
+export function hourMinute(at: string, zone = 'UTC'): string {
+  const p = parts(at, zone);
+  return p.hour ? `${p.hour}:${p.minute}` : at;
+}
+
 /** `UTC`, `CET`: the zone in which the times beside it stand. */
 export function zoneName(at: string, zone = 'UTC'): string {
   return parts(at, zone).timeZoneName ?? zone;

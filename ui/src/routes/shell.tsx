@@ -1,14 +1,17 @@
 import { Navigate, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { useRead } from '../backend/use';
+import type { Link } from '../contract/types';
 import { FreezeDialog } from '../features/freeze/dialog';
 import { useActivity } from '../features/session/lock';
 import { SessionProvider } from '../features/session/session';
 import { t } from '../kit/say';
+import { ServerProvider, useServerOff } from '../kit/server';
 import { isTyping, somethingIsOpen } from '../kit/keys';
 import { setPrefs, stepZoom } from '../kit/prefs';
 import { Failure, Waiting } from '../kit/states';
 import { KeepTables } from '../table/state';
+import { OfflineBanner, offlineReason, useReadAgain } from './offline';
 import { Palette } from './palette';
 import { Rail } from './rail';
 import { useScreenInfo } from './screen';
@@ -17,7 +20,7 @@ import { TopBar } from './topbar';
 
 /** Asks who works before anything else is drawn. */
 export function Signed() {
-  const session = useRead('session_get', null);
+  const session = useRead('session_get', null, { every: 2_000 });
   if (session.isError && session.error.code === 'NOT_SIGNED_IN') return <Navigate to="/login" />;
   if (session.isError && !session.data) {
     return (
@@ -31,16 +34,19 @@ export function Signed() {
   if (!session.data) return <Waiting what={t('Opening the program')} />;
   return (
     <SessionProvider value={session.data}>
-      <KeepTables key={session.data.login}>
-        <Watched />
-      </KeepTables>
+      <ServerProvider value={offlineReason(session.data.link)}>
+        <KeepTables key={session.data.login}>
+          <Watched link={session.data.link.state} />
+        </KeepTables>
+      </ServerProvider>
     </SessionProvider>
   );
 }
 
 /** Every screen of a signed-in person, with what locks it. */
-function Watched() {
+function Watched(props: { link: Link['state'] }) {
   useActivity();
+  useReadAgain(props.link);
   return <Outlet />;
 }
 
@@ -93,6 +99,7 @@ export function Shell() {
     if (document.activeElement === document.body) content.current?.focus({ preventScroll: true });
   }, [path]);
   const may = session.data?.permissions.includes('operate') ?? false;
+  const serverOff = useServerOff();
   return (
     <div className="@container/window flex h-full flex-col">
       <button
@@ -110,6 +117,7 @@ export function Shell() {
             onFreeze={() => setFreeze(true)}
             freezeOff={may ? null : t('Freezing needs the permission "operate"')}
           />
+          <OfflineBanner />
           <main
             id="content"
             ref={content}
@@ -124,7 +132,7 @@ export function Shell() {
       <Palette
         open={palette}
         onClose={() => setPalette(false)}
-        onFreeze={may ? () => setFreeze(true) : null}
+        onFreeze={may && !serverOff ? () => setFreeze(true) : null}
       />
       <FreezeDialog open={freeze} onClose={() => setFreeze(false)} target={target} />
     </div>

@@ -5,6 +5,7 @@ import { Button as AriaButton } from 'react-aria-components';
 import { useSession } from '../features/session/session';
 import { Button, IconButton } from '../kit/button';
 import { t } from '../kit/say';
+import { useServerOff } from '../kit/server';
 import { StatusIcon } from '../kit/status';
 import { useScreenInfo } from './screen';
 
@@ -82,9 +83,9 @@ export function TopBar(props: {
           Ctrl K
         </kbd>
       </AriaButton>
-      <Button onPress={props.onFreeze} off={props.freezeOff} hideReason>
+      <Button onPress={props.onFreeze} off={props.freezeOff} server hideReason>
         <StatusIcon shape="frozen" tone="ink" size={15} />
-        {t('Freeze…')}
+        {useServerOff() ? t('Freeze needs the server') : t('Freeze…')}
       </Button>
     </header>
   );

@@ -1,9 +1,10 @@
-//! Keeps a local copy at most a moment behind, until asked to stop.
+//! Keeps a copy a moment behind the shared database.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use store::{Db, Hints};
+use store::{Db, Hints, StoreError};
+use tokio::sync::watch;
 
 use crate::AppError;
 use crate::sync::{Pulled, Sync};
@@ -16,27 +17,88 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const GATHER: Duration = Duration::from_millis(10);
 /// After an error, so long until the next attempt, then twice as long each time.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_LAST: Duration = Duration::from_secs(60);
+const RETRY_LAST: Duration = Duration::from_secs(15);
 
-/// Pulls whenever the shared database says that something changed, and now and then unasked. `told` hears of every pull, also of
-/// failed ones; it ends when the copy was wiped or a stop is asked for.
+/// Asks for a pull that begins from now on, beside those that come by themselves.
+#[derive(Clone, Debug)]
+pub struct Asker(watch::Sender<u64>);
+
+/// Hears who asks for a pull.
+#[derive(Clone, Debug)]
+pub struct Asked(watch::Receiver<u64>);
+
+impl Asker {
+    /// Nobody has asked yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// Asks; answers the number that a pull has which began afterwards.
+    pub fn ask(&self) -> u64 {
+        let mut number = 0;
+        self.0.send_modify(|asked| {
+            *asked += 1;
+            number = *asked;
+        });
+        number
+    }
+
+    /// What a follower hears.
+    #[must_use]
+    pub fn heard(&self) -> Asked {
+        Asked(self.0.subscribe())
+    }
+}
+
+impl Default for Asker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Asked {
+    /// Nobody ever asks.
+    #[must_use]
+    pub fn by_nobody() -> Self {
+        Self(watch::Sender::new(0).subscribe())
+    }
+
+    /// How often somebody asked, up to now.
+    fn count(&mut self) -> u64 {
+        *self.0.borrow_and_update()
+    }
+
+    /// Waits until somebody asks again.
+    async fn again(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Pulls whenever the shared database says that something changed or somebody asks, and now and then unasked. `told` hears of every
+/// pull, also of failed ones, and how often it had been asked for when it began; it ends when the copy was wiped, the login was
+/// refused, or a stop is asked for.
 ///
 /// # Errors
 /// None that a later pull could mend; those go to `told`.
 pub async fn follow(
     sync: &mut Sync,
     db: &Db,
-    stop: &Stop,
+    (stop, asked): (&Stop, &mut Asked),
     clock: impl Fn() -> DateTime<Utc>,
-    mut told: impl FnMut(Result<&Pulled, &AppError>),
+    mut told: impl FnMut(Result<&Pulled, &AppError>, u64),
 ) -> Result<(), AppError> {
     let mut hints: Option<Hints> = None;
     let mut retry = RETRY_FIRST;
+    let mut failures = 0_u32;
     while !stop.is_asked() {
+        let number = asked.count();
         match sync.pull(clock(), stop).await {
             Ok(pulled) => {
-                told(Ok(&pulled));
-                retry = RETRY_FIRST;
+                told(Ok(&pulled), number);
+                (retry, failures) = (RETRY_FIRST, 0);
                 match pulled {
                     Pulled::Wiped => return Ok(()),
                     // History is left to read.
@@ -45,9 +107,20 @@ pub async fn follow(
                 }
             }
             Err(error) => {
-                told(Err(&error));
                 hints = None;
-                stop.sleep(retry).await;
+                failures += 1;
+                // A connection that ended says nothing of the next one: that is tried before anybody is told.
+                if failures == 1 && error.is_unreachable() {
+                    continue;
+                }
+                told(Err(&error), number);
+                if matches!(error, AppError::Store(StoreError::LoginRefused(_))) {
+                    return Ok(());
+                }
+                tokio::select! {
+                    () = stop.sleep(retry) => {}
+                    () = asked.again() => {}
+                }
                 retry = (retry * 2).min(RETRY_LAST);
                 continue;
             }
@@ -59,12 +132,9 @@ pub async fn follow(
                 continue;
             }
         }
-        let Some(heard) = &mut hints else {
-            stop.sleep(ASK_EVERY).await;
-            continue;
-        };
         let is_heard = tokio::select! {
-            heard = heard.next() => heard.is_ok(),
+            is_heard = heard(&mut hints) => is_heard,
+            () = asked.again() => true,
             () = stop.sleep(ASK_EVERY) => continue,
         };
         if is_heard {
@@ -74,4 +144,12 @@ pub async fn follow(
         }
     }
     Ok(())
+}
+
+/// Waits for a hint, for ever where nobody listens; false when the listening ended.
+async fn heard(hints: &mut Option<Hints>) -> bool {
+    match hints {
+        Some(hints) => hints.next().await.is_ok(),
+        None => std::future::pending().await,
+    }
 }

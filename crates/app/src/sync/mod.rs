@@ -13,15 +13,16 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use domain::replicated::{Scope, TABLES, Table};
 use replica::{Filler, Head, Place, Plan, Progress, Replica, ReplicaError, Step, Unread};
-use store::{Db, Pull, PullHead, Puller, Wanted};
+use store::{Db, Pull, PullHead, Puller, StoreError, Wanted};
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::timeout;
 
 use crate::AppError;
 use crate::session::blocking;
 use crate::worker::Stop;
 
-pub use follow::follow;
-pub use unlock::{CopyPlace, forget, unlock};
+pub use follow::{Asked, Asker, follow};
+pub use unlock::{CopyPlace, forget, reopen, unlock};
 
 /// Pieces of rows on their way from the one side to the other.
 const ON_THEIR_WAY: usize = 16;
@@ -29,6 +30,8 @@ const ON_THEIR_WAY: usize = 16;
 const PAGE_ROWS: u32 = 25_000;
 /// How long a pull reads history before it looks again what changed meanwhile.
 const HISTORY_FOR: Duration = Duration::from_secs(3);
+/// A server that does not say within this time where it stands does not answer.
+const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// How often small tables without marks of change are read.
 const WHOLE_EVERY: Duration = Duration::from_secs(5);
 
@@ -108,7 +111,7 @@ impl Sync {
                 blocking(move || replica.filler()).await??
             }
         };
-        let (mut pull, head) = puller.begin().await?;
+        let (mut pull, head) = timeout(BEGIN_MAX, puller.begin()).await.map_err(|_| silent())??;
         let Some(head) = head_of(head) else {
             drop(filler);
             let place = self.place.clone();
@@ -145,6 +148,10 @@ impl Sync {
     pub const fn read_whole_tables(&mut self) {
         self.whole_at = None;
     }
+}
+
+fn silent() -> AppError {
+    AppError::Store(StoreError::Unreachable("The shared database does not answer".into()))
 }
 
 fn head_of(head: PullHead) -> Option<Head> {

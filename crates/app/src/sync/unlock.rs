@@ -54,6 +54,12 @@ impl CopyPlace {
         self.folder.join(format!("{}.key.json", self.name()))
     }
 
+    /// Whether this machine has a copy there.
+    #[must_use]
+    pub fn is_filled(&self) -> bool {
+        Replica::exists(&self.file()) && Replica::exists(&self.key_file())
+    }
+
     fn name(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.database.as_bytes());
@@ -89,6 +95,32 @@ pub fn unlock(
         Err(error) => return Err(AppError::File(format!("{} cannot be read: {error}", path.display()))),
     };
     Ok(Replica::open(&place.file(), Key::new(&sealed, from_key_store), LEASE)?)
+}
+
+/// Opens a copy that was filled before, as it is: for whoever cannot reach the shared database.
+///
+/// # Errors
+/// As [`unlock`]; [`AppError::Unavailable`] when this machine has no copy of theirs.
+pub fn reopen(
+    place: &CopyPlace,
+    passphrase: &SecretString,
+    from_key_store: Option<&[u8; KEY_LEN]>,
+) -> Result<Replica, AppError> {
+    let path = place.key_file();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) if Replica::exists(&place.file()) => text,
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(AppError::File(format!("{} cannot be read: {error}", path.display())));
+        }
+        _ => {
+            return Err(AppError::Unavailable(format!(
+                "This machine has no local copy of {} yet: sign in once while the shared database answers",
+                place.words()
+            )));
+        }
+    };
+    let sealed = open(place, &text, passphrase, from_key_store.is_some())?;
+    Ok(Replica::reopen(&place.file(), Key::new(&sealed, from_key_store), LEASE)?)
 }
 
 /// Removes a copy and its key from this machine.

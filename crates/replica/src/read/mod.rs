@@ -1,6 +1,7 @@
 //! What screens ask of the copy.
 
 mod intents;
+mod person;
 mod query;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +9,7 @@ use money::SignedAmount;
 use rusqlite::Row;
 
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
+pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
 
 use crate::amount::{AMOUNT_LEN, from_bytes};

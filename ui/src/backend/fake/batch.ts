@@ -7,6 +7,7 @@ import type {
   Check,
   LegHashes,
   LegView,
+  LiveTransaction,
   Money,
   PayoutLine,
   PersonStep,
@@ -450,4 +451,29 @@ export function move(batch: FakeBatch, pace: number, now: number): void {
   }
   detail.summary.settled = detail.lines.filter((line) => line.state === 'SETTLED').length;
   if (detail.summary.settled === detail.lines.length) detail.summary.state = 'EXECUTED';
+}
+
+/** Every signed leg that is not executed. */
+export function liveOf(batches: readonly FakeBatch[]): LiveTransaction[] {
+  return batches.flatMap(({ detail }) =>
+    detail.legs
+      .filter((leg) => leg.signatures.length > 0 && ['PROPOSED', 'SIGNED'].includes(leg.state))
+      .map((leg) => ({
+        safeId: detail.safe.id,
+        nonce: leg.nonce ?? '',
+        batchId: detail.summary.id,
+        batch: detail.summary.number,
+        leg: leg.index,
+        state: leg.state,
+        safeTxHash: leg.hashes?.safeTxHash ?? '',
+        isRejection: false,
+        threshold: leg.threshold,
+        signers: leg.signatures.map((one) => ({
+          person: one.person,
+          owner: one.owner,
+          at: one.at,
+          leftAt: null,
+        })),
+      })),
+  );
 }

@@ -15,7 +15,6 @@ import type {
   Health,
   KeyKind,
   LegView,
-  LiveTransaction,
   RunDetail,
   Session,
   WaitingItem,
@@ -23,6 +22,7 @@ import type {
 import type { AnswerOf, Backend, CommandName, RequestOf } from '../backend';
 import {
   type FakeBatch,
+  liveOf,
   makeBatch,
   move,
   openSigning,
@@ -36,6 +36,7 @@ import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { ADVICE, deviceReview } from './device';
 import { FakeIntents } from './intent';
+import { FakeLink } from './link';
 import { FakeLock } from './lock';
 import { PASSPHRASE, PEOPLE, SAFE } from './people';
 import { askRejection, reviewRejection, signRejection } from './rejection';
@@ -72,6 +73,8 @@ export interface FakeOptions {
   ready?: boolean;
   /** Keys hold no coin to pay gas with. */
   poor?: boolean;
+  /** The shared database does not answer; `back` says that it does when it is asked again. */
+  offline?: 'away' | 'back';
   /** Commands that fail, with what they say. */
   fails?: Partial<Record<CommandName, ApiError>>;
 }
@@ -95,10 +98,12 @@ class Fake {
   private readonly clock: FakeLock;
   private stopWaiting: () => void = () => undefined;
   private kept = false;
+  readonly link: FakeLink;
   private imported: FakeBatch | null = null;
 
   constructor(private readonly options: FakeOptions) {
     this.clock = new FakeLock(options.locksInSecs);
+    this.link = new FakeLink(options.offline);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     this.intents = new FakeIntents(options.empty ?? false);
     if (!options.empty) this.history();
@@ -251,6 +256,8 @@ class Fake {
   }
 
   private health(): Health {
+    const away = this.link.health();
+    if (away) return away;
     return {
       checks: [
         { level: 'OK', label: 'Database', detail: 'answers in 3 ms' },
@@ -364,31 +371,6 @@ class Fake {
     };
   }
 
-  /** Every signed leg that is not executed. */
-  private live(): LiveTransaction[] {
-    return this.batches.flatMap(({ detail }) =>
-      detail.legs
-        .filter((leg) => leg.signatures.length > 0 && ['PROPOSED', 'SIGNED'].includes(leg.state))
-        .map((leg) => ({
-          safeId: detail.safe.id,
-          nonce: leg.nonce ?? '',
-          batchId: detail.summary.id,
-          batch: detail.summary.number,
-          leg: leg.index,
-          state: leg.state,
-          safeTxHash: leg.hashes?.safeTxHash ?? '',
-          isRejection: false,
-          threshold: leg.threshold,
-          signers: leg.signatures.map((one) => ({
-            person: one.person,
-            owner: one.owner,
-            at: one.at,
-            leftAt: null,
-          })),
-        })),
-    );
-  }
-
   private decide(id: string, name: 'RETURN' | 'REJECT' | 'CANCEL', reason: string): null {
     const batch = this.allowed(id, name);
     batch.detail.lastReason = `${reason} (${this.me().person})`;
@@ -436,7 +418,11 @@ class Fake {
       this.clock.open();
       return null;
     },
-    session_get: () => this.me(),
+    session_get: () => ({ ...this.me(), link: this.link.now }),
+    session_reconnect: () => {
+      this.link.ask();
+      return { ...this.me(), link: this.link.now };
+    },
     health_get: () => this.health(),
     home_get: () => ({
       waiting: this.waiting(),
@@ -451,7 +437,7 @@ class Fake {
       return null;
     },
     safe_list: () => [SAFE],
-    safe_signatures: () => this.live(),
+    safe_signatures: () => liveOf(this.batches),
     intent_list: (query) => this.intents.list(query),
     intent_get: ({ id }) => this.intents.get(id, this.me()),
     intent_revive: ({ ids }) => this.intents.revive(ids),
@@ -601,6 +587,7 @@ export function makeFake(options: FakeOptions = {}): Backend {
       await new Promise((done) => setTimeout(done, options.delay ?? 0));
       const failure = options.fails?.[name];
       if (failure) throw failure;
+      fake.link.refuse(name);
       return fake.handlers[name](request);
     },
   };

@@ -1,5 +1,5 @@
 /** Everything here is made up: people, wallets of affiliates, Safes. Only for tests and for looking. */
-import type { AssetTag, Profile, SafeView, Session } from '../../contract/types';
+import type { AssetTag, Link, Profile, SafeView, Session } from '../../contract/types';
 
 export const COW: AssetTag = {
   symbol: 'COW',
@@ -14,6 +14,13 @@ export const USDC: AssetTag = {
 };
 
 export const PASSPHRASE = 'correct horse battery staple';
+
+export const ONLINE: Link = {
+  state: 'ONLINE',
+  since: '2026-11-20T08:00:00Z',
+  dataAt: null,
+  reason: null,
+};
 
 const PROGRAM = {
   id: '0193b000-0000-7000-8000-000000000001',
@@ -46,6 +53,7 @@ function person(
       ownerAddress,
       program: PROGRAM,
       demoPassphrase: PASSPHRASE,
+      link: ONLINE,
     },
   };
 }

@@ -88,6 +88,7 @@ export function Apart(props: { batch: BatchDetail }) {
       <div className="flex flex-wrap items-start gap-2 py-1.5">
         {carried ? (
           <Button
+            server
             off={carried.enabled ? null : (carried.reason ?? t('Not possible now'))}
             busy={carry.isPending ? asking : null}
             onPress={() => carry.mutate({ id })}
@@ -97,6 +98,7 @@ export function Apart(props: { batch: BatchDetail }) {
         ) : null}
         {brought ? (
           <Button
+            server
             off={brought.enabled ? null : (brought.reason ?? t('Not possible now'))}
             busy={bring.isPending ? asking : null}
             onPress={() => bring.mutate({ id })}

@@ -36,6 +36,7 @@ function SubmitStep({ batch, onClose }: StepProps) {
           {t('Keep as a draft')}
         </Button>
         <Button
+          server
           look="primary"
           busy={submit.isPending ? t('Submitting') : null}
           onPress={() => submit.mutate({ id: batch.summary.id })}
@@ -69,6 +70,7 @@ function ApproveStep({ batch, onClose }: StepProps) {
           {t('Keep reviewing')}
         </Button>
         <Button
+          server
           look="primary"
           off={hash ? null : t('This revision has no content hash. Read the batch again.')}
           busy={approve.isPending ? t('Approving') : null}
@@ -160,6 +162,7 @@ function TakeOutStep({ batch, onClose }: StepProps) {
           {t('Keep them')}
         </Button>
         <Button
+          server
           look="danger"
           busy={takeOut.isPending ? t('Taking out') : null}
           onPress={() =>
@@ -210,6 +213,7 @@ function ReasonForm(props: {
       <DialogFoot>
         <Button onPress={onClose}>{words.keep()}</Button>
         <Button
+          server
           look="danger"
           type="submit"
           off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}
@@ -299,6 +303,7 @@ function ExecuteStep({ batch, onClose }: StepProps) {
           {t('Keep it')}
         </Button>
         <Button
+          server
           look="hazard"
           busy={execute.isPending ? t('Waiting for your confirmation in the system dialog') : null}
           onPress={() => execute.mutate({ id: batch.summary.id })}

@@ -75,6 +75,7 @@ function MakeForm(props: { rows: number }) {
       {make.isError ? <InlineFailure error={make.error} /> : null}
       <div>
         <Button
+          server
           look="primary"
           type="submit"
           off={off}

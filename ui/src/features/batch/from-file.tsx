@@ -262,6 +262,7 @@ function ImportForm(props: { preview: FilePreview; onChoose: () => void }) {
       {make.isError ? <InlineFailure error={make.error} /> : null}
       <div>
         <Button
+          server
           look="primary"
           type="submit"
           off={
@@ -322,6 +323,7 @@ export function NewFromFileScreen() {
     : t('Needs the permission "create_batch"');
   const button = (
     <Button
+      server
       look={preview ? 'default' : 'primary'}
       off={off}
       busy={choose.isPending ? t('Waiting for the file') : null}

@@ -7,6 +7,7 @@ import { Button } from '../../kit/button';
 import { PageHead } from '../../kit/layout';
 import { LinkButton, TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
+import { useServerOff } from '../../kit/server';
 import { Failure, Notice, Waiting } from '../../kit/states';
 import { State, Status, StatusIcon, stateLook } from '../../kit/status';
 import { dateTime, dayOf, zoneName } from '../../kit/time';
@@ -46,8 +47,9 @@ export function TotalsCell(props: { totals: Money[] }) {
 /** The two ways to a new batch, off with their reason for those who may not. */
 export function NewBatchButtons() {
   const session = useSession();
+  const serverOff = useServerOff();
   const off = session.permissions.includes('create_batch')
-    ? null
+    ? serverOff
     : t('Needs the permission "create_batch"');
   const verify = <LinkButton to="/batches/file">{t('Verify a file…')}</LinkButton>;
   if (off) {

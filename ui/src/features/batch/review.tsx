@@ -70,6 +70,7 @@ export function ActionButtons(props: {
   )?.name;
   return shown.map((action: Action) => (
     <Button
+      server
       key={action.name}
       look={
         LOOK[action.name] === 'primary' && action.name !== primary ? 'default' : LOOK[action.name]

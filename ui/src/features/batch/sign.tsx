@@ -262,6 +262,7 @@ function SignBar(props: {
         )}
         <span className="pt-6.5">
           <Button
+            server
             look="hazard"
             type="submit"
             off={off ?? (asking ? null : missing)}
@@ -310,6 +311,7 @@ function Head(props: {
         </Status>
       )}
       <Button
+        server
         onPress={props.onFreeze}
         off={props.may ? null : t('Freezing needs the permission "operate"')}
         hideReason

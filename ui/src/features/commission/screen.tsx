@@ -3,6 +3,7 @@ import { Button } from '../../kit/button';
 import { PageHead } from '../../kit/layout';
 import { LinkButton } from '../../kit/link';
 import { t } from '../../kit/say';
+import { useServerOff } from '../../kit/server';
 import { Failure, Waiting } from '../../kit/states';
 import { useScreen } from '../../routes/screen';
 import { useSession } from '../session/session';
@@ -14,11 +15,12 @@ export function CommissionScreen() {
   const session = useSession();
   const payable = useRead('commission_payable', null, { every: 15_000 });
   const rows = payable.data ?? [];
+  const serverOff = useServerOff();
   const off = !session.permissions.includes('create_batch')
     ? t('Needs the permission "create_batch"')
     : rows.length === 0
       ? t('Nothing is payable')
-      : null;
+      : serverOff;
   return (
     <>
       <PageHead

@@ -326,6 +326,7 @@ export function ExportScreen() {
         }
         actions={
           <Button
+            server
             look="primary"
             off={off}
             busy={

@@ -127,6 +127,7 @@ function FreezeForm(props: { target: FreezeTarget | null; onClose: () => void })
           {t('Keep it running')}
         </Button>
         <Button
+          server
           look="danger"
           type="submit"
           off={missing}

@@ -69,6 +69,7 @@ function ReviveDialog(props: { detail: IntentDetail; open: boolean; onClose: () 
         <DialogFoot>
           <Button onPress={props.onClose}>{t('Leave it dead')}</Button>
           <Button
+            server
             look="primary"
             type="submit"
             off={
@@ -279,7 +280,7 @@ export function IntentScreen(props: { id: string }) {
         }
         actions={
           intent.state === 'DEAD' ? (
-            <Button off={detail.reviveOff} onPress={() => setReviving(true)}>
+            <Button server off={detail.reviveOff} onPress={() => setReviving(true)}>
               {t('Send through again…')}
             </Button>
           ) : null

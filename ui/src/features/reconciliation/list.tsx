@@ -126,6 +126,7 @@ export function RunButton(props: { label: string }) {
   return (
     <span className="flex flex-col items-end gap-1">
       <Button
+        server
         look="primary"
         busy={run.isPending ? t('Comparing, {time}', { time: span(elapsed) }) : null}
         onPress={() => run.mutate(null)}

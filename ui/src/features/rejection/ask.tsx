@@ -52,6 +52,7 @@ export function RejectOnChainStep(props: { batch: BatchDetail; onClose: () => vo
       <DialogFoot>
         <Button onPress={onClose}>{t('Keep the batch')}</Button>
         <Button
+          server
           look="danger"
           type="submit"
           off={short ? t('Needs a reason of {least} characters', { least: REASON_LEAST }) : null}

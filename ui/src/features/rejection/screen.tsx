@@ -127,6 +127,7 @@ function Key(props: {
         ) : null}
         <span className="pt-6.5">
           <Button
+            server
             look="danger"
             type="submit"
             off={off ?? (busy ? null : missing)}
