@@ -493,8 +493,14 @@ CREATE TABLE core.change_requests (
   confirmed_signature bytea CHECK (length(confirmed_signature) = 64),
   -- The transaction that confirmed it: what it makes is made there and then.
   confirmed_in xid8,
+  -- Whoever proposed it took it back, or somebody who could have confirmed it turned it down.
+  withdrawn_by uuid REFERENCES core.staff,
+  withdrawn_at timestamptz,
+  withdrawn_reason text CHECK (length(withdrawn_reason) BETWEEN 10 AND 1000),
   CHECK (confirmed_by <> proposed_by),
-  CHECK (num_nulls(confirmed_by, confirmed_at, confirmed_in) IN (0, 3))
+  CHECK (num_nulls(confirmed_by, confirmed_at, confirmed_in) IN (0, 3)),
+  CHECK (num_nulls(withdrawn_by, withdrawn_at, withdrawn_reason) IN (0, 3)),
+  CHECK (withdrawn_by IS NULL OR confirmed_by IS NULL)
 );
 -- Confirmed changes of the transaction that asks, among all there ever were.
 CREATE INDEX change_requests_confirmed_in ON core.change_requests (confirmed_in) WHERE confirmed_in IS NOT NULL;

@@ -194,6 +194,10 @@ BEGIN
   IF request.confirmed_by IS NOT NULL OR request.content_hash IS DISTINCT FROM p_content_hash THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This change is confirmed already, or is not the one you saw';
   END IF;
+  IF request.withdrawn_by IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This change was withdrawn by %s: %s. Propose it again if it is wanted after all',
+      (SELECT s.person FROM core.staff s WHERE s.id = request.withdrawn_by), request.withdrawn_reason);
+  END IF;
   IF confirmer = request.proposed_by THEN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'You proposed this change: somebody else confirms it';
   END IF;
@@ -216,10 +220,39 @@ BEGIN
   RETURN made;
 END $$;
 
+-- Whoever proposed a change takes it back; anybody else who could confirm it turns it down. What takes a power away or lifts a freeze
+-- only its proposer withdraws: one person alone must not keep two others from removing them.
+CREATE FUNCTION api.withdraw_change(p_request uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  request core.change_requests;
+  person uuid := core.me();
+BEGIN
+  PERFORM core.refuse_old_snapshot();
+  SELECT * INTO request FROM core.change_requests WHERE id = p_request FOR UPDATE;
+  IF request.id IS NULL OR person IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'There is no such change to withdraw';
+  END IF;
+  IF person <> request.proposed_by THEN
+    IF request.kind IN ('staff.revoke', 'grant.revoke', 'machine.revoke', 'freeze.lift') THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('Only whoever proposed a %s withdraws it: nobody stops alone what takes a power or a freeze away', request.kind);
+    END IF;
+    person := core.require(request.program_id, (SELECT permission FROM core.change_kinds WHERE kind = request.kind));
+  END IF;
+  IF request.confirmed_by IS NOT NULL OR request.withdrawn_by IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This change is confirmed or withdrawn already';
+  END IF;
+  IF length(coalesce(trim(p_reason), '')) NOT BETWEEN 10 AND 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'Say in ten to a thousand characters why this is withdrawn';
+  END IF;
+  UPDATE core.change_requests SET withdrawn_by = person, withdrawn_at = clock_timestamp(), withdrawn_reason = trim(p_reason) WHERE id = p_request;
+  PERFORM core.audit(request.program_id, 'change.withdrawn', p_request, json_build_object('kind', request.kind, 'reason', trim(p_reason)));
+END $$;
+
 CREATE FUNCTION core.guard_change_request() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF num_nonnulls(NEW.confirmed_by, NEW.confirmed_at, NEW.confirmed_in, NEW.confirmed_signature) > 0 OR NEW.content_hash <> core.change_hash(NEW.kind, NEW.payload) THEN
+    IF num_nonnulls(NEW.confirmed_by, NEW.confirmed_at, NEW.confirmed_in, NEW.confirmed_signature, NEW.withdrawn_by, NEW.withdrawn_at, NEW.withdrawn_reason) > 0 OR NEW.content_hash <> core.change_hash(NEW.kind, NEW.payload) THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A change is proposed with the hash of its own text, and confirmed later by somebody else';
     END IF;
     PERFORM core.refuse_ambiguous(NEW.payload);
@@ -230,7 +263,7 @@ BEGIN
      OR (NEW.confirmed_signature IS NULL AND (NEW.kind <> 'identity_key.add' OR EXISTS (SELECT FROM core.identity_keys)))) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A change is confirmed with a signature, now';
   END IF;
-  IF TG_OP = 'DELETE' OR OLD.confirmed_by IS NOT NULL
+  IF TG_OP = 'DELETE' OR OLD.confirmed_by IS NOT NULL OR OLD.withdrawn_by IS NOT NULL
      OR (NEW.id, NEW.program_id, NEW.kind, NEW.payload::text, NEW.content_hash, NEW.proposed_by, NEW.proposed_signature)
         IS DISTINCT FROM (OLD.id, OLD.program_id, OLD.kind, OLD.payload::text, OLD.content_hash, OLD.proposed_by, OLD.proposed_signature) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A proposed change is confirmed as it stands, once';

@@ -52,7 +52,7 @@ GRANT SELECT ON core.programs, core.audit_entries, core.seals, core.staff, core.
 GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid, text), core.my_programs(), core.my_audit_programs(),
   core.required_approvers(uuid, uuid), core.stakes(uuid, uuid), core.is_high_value(uuid, uuid), core.approvals_that_count(uuid, uuid, bytea), core.unpayable_lines(uuid, uuid), core.sanctions_on(uuid, bytea), core.batch_content_hash(uuid, uuid), core.field(bytea), core.field(text), core.hex_address(bytea) TO countersign_staff;
 
-GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.audit_seal(uuid, bigint), api.confirm_change(uuid, bytea, bytea), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
+GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.audit_seal(uuid, bigint), api.confirm_change(uuid, bytea, bytea), api.withdraw_change(uuid, text), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text, jsonb), api.take_out_lines(uuid, uuid, integer[]),
   api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea, text),

@@ -362,6 +362,34 @@ const SCREENS = [
     path: '/intents/0193a000-0000-7000-8000-000000000005?as=adaeze',
     act: (p) => button(p, 'Send through again…').click(),
   },
+  { name: 'payees', path: '/payees?as=ines' },
+  { name: 'payees-empty', path: '/payees?as=ines&empty' },
+  { name: 'payee', path: '/payees/0193f000-0000-7000-8000-000000000000?as=ines' },
+  { name: 'payee-waiting', path: '/payees/0193f000-0000-7000-8000-000000000003?as=ines' },
+  { name: 'payee-blocked', path: '/payees/0193f000-0000-7000-8000-000000000009?as=mirela' },
+  {
+    name: 'payee-propose',
+    path: '/payees/0193f000-0000-7000-8000-000000000001?as=ines',
+    act: async (p) => {
+      await button(p, 'Propose another address…').click();
+      await p.getByLabel(/^New address/).fill('0x6C642caFCbd9d8383250bb25F67aE409147f78b3');
+    },
+  },
+  {
+    name: 'payee-new',
+    path: '/payees?as=ines&propose=true',
+    act: (p) => p.getByRole('dialog').waitFor(),
+  },
+  { name: 'changes', path: '/changes?as=adaeze' },
+  { name: 'changes-empty', path: '/changes?as=adaeze&empty' },
+  { name: 'change', path: '/changes/0193c000-0000-7000-8000-000000000900?as=adaeze' },
+  { name: 'change-mine', path: '/changes/0193c000-0000-7000-8000-000000000900?as=ines' },
+  { name: 'change-done', path: '/changes/0193c000-0000-7000-8000-000000000010?as=mirela' },
+  {
+    name: 'change-withdraw',
+    path: '/changes/0193c000-0000-7000-8000-000000000900?as=ines',
+    act: (p) => button(p, 'Take it back…').click(),
+  },
   { name: 'commissions', path: '/commissions?as=ines' },
   {
     name: 'table-filter',

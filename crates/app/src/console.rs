@@ -1,5 +1,6 @@
 //! What the window talks to: one method per command of the contract.
 
+mod book;
 mod sign_in;
 
 use std::collections::BTreeMap;
@@ -140,6 +141,13 @@ impl Console {
             intent_list,
             intent_get,
             intent_revive,
+            change_list,
+            change_get,
+            change_confirm,
+            change_withdraw,
+            payee_list,
+            payee_get,
+            payee_propose,
             commission_payable,
             batch_list,
             batch_get,

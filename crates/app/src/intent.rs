@@ -1,20 +1,16 @@
 //! Intents: what platforms asked for, and what became of it. Read from the local copy.
 
-use alloy_primitives::Address;
-use chrono_tz::Tz;
 use contract::{
-    AssetTag, ById, CommissionView, FilterTest, IntentDetail, IntentEvent, IntentPage, IntentRevive, IntentRow, Money,
-    SettlementView, TableQuery, TableSize, TransferView,
+    ById, CommissionView, IntentDetail, IntentEvent, IntentPage, IntentRevive, IntentRow, SettlementView, TableQuery,
+    TransferView,
 };
-use money::Decimals;
 use replica::read;
 use uuid::Uuid;
 
+use crate::from_copy::{address, money, part, size};
 use crate::view::{parse_id, time};
 use crate::{AppError, Session};
 
-/// Rows that a window may ask for at once.
-const ROWS_MAX: u32 = 500;
 /// Intents that are revived at once.
 const REVIVED_MAX: usize = 1_000;
 
@@ -25,10 +21,7 @@ const REVIVED_MAX: usize = 1_000;
 pub async fn list(session: &Session, query: TableQuery) -> Result<IntentPage, AppError> {
     let (program, part) = (session.program_id().as_uuid(), part(session, query)?);
     let page = session.copy()?.read(move |copy| read::intents(copy, program, &part)).await?;
-    Ok(IntentPage {
-        size: TableSize { shown: page.shown, all: page.all },
-        rows: page.rows.iter().map(row).collect::<Result<_, _>>()?,
-    })
+    Ok(IntentPage { size: size(&page), rows: page.rows.iter().map(row).collect::<Result<_, _>>()? })
 }
 
 /// One intent, with what came of it.
@@ -64,40 +57,6 @@ pub async fn revive(session: &Session, request: &IntentRevive) -> Result<(), App
     let ids = request.ids.iter().map(|id| parse_id(id)).collect::<Result<Vec<Uuid>, _>>()?;
     session.db.revive_intents(session.program_id(), &ids, request.reason.trim()).await?;
     Ok(())
-}
-
-fn part(session: &Session, query: TableQuery) -> Result<read::Part, AppError> {
-    if query.limit == 0 || query.limit > ROWS_MAX {
-        return Err(AppError::Invalid(format!("Ask for 1 to {ROWS_MAX} rows at once")));
-    }
-    let zone: Tz = session.program.time_zone.parse().map_err(|_| {
-        AppError::Internal(format!("the program's time zone {:?} is not known here", session.program.time_zone))
-    })?;
-    let filters = query.filters.into_iter().map(|filter| read::Filter {
-        column: filter.column,
-        test: test(filter.test),
-        values: filter.values,
-    });
-    Ok(read::Part {
-        filters: filters.collect(),
-        sort: query.sort.map(|sort| read::Sort { column: sort.column, descending: sort.descending }),
-        offset: query.offset,
-        limit: query.limit,
-        zone,
-    })
-}
-
-const fn test(test: FilterTest) -> read::Test {
-    match test {
-        FilterTest::Is => read::Test::Is,
-        FilterTest::IsNot => read::Test::IsNot,
-        FilterTest::Has => read::Test::Has,
-        FilterTest::HasNot => read::Test::HasNot,
-        FilterTest::AtLeast => read::Test::AtLeast,
-        FilterTest::AtMost => read::Test::AtMost,
-        FilterTest::From => read::Test::From,
-        FilterTest::Until => read::Test::Until,
-    }
 }
 
 fn why_not_revive(session: &Session, state: &str) -> Option<String> {
@@ -165,18 +124,6 @@ fn timeline(intent: &read::Intent) -> Vec<IntentEvent> {
     events.extend(intent.row.completed_at.map(|at| event(at, "Completed", "together with its effects".into())));
     events.sort_by_key(|(at, _)| *at);
     events.into_iter().map(|(_, event)| event).collect()
-}
-
-fn money(of: &read::Money) -> Result<Money, AppError> {
-    let decimals = Decimals::try_from(of.decimals).map_err(|e| AppError::Internal(e.to_string()))?;
-    Ok(Money {
-        asset: AssetTag { symbol: of.symbol.clone(), decimals: of.decimals, token: address(of.token.as_deref()) },
-        amount: of.amount.to_decimal(decimals),
-    })
-}
-
-fn address(bytes: Option<&[u8]>) -> Option<String> {
-    Address::try_from(bytes?).ok().map(|address| address.to_checksum(None))
 }
 
 /// JSON for reading; what is none stays as it came.

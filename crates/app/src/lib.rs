@@ -7,6 +7,7 @@
 pub mod audit;
 mod batch;
 mod chains;
+mod change;
 mod commission;
 mod confirm;
 mod console;
@@ -17,6 +18,7 @@ mod error;
 mod export;
 mod files;
 pub mod foreign;
+mod from_copy;
 mod health;
 mod home;
 mod host;
@@ -27,6 +29,7 @@ mod ledger;
 mod leg;
 mod lock;
 pub mod offline;
+mod payee;
 mod preflight;
 mod rebuild;
 mod reconciliation;
@@ -67,6 +70,9 @@ pub mod use_cases {
     pub use crate::batch::send::{review as batch_send_review, send as batch_send, send_with as batch_send_with};
     pub use crate::batch::submit::submit;
     pub use crate::batch::transactions::{PlannedTransaction, plan as batch_plan};
+    pub use crate::change::{
+        confirm as change_confirm, get as change_get, list as change_list, withdraw as change_withdraw,
+    };
     pub use crate::commission::payable;
     pub use crate::device::{choose as device_choose, get as device_get};
     pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
@@ -80,6 +86,7 @@ pub mod use_cases {
     pub use crate::leg::review::review as leg_review;
     pub use crate::leg::sign::sign as leg_sign;
     pub use crate::offline::window::{bring_in as batch_bring_in, carry as batch_carry, verify as batch_verify};
+    pub use crate::payee::{get as payee_get, list as payee_list, propose as payee_propose};
     pub use crate::preflight::batch as batch_preflight;
     pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};
     pub use crate::reconciliation::run::{run as reconciliation_run, run_with_file as reconciliation_write};

@@ -60,6 +60,20 @@ commands! {
     intent_get(ById) -> IntentDetail;
     /// Sends dead intents through again, all of them or none.
     intent_revive(IntentRevive) -> ();
+    /// A part of the two-person changes, what waits first.
+    change_list(TableQuery) -> ChangePage;
+    /// One change, with everything that is signed.
+    change_get(ById) -> ChangeDetail;
+    /// Confirms what somebody else proposed, after the system's dialog has named it.
+    change_confirm(ChangeConfirm) -> ();
+    /// Takes back what one proposed, or turns down what somebody else did.
+    change_withdraw(ChangeWithdraw) -> ();
+    /// A part of the payee book, by name unless ordered otherwise.
+    payee_list(TableQuery) -> PayeePage;
+    /// One payee with its addresses and who signed them.
+    payee_get(ById) -> PayeeDetail;
+    /// Proposes a new payee or another address, after the system's dialog has named it.
+    payee_propose(PayeeProposal) -> Created;
     /// What affiliates are owed and is payable now.
     commission_payable(()) -> Vec<PayableRow>;
     /// Batches, newest first.

@@ -6,6 +6,7 @@
 
 mod batch;
 mod books;
+mod change;
 mod command;
 mod device;
 mod error;
@@ -13,6 +14,7 @@ mod export;
 mod home;
 mod intent;
 mod offline;
+mod payee;
 mod reconciliation;
 mod rejection;
 mod sending;
@@ -23,6 +25,7 @@ mod value;
 
 pub use batch::*;
 pub use books::*;
+pub use change::*;
 pub use command::{COMMANDS, Command};
 pub use device::*;
 pub use error::{ApiError, ErrorCode};
@@ -30,6 +33,7 @@ pub use export::*;
 pub use home::*;
 pub use intent::*;
 pub use offline::*;
+pub use payee::*;
 pub use reconciliation::*;
 pub use rejection::*;
 pub use sending::*;

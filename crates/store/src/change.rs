@@ -61,7 +61,7 @@ impl Db {
     pub async fn waiting_changes(&self) -> Result<Vec<WaitingChange>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT r.id, r.program_id, r.kind, r.payload::text AS "payload!", s.person, r.proposed_at
-               FROM core.change_requests r JOIN core.staff s ON s.id = r.proposed_by WHERE r.confirmed_at IS NULL ORDER BY r.proposed_at"#
+               FROM core.change_requests r JOIN core.staff s ON s.id = r.proposed_by WHERE r.confirmed_at IS NULL AND r.withdrawn_at IS NULL ORDER BY r.proposed_at"#
         )
         .fetch_all(&self.pool)
         .await?;
@@ -129,6 +129,50 @@ impl Db {
             .bind(signature)
             .execute(&self.pool)
             .await?;
+        Ok(())
+    }
+
+    /// Proposes changes, all of them or none, each with the signature of who proposes.
+    pub async fn propose_changes(&self, changes: &[(Change, [u8; 64])]) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = changes.iter().map(|(change, _)| change.id.as_uuid()).collect();
+        let programs: Vec<Option<Uuid>> =
+            changes.iter().map(|(change, _)| change.program.map(ProgramId::as_uuid)).collect();
+        let kinds: Vec<&str> = changes.iter().map(|(change, _)| change.kind.as_str()).collect();
+        let payloads: Vec<&str> = changes.iter().map(|(change, _)| change.payload.as_str()).collect();
+        let signatures: Vec<&[u8]> = changes.iter().map(|(_, signature)| signature.as_slice()).collect();
+        sqlx::query(
+            "SELECT api.propose_change(c.id, c.program, c.kind, c.payload::json, c.signature)
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[]) AS c(id, program, kind, payload, signature)",
+        )
+        .bind(ids)
+        .bind(programs)
+        .bind(kinds)
+        .bind(payloads)
+        .bind(signatures)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Confirms changes that others proposed, all of them or none: each by the hash that was shown, with a signature.
+    pub async fn confirm_changes(&self, confirmed: &[(ChangeId, [u8; 32], [u8; 64])]) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = confirmed.iter().map(|(id, ..)| id.as_uuid()).collect();
+        let hashes: Vec<&[u8]> = confirmed.iter().map(|(_, hash, _)| hash.as_slice()).collect();
+        let signatures: Vec<&[u8]> = confirmed.iter().map(|(.., signature)| signature.as_slice()).collect();
+        sqlx::query(
+            "SELECT api.confirm_change(c.id, c.hash, c.signature) FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS c(id, hash, signature)",
+        )
+        .bind(ids)
+        .bind(hashes)
+        .bind(signatures)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes back a change that waits, or turns it down.
+    pub async fn withdraw_change(&self, change: ChangeId, reason: &str) -> Result<(), StoreError> {
+        sqlx::query!("SELECT api.withdraw_change($1, $2)", change.as_uuid(), reason).execute(&self.pool).await?;
         Ok(())
     }
 

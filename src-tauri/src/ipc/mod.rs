@@ -2,6 +2,7 @@
 //! error; nothing is decided here.
 
 pub mod batch;
+pub mod change;
 pub mod commission;
 pub mod device;
 pub mod export;
@@ -12,6 +13,7 @@ pub mod intent;
 pub mod key;
 pub mod ledger;
 pub mod leg;
+pub mod payee;
 pub mod reconciliation;
 pub mod rejection;
 pub mod safe;

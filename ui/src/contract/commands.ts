@@ -19,6 +19,13 @@ export interface Commands {
   intent_list: { request: t.TableQuery; answer: t.IntentPage };
   intent_get: { request: t.ById; answer: t.IntentDetail };
   intent_revive: { request: t.IntentRevive; answer: null };
+  change_list: { request: t.TableQuery; answer: t.ChangePage };
+  change_get: { request: t.ById; answer: t.ChangeDetail };
+  change_confirm: { request: t.ChangeConfirm; answer: null };
+  change_withdraw: { request: t.ChangeWithdraw; answer: null };
+  payee_list: { request: t.TableQuery; answer: t.PayeePage };
+  payee_get: { request: t.ById; answer: t.PayeeDetail };
+  payee_propose: { request: t.PayeeProposal; answer: t.Created };
   commission_payable: { request: null; answer: Array<t.PayableRow> };
   batch_list: { request: null; answer: Array<t.BatchSummary> };
   batch_get: { request: t.ById; answer: t.BatchDetail };
@@ -74,6 +81,13 @@ export const COMMANDS = [
   'intent_list',
   'intent_get',
   'intent_revive',
+  'change_list',
+  'change_get',
+  'change_confirm',
+  'change_withdraw',
+  'payee_list',
+  'payee_get',
+  'payee_propose',
   'commission_payable',
   'batch_list',
   'batch_get',

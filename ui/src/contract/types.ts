@@ -600,6 +600,340 @@ ids: Array<string>,
  */
 reason: string, };
 
+export type ChangeState = "WAITING" | "CONFIRMED" | "WITHDRAWN";
+
+export type ChangeRow = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * Kind, for example `payee.address`.
+ */
+kind: string, 
+/**
+ * What it is about, by its name: a payee, a person, an asset; empty where the kind says all.
+ */
+subject: string, 
+/**
+ * Whether it is about the whole house, not this program alone.
+ */
+isOfHouse: boolean, 
+/**
+ * How far it is.
+ */
+state: ChangeState, 
+/**
+ * Who proposed it.
+ */
+proposer: string, 
+/**
+ * RFC 3339 UTC.
+ */
+proposedAt: string, 
+/**
+ * Who confirmed it, or withdrew it.
+ */
+decider: string | null, 
+/**
+ * When, RFC 3339 UTC.
+ */
+decidedAt: string | null, 
+/**
+ * Whether this person can confirm it now.
+ */
+waitsForMe: boolean, };
+
+export type ChangePage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<ChangeRow>, };
+
+export type ChangeField = { 
+/**
+ * Its name in the signed text, for example `address`.
+ */
+name: string, 
+/**
+ * What it says: names for ids, checksummed addresses, everything else as signed.
+ */
+value: string, 
+/**
+ * What is in force of it now, where the change replaces something and waits.
+ */
+was: string | null, };
+
+export type ChangeProof = { 
+/**
+ * Both signatures verify from the keys that this machine pinned.
+ */
+isProven: boolean, 
+/**
+ * In a sentence.
+ */
+detail: string, };
+
+export type ChangeDetail = { 
+/**
+ * As in the list.
+ */
+change: ChangeRow, 
+/**
+ * In the order of the signed text.
+ */
+fields: Array<ChangeField>, 
+/**
+ * The exact text that is signed, JSON.
+ */
+payload: string, 
+/**
+ * SHA-256 of kind and text, 64 hex digits: what both people sign.
+ */
+contentHash: string, 
+/**
+ * The permission that proposing and confirming takes.
+ */
+permission: string, 
+/**
+ * Why it was withdrawn.
+ */
+reason: string | null, 
+/**
+ * What is worth knowing before it is confirmed, for example that an address looks like another one.
+ */
+warnings: Array<string>, 
+/**
+ * What this machine made of the two signatures; none while one is missing.
+ */
+proof: ChangeProof | null, 
+/**
+ * Why this person cannot confirm it now; none when they can.
+ */
+confirmOff: string | null, 
+/**
+ * Why this person cannot withdraw it now; none when they can.
+ */
+withdrawOff: string | null, 
+/**
+ * Whether it is their own, so that it is taken back, not turned down.
+ */
+isMine: boolean, };
+
+export type ChangeSeen = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * What was shown, 64 hex digits.
+ */
+contentHash: string, };
+
+export type ChangeConfirm = { 
+/**
+ * At most 20, so that one dialog can name them all.
+ */
+changes: Array<ChangeSeen>, };
+
+export type ChangeWithdraw = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * Why, at least ten characters; kept in the audit trail.
+ */
+reason: string, };
+
+export type PayeeState = "PAYABLE" | "COOLING" | "BLOCKED";
+
+export type PayeeRow = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * `AFFILIATE` or `OTHER`.
+ */
+kind: string, 
+/**
+ * Newest address, checksummed.
+ */
+address: string, 
+/**
+ * Its version, from 1.
+ */
+version: number, 
+/**
+ * Whether it is paid.
+ */
+state: PayeeState, 
+/**
+ * When the address came, RFC 3339 UTC.
+ */
+changedAt: string, 
+/**
+ * From when on it is paid, RFC 3339 UTC.
+ */
+payableFrom: string, 
+/**
+ * When that address was paid for the first time, RFC 3339 UTC; none before.
+ */
+firstPaidAt: string | null, 
+/**
+ * Settled lines to that address.
+ */
+payments: number, 
+/**
+ * UUID of a change of the address that waits for a second person.
+ */
+waiting: string | null, };
+
+export type PayeePage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<PayeeRow>, };
+
+export type PayeeVersion = { 
+/**
+ * From 1.
+ */
+version: number, 
+/**
+ * Checksummed.
+ */
+address: string, 
+/**
+ * When it came, RFC 3339 UTC.
+ */
+changedAt: string, 
+/**
+ * From when on it was paid, RFC 3339 UTC.
+ */
+payableFrom: string, 
+/**
+ * UUID of the change that two people signed.
+ */
+changeId: string, 
+/**
+ * Who proposed it.
+ */
+proposer: string | null, 
+/**
+ * Who confirmed it.
+ */
+confirmer: string | null, 
+/**
+ * What this machine made of their signatures.
+ */
+proof: ChangeProof, 
+/**
+ * When it was paid for the first time, RFC 3339 UTC.
+ */
+firstPaidAt: string | null, 
+/**
+ * Settled lines to it.
+ */
+payments: number, };
+
+export type PayeePayment = { 
+/**
+ * UUID of the batch.
+ */
+batchId: string, 
+/**
+ * Its number.
+ */
+batch: number, 
+/**
+ * Its title.
+ */
+title: string, 
+/**
+ * Line in it.
+ */
+line: number, 
+/**
+ * How much.
+ */
+money: Money, 
+/**
+ * State of the line as in the state table.
+ */
+state: string, 
+/**
+ * Version of the address that it went to.
+ */
+version: number, };
+
+export type PayeeLookAlike = { 
+/**
+ * Whose it is.
+ */
+name: string, 
+/**
+ * Checksummed.
+ */
+address: string, };
+
+export type PayeeDetail = { 
+/**
+ * As in the list.
+ */
+payee: PayeeRow, 
+/**
+ * Newest first.
+ */
+versions: Array<PayeeVersion>, 
+/**
+ * The newest lines, at most 50.
+ */
+paid: Array<PayeePayment>, 
+/**
+ * Why a sanctions list blocks it, one sentence per list.
+ */
+sanctions: Array<string>, 
+/**
+ * Other addresses of the book that begin or end alike.
+ */
+lookAlikes: Array<PayeeLookAlike>, 
+/**
+ * Hours that a changed address waits.
+ */
+coolingHours: number, 
+/**
+ * Why this person cannot propose another address now; none when they can.
+ */
+changeOff: string | null, };
+
+export type PayeeProposal = { 
+/**
+ * UUID of the payee whose address changes; none for a new one.
+ */
+payeeId: string | null, 
+/**
+ * Name of a new payee; not used for another address.
+ */
+name: string, 
+/**
+ * `0x` and 40 hex digits; mixed case must carry the right checksum.
+ */
+address: string, };
+
 export type PayableRow = { 
 /**
  * Affiliate's name.

@@ -24,6 +24,10 @@ const SCREENS: [path: string, as: string | undefined, ready: RegExp][] = [
   [`${OPEN_BATCH}/sign/1`, 'adaeze', /What it does/],
   ['/intents', 'adaeze', /10,000 of 10,000/],
   ['/intents/0193a000-0000-7000-8000-000000000013', 'adaeze', /What came of it/],
+  ['/payees', 'ines', /13 of 13/],
+  ['/payees/0193f000-0000-7000-8000-000000000000', 'ines', /Looks like an address of/],
+  ['/changes', 'adaeze', /You can confirm it/],
+  ['/changes/0193c000-0000-7000-8000-000000000900', 'adaeze', /Look before you sign/],
   ['/commissions', 'ines', /Harrow Lane/],
   ['/ledger', 'mirela', /Debits equal credits/],
   ['/reconciliation', 'mirela', /Run 92/],
@@ -39,14 +43,21 @@ describe('every screen', () => {
     expect(await complaints(container)).toEqual([]);
   });
 
-  it.each(['/', '/batches', '/intents', '/commissions', '/ledger', '/reconciliation', '/exports'])(
-    '%s says what it means to be empty',
-    async (path) => {
-      const { container } = open(path, { as: 'ines', empty: true });
-      await screen.findAllByText(/nothing|no |yet/i);
-      expect(await complaints(container)).toEqual([]);
-    },
-  );
+  it.each([
+    '/',
+    '/batches',
+    '/payees',
+    '/intents',
+    '/commissions',
+    '/ledger',
+    '/reconciliation',
+    '/exports',
+    '/changes',
+  ])('%s says what it means to be empty', async (path) => {
+    const { container } = open(path, { as: 'ines', empty: true });
+    await screen.findAllByText(/nothing|no |yet/i);
+    expect(await complaints(container)).toEqual([]);
+  });
 });
 
 describe('the session', () => {

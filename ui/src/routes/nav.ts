@@ -1,7 +1,9 @@
 import {
+  AddressBookIcon,
   ArrowElbowDownRightIcon,
   BookOpenIcon,
   ExportIcon,
+  HandshakeIcon,
   HouseIcon,
   type Icon,
   PercentIcon,
@@ -12,11 +14,20 @@ import { t } from '../kit/say';
 
 /** One place of the window. */
 export interface Place {
-  to: '/' | '/batches' | '/intents' | '/commissions' | '/ledger' | '/reconciliation' | '/exports';
+  to:
+    | '/'
+    | '/batches'
+    | '/payees'
+    | '/intents'
+    | '/commissions'
+    | '/ledger'
+    | '/reconciliation'
+    | '/exports'
+    | '/changes';
   label: string;
   icon: Icon;
   /** Which count stands beside it. */
-  counts?: 'batches' | 'discrepancies';
+  counts?: 'batches' | 'discrepancies' | 'changes';
 }
 
 export interface PlaceGroup {
@@ -30,7 +41,10 @@ export function placeGroups(): PlaceGroup[] {
     { label: null, places: [{ to: '/', label: t('Home'), icon: HouseIcon }] },
     {
       label: t('Pay'),
-      places: [{ to: '/batches', label: t('Batches'), icon: StackIcon, counts: 'batches' }],
+      places: [
+        { to: '/batches', label: t('Batches'), icon: StackIcon, counts: 'batches' },
+        { to: '/payees', label: t('Payees'), icon: AddressBookIcon },
+      ],
     },
     {
       label: t('Books'),
@@ -51,6 +65,10 @@ export function placeGroups(): PlaceGroup[] {
         },
         { to: '/exports', label: t('Exports'), icon: ExportIcon },
       ],
+    },
+    {
+      label: t('Set-up'),
+      places: [{ to: '/changes', label: t('Changes'), icon: HandshakeIcon, counts: 'changes' }],
     },
   ];
 }

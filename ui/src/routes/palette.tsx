@@ -55,6 +55,12 @@ function useCommands(onFreeze: (() => void) | null): Command[] {
         run: () => void navigate({ to: '/batches/new/commissions' }),
       },
       {
+        id: 'payee',
+        label: t('New payee'),
+        detail: t('Pay'),
+        run: () => void navigate({ to: '/payees', search: { propose: true } }),
+      },
+      {
         id: 'verify',
         label: t('Verify a batch file'),
         detail: t('Pay'),

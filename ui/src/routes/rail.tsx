@@ -2,6 +2,7 @@ import { CircleHalfIcon, MoonIcon, SunIcon } from '@phosphor-icons/react';
 import { Link } from '@tanstack/react-router';
 import { Button as AriaButton } from 'react-aria-components';
 import { useRead } from '../backend/use';
+import type { TableQuery } from '../contract/types';
 import { initials, useSession } from '../features/session/session';
 import { Mark } from '../kit/mark';
 import { type Prefs, setPrefs, usePrefs } from '../kit/prefs';
@@ -51,12 +52,22 @@ function RailLink(props: { place: Place; count: number }) {
   );
 }
 
+/** Changes that wait for a second person: as many as a rail has to count. */
+const WAITING: TableQuery = {
+  filters: [{ column: 'state', test: 'is', values: ['WAITING'] }],
+  sort: null,
+  offset: 0,
+  limit: 100,
+};
+
 /** The rail: the program, the places, the person. */
 export function Rail() {
   const session = useSession();
   const batches = useRead('batch_list', null, { every: 15_000 });
   const runs = useRead('reconciliation_list', null);
+  const changes = useRead('change_list', WAITING, { every: 15_000 });
   const counts = {
+    changes: (changes.data?.rows ?? []).filter((row) => row.waitsForMe).length,
     batches: (batches.data ?? []).filter((batch) => batch.waitsForMe).length,
     discrepancies: runs.data?.[0]?.open ?? 0,
   };

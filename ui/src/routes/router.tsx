@@ -12,12 +12,16 @@ import { NewFromFileScreen } from '../features/batch/from-file';
 import { BatchReviewScreen } from '../features/batch/review';
 import { VerifyFileScreen } from '../features/batch/verify-file';
 import { SignScreen } from '../features/batch/sign';
+import { ChangeScreen } from '../features/change/detail';
+import { ChangeListScreen } from '../features/change/list';
 import { CommissionScreen } from '../features/commission/screen';
 import { ExportScreen } from '../features/export/screen';
 import { HomeScreen } from '../features/home/screen';
 import { IntentScreen } from '../features/intent/detail';
 import { IntentListScreen } from '../features/intent/list';
 import { LedgerScreen } from '../features/ledger/screen';
+import { PayeeScreen } from '../features/payee/detail';
+import { PayeeListScreen } from '../features/payee/list';
 import { RejectScreen } from '../features/rejection/screen';
 import { RunListScreen } from '../features/reconciliation/list';
 import { RunScreen } from '../features/reconciliation/run';
@@ -112,6 +116,45 @@ const intent = createRoute({
     return <IntentScreen key={id} id={id} />;
   },
 });
+const changes = createRoute({
+  getParentRoute: () => shell,
+  path: '/changes',
+  component: ChangeListScreen,
+});
+const change = createRoute({
+  getParentRoute: () => shell,
+  path: '/changes/$id',
+  component: function Change() {
+    const { id } = change.useParams();
+    return <ChangeScreen key={id} id={id} />;
+  },
+});
+const payees = createRoute({
+  getParentRoute: () => shell,
+  path: '/payees',
+  validateSearch: (search: Record<string, unknown>): { propose?: boolean } =>
+    search.propose === true ? { propose: true } : {},
+  component: function Payees() {
+    const { propose } = payees.useSearch();
+    const navigate = payees.useNavigate();
+    return (
+      <PayeeListScreen
+        proposing={propose ?? false}
+        onPropose={(open) =>
+          void navigate({ search: open ? { propose: true } : {}, replace: true })
+        }
+      />
+    );
+  },
+});
+const payee = createRoute({
+  getParentRoute: () => shell,
+  path: '/payees/$id',
+  component: function Payee() {
+    const { id } = payee.useParams();
+    return <PayeeScreen key={id} id={id} />;
+  },
+});
 const reject = createRoute({
   getParentRoute: () => signed,
   path: '/batches/$id/reject/$leg',
@@ -182,6 +225,10 @@ const tree = root.addChildren([
       batch,
       intents,
       intent,
+      payees,
+      payee,
+      changes,
+      change,
       commissions,
       ledger,
       runs,

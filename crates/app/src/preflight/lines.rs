@@ -144,15 +144,19 @@ fn digits_apart(a: Address, b: Address) -> usize {
     a.iter().zip(b.iter()).map(|(a, b)| usize::from(a >> 4 != b >> 4) + usize::from(a & 15 != b & 15)).sum()
 }
 
+/// Whether people who compare a few digits would take one address for the other.
+pub(crate) fn is_alike(a: Address, b: Address) -> bool {
+    a != b && (ends(a) == ends(b) || digits_apart(a, b) <= DIGITS_APART_MAX)
+}
+
 fn look_alike(line: &PayoutRow, trusted: &[TrustedRow], same_ends: &[&PayoutRow], out: &mut Vec<Warning>) {
     let own = line.recipient;
     if trusted.iter().any(|t| t.address == own) {
         return;
     }
-    let is_alike = |other: Address| ends(other) == ends(own) || digits_apart(other, own) <= DIGITS_APART_MAX;
     let advice =
         "Compare every digit with what the payee told you. If it is theirs, two people put it in the payee book";
-    if let Some(like) = trusted.iter().find(|t| is_alike(t.address)) {
+    if let Some(like) = trusted.iter().find(|t| is_alike(t.address, own)) {
         out.push(warning(
             Level::Block,
             "Looks like another address",

@@ -48,7 +48,8 @@ tables! {
     House change_requests 1 {
         id: Uuid, program_id: Uuid null, kind: Text, payload: Text, content_hash: Bytes, proposed_by: Uuid,
         proposed_at: Time, proposed_signature: Bytes null, confirmed_by: Uuid null, confirmed_at: Time null,
-        confirmed_signature: Bytes null, confirmed_in: Printed null,
+        confirmed_signature: Bytes null, confirmed_in: Printed null, withdrawn_by: Uuid null, withdrawn_at: Time null,
+        withdrawn_reason: Text null,
     }
     Program commission_rule_assets 3 {
         program_id: Uuid, rule_id: Uuid, asset_id: Uuid, minimum_settlement: Amount, minimum_payout: Amount,

@@ -1,12 +1,11 @@
 //! Intents and what came of them.
 
 use chrono::{DateTime, Utc};
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-use super::query::{Column, Holds, Page, Part, conditions, order};
-use super::{Money, moment, money};
+use super::query::{Column, Holds, Listing, Page, Part};
+use super::{Money, id_value, moment, money};
 use crate::ReplicaError;
 
 /// An intent in a list.
@@ -134,46 +133,26 @@ const COLUMNS: &[Column] = &[
     Column { name: "error", sql: "i.error", holds: Holds::Text, is_own: true },
 ];
 
-/// Ids grow with time, and the key of the table begins with them.
-const NEWEST_FIRST: &str = "i.id DESC";
 const ROW: &str = "i.id, i.kind, i.idempotency_key, i.state, i.attempts, i.error, i.created_at, i.completed_at, s.amount, a.symbol, a.decimals, a.token";
 const JOINED: &str = "LEFT JOIN settlements s ON s.program_id = i.program_id AND s.intent_id = i.id
                       LEFT JOIN assets a ON a.program_id = i.program_id AND a.id = s.asset_id";
+const LISTING: Listing = Listing {
+    columns: COLUMNS,
+    table: "intents",
+    alias: "i",
+    joined: JOINED,
+    of: "i.program_id = ?1",
+    row: ROW,
+    // Ids grow with time, and the key of the table begins with them.
+    order: "i.id DESC",
+};
 
 /// A part of a program's intents, newest first unless ordered otherwise.
 ///
 /// # Errors
 /// [`ReplicaError::Query`] for a column or value that cannot be asked for.
 pub fn intents(connection: &Connection, program: Uuid, part: &Part) -> Result<Page<IntentRow>, ReplicaError> {
-    let conditions = conditions(COLUMNS, part)?;
-    let (order, is_own) = order(COLUMNS, part, NEWEST_FIRST)?;
-    let mut values = conditions.values;
-    let (program_at, limit_at, offset_at) = (values.len() + 1, values.len() + 2, values.len() + 3);
-    values.push(Value::Blob(program.as_bytes().to_vec()));
-    let filters = &conditions.sql;
-    let joined = if conditions.are_own { "" } else { JOINED };
-    let count = format!("SELECT count(*) FROM intents i {joined} WHERE i.program_id = ?{program_at}{filters}");
-    let shown: u32 = connection.prepare_cached(&count)?.query_row(params_from_iter(&values), |row| row.get(0))?;
-    let all = if part.filters.is_empty() {
-        shown
-    } else {
-        connection
-            .prepare_cached("SELECT count(*) FROM intents i WHERE i.program_id = ?1")?
-            .query_row([program.as_bytes()], |row| row.get(0))?
-    };
-    values.extend([Value::Integer(part.limit.into()), Value::Integer(part.offset.into())]);
-    let page = format!("WHERE i.program_id = ?{program_at}{filters} {order} LIMIT ?{limit_at} OFFSET ?{offset_at}");
-    // What is left out at the head of the list need not be joined, unless it is by what is joined that it is left out.
-    let sql = if conditions.are_own && is_own {
-        format!("SELECT {ROW} FROM (SELECT * FROM intents i {page}) i {JOINED} {order}")
-    } else {
-        format!("SELECT {ROW} FROM intents i {JOINED} {page}")
-    };
-    let rows = connection
-        .prepare_cached(&sql)?
-        .query_map(params_from_iter(&values), intent_row)?
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Page { shown, all, rows })
+    LISTING.page(connection, vec![id_value(program)], part, intent_row)
 }
 
 /// One intent of a program, with what came of it.

@@ -1,14 +1,22 @@
 //! What screens ask of the copy.
 
+mod changes;
 mod intents;
+mod named;
+mod payees;
 mod person;
 mod query;
 
 use chrono::{DateTime, Utc};
 use money::SignedAmount;
 use rusqlite::Row;
+use rusqlite::types::Value;
+use uuid::Uuid;
 
+pub use changes::{ChangeRow, Signatures, change, changes, in_force, signatures};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
+pub use named::{Named, asset, named};
+pub use payees::{BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on};
 pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
 
@@ -21,6 +29,11 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
+    CREATE INDEX payouts_by_recipient ON payouts (program_id, recipient);
+    CREATE INDEX evidence_by_payout ON evidence (program_id, payout_id);
+    CREATE INDEX payee_addresses_by_address ON payee_addresses (program_id, address);
+    CREATE INDEX sanctions_entries_by_address ON sanctions_entries (program_id, address);
+    CREATE INDEX change_requests_waiting ON change_requests (kind) WHERE confirmed_at IS NULL AND withdrawn_at IS NULL;
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
 ";
 
@@ -49,6 +62,11 @@ fn money(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Money>> {
         decimals: row.get(at + 2)?,
         token: row.get(at + 3)?,
     }))
+}
+
+/// An id as a value of a statement.
+fn id_value(id: Uuid) -> Value {
+    Value::Blob(id.as_bytes().to_vec())
 }
 
 /// A moment from the copy; what lies outside the calendar is its end.

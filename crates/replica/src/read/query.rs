@@ -3,6 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use rusqlite::types::Value;
+use rusqlite::{Connection, Row, Statement, ToSql};
 
 use crate::ReplicaError;
 
@@ -99,7 +100,7 @@ pub(crate) struct Column {
 }
 
 /// Conditions as SQL, and what its question marks stand for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Conditions {
     pub sql: String,
     pub values: Vec<Value>,
@@ -107,9 +108,75 @@ pub(crate) struct Conditions {
     pub are_own: bool,
 }
 
-/// All filters of a part.
-pub(crate) fn conditions(columns: &[Column], part: &Part) -> Result<Conditions, ReplicaError> {
-    let mut all = Conditions { are_own: true, ..Conditions::default() };
+/// A table as screens list it. `?1`, `?2` and so on in its texts are the values that its reader gives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listing {
+    pub columns: &'static [Column],
+    /// Its name here.
+    pub table: &'static str,
+    /// What it is called in all other texts.
+    pub alias: &'static str,
+    /// What is joined to it: one row at the most for each of its own.
+    pub joined: &'static str,
+    /// Which rows of it are listed at all.
+    pub of: &'static str,
+    /// What is read of a row.
+    pub row: &'static str,
+    /// Its order unless another is asked for; ends with its key.
+    pub order: &'static str,
+}
+
+impl Listing {
+    /// A part of the table, and how long the table is.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Query`] for a column or value that cannot be asked for.
+    pub fn page<R>(
+        &self,
+        connection: &Connection,
+        given: Vec<Value>,
+        part: &Part,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<R>,
+    ) -> Result<Page<R>, ReplicaError> {
+        let Self { table, alias, joined, of, row, .. } = *self;
+        let Conditions { sql: filters, mut values, are_own } = conditions(self.columns, part, given)?;
+        let (order, is_own) = order(self.columns, part, self.order)?;
+        let count = |joined: &str, filters: &str, values: &[Value]| -> Result<u32, ReplicaError> {
+            let sql = format!("SELECT count(*) FROM {table} {alias} {joined} WHERE {of}{filters}");
+            let mut statement = connection.prepare_cached(&sql)?;
+            bind(&mut statement, values)?;
+            let mut rows = statement.raw_query();
+            Ok(rows.next()?.map(|row| row.get(0)).transpose()?.unwrap_or_default())
+        };
+        let shown = count(if are_own { "" } else { joined }, &filters, &values)?;
+        let all = if part.filters.is_empty() { shown } else { count("", "", &values)? };
+        let (limit, offset) = (values.len() + 1, values.len() + 2);
+        values.extend([Value::Integer(part.limit.into()), Value::Integer(part.offset.into())]);
+        let page = format!("WHERE {of}{filters} {order} LIMIT ?{limit} OFFSET ?{offset}");
+        // What is left out at the head of the list need not be joined, unless it is by what is joined that it is left out.
+        let sql = if are_own && is_own {
+            format!("SELECT {row} FROM (SELECT * FROM {table} {alias} {page}) {alias} {joined} {order}")
+        } else {
+            format!("SELECT {row} FROM {table} {alias} {joined} {page}")
+        };
+        let mut statement = connection.prepare_cached(&sql)?;
+        bind(&mut statement, &values)?;
+        let rows = statement.raw_query().mapped(read).collect::<Result<_, _>>()?;
+        Ok(Page { shown, all, rows })
+    }
+}
+
+/// Gives a statement its values; those behind the last that it names are for others.
+fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), ReplicaError> {
+    for (place, value) in (1..=statement.parameter_count()).zip(values) {
+        statement.raw_bind_parameter(place, value as &dyn ToSql)?;
+    }
+    Ok(())
+}
+
+/// All filters of a part; their values follow those that are given.
+pub(crate) fn conditions(columns: &[Column], part: &Part, given: Vec<Value>) -> Result<Conditions, ReplicaError> {
+    let mut all = Conditions { sql: String::new(), values: given, are_own: true };
     for filter in &part.filters {
         let column = find(columns, &filter.column)?;
         let found = filter
@@ -254,7 +321,7 @@ mod tests {
     #[test]
     fn values_never_stand_in_the_text() {
         let hostile = "x') OR 1=1 --";
-        let all = conditions(COLUMNS, &part("state", Test::IsNot, &[hostile, "DEAD"])).expect("conditions");
+        let all = conditions(COLUMNS, &part("state", Test::IsNot, &[hostile, "DEAD"]), Vec::new()).expect("conditions");
         assert_eq!(all.sql, " AND NOT coalesce(i.state = ?1 OR i.state = ?2, 0)");
         assert_eq!(all.values, [Value::Text(hostile.into()), Value::Text("DEAD".into())]);
         assert!(all.are_own);
@@ -269,7 +336,7 @@ mod tests {
             ("money", Test::Has, "1"),
             ("at", Test::From, "2026-02-30"),
         ] {
-            let error = conditions(COLUMNS, &part(column, test, &[value])).expect_err("refused");
+            let error = conditions(COLUMNS, &part(column, test, &[value]), Vec::new()).expect_err("refused");
             assert!(matches!(error, ReplicaError::Query(_)), "{column} {value}: {error}");
         }
     }

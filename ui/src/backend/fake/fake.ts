@@ -34,6 +34,7 @@ import {
 } from './batch';
 import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
+import { FakeBook } from './book';
 import { ADVICE, deviceReview } from './device';
 import { FakeIntents } from './intent';
 import { FakeLink } from './link';
@@ -93,6 +94,7 @@ class Fake {
   private readonly runs: RunDetail[] = [];
   private readonly exports: ExportView[] = [];
   private readonly intents: FakeIntents;
+  private readonly book: FakeBook;
   private frozen: string | null = null;
   private ledger: DeviceChoose | null = null;
   private readonly clock: FakeLock;
@@ -106,6 +108,7 @@ class Fake {
     this.link = new FakeLink(options.offline);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     this.intents = new FakeIntents(options.empty ?? false);
+    this.book = new FakeBook(options.empty ?? false);
     if (!options.empty) this.history();
     if (options.device) {
       const path = "m/44'/60'/0'/0/0";
@@ -441,6 +444,13 @@ class Fake {
     intent_list: (query) => this.intents.list(query),
     intent_get: ({ id }) => this.intents.get(id, this.me()),
     intent_revive: ({ ids }) => this.intents.revive(ids),
+    change_list: (query) => this.book.listChanges(query, this.me()),
+    change_get: ({ id }) => this.book.getChange(id, this.me()),
+    change_confirm: (request) => this.book.confirm(request, this.me()),
+    change_withdraw: (request) => this.book.withdraw(request, this.me()),
+    payee_list: (query) => this.book.listPayees(query),
+    payee_get: ({ id }) => this.book.getPayee(id, this.me()),
+    payee_propose: (request) => this.book.propose(request, this.me()),
     commission_payable: () => (this.options.empty ? [] : payable()),
     batch_list: () =>
       this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),

@@ -11,20 +11,10 @@ import { TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
 import { Failure, InlineFailure, Notice, Waiting } from '../../kit/states';
 import { State } from '../../kit/status';
-import { dateTime, zoneName } from '../../kit/time';
 import { useScreen } from '../../routes/screen';
 import { REASON_LEAST, reasonShort } from '../freeze/dialog';
-import { useSession } from '../session/session';
+import { At } from '../session/at';
 import { kindWord } from './columns';
-
-function At(props: { at: string }) {
-  const zone = useSession().program.timeZone;
-  return (
-    <span className="whitespace-nowrap">
-      {dateTime(props.at, zone)} <span className="text-ink3">{zoneName(props.at, zone)}</span>
-    </span>
-  );
-}
 
 /** A rate as a percentage, exact: `0.10000000` is `10`. */
 export function percent(rate: string): string {

@@ -1,0 +1,144 @@
+//! The payee book: who is paid and where.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{ChangeProof, Money, TableSize};
+
+/// Whether the newest address of a payee is paid.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PayeeState {
+    /// It can be paid.
+    Payable,
+    /// It was changed and waits.
+    Cooling,
+    /// A sanctions list names it.
+    Blocked,
+}
+
+/// A payee in the book.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeRow {
+    /// UUID.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `AFFILIATE` or `OTHER`.
+    pub kind: String,
+    /// Newest address, checksummed.
+    pub address: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Whether it is paid.
+    pub state: PayeeState,
+    /// When the address came, RFC 3339 UTC.
+    pub changed_at: String,
+    /// From when on it is paid, RFC 3339 UTC.
+    pub payable_from: String,
+    /// When that address was paid for the first time, RFC 3339 UTC; none before.
+    pub first_paid_at: Option<String>,
+    /// Settled lines to that address.
+    pub payments: u32,
+    /// UUID of a change of the address that waits for a second person.
+    pub waiting: Option<String>,
+}
+
+/// A part of the book.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeePage {
+    /// How many there are.
+    pub size: TableSize,
+    /// Those that were asked for.
+    pub rows: Vec<PayeeRow>,
+}
+
+/// One address that a payee has or had.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeVersion {
+    /// From 1.
+    pub version: u32,
+    /// Checksummed.
+    pub address: String,
+    /// When it came, RFC 3339 UTC.
+    pub changed_at: String,
+    /// From when on it was paid, RFC 3339 UTC.
+    pub payable_from: String,
+    /// UUID of the change that two people signed.
+    pub change_id: String,
+    /// Who proposed it.
+    pub proposer: Option<String>,
+    /// Who confirmed it.
+    pub confirmer: Option<String>,
+    /// What this machine made of their signatures.
+    pub proof: ChangeProof,
+    /// When it was paid for the first time, RFC 3339 UTC.
+    pub first_paid_at: Option<String>,
+    /// Settled lines to it.
+    pub payments: u32,
+}
+
+/// A line of a batch to one of a payee's addresses.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeePayment {
+    /// UUID of the batch.
+    pub batch_id: String,
+    /// Its number.
+    pub batch: u32,
+    /// Its title.
+    pub title: String,
+    /// Line in it.
+    pub line: u32,
+    /// How much.
+    pub money: Money,
+    /// State of the line as in the state table.
+    pub state: String,
+    /// Version of the address that it went to.
+    pub version: u32,
+}
+
+/// One payee with everything about it.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeDetail {
+    /// As in the list.
+    pub payee: PayeeRow,
+    /// Newest first.
+    pub versions: Vec<PayeeVersion>,
+    /// The newest lines, at most 50.
+    pub paid: Vec<PayeePayment>,
+    /// Why a sanctions list blocks it, one sentence per list.
+    pub sanctions: Vec<String>,
+    /// Other addresses of the book that begin or end alike.
+    pub look_alikes: Vec<PayeeLookAlike>,
+    /// Hours that a changed address waits.
+    pub cooling_hours: u32,
+    /// Why this person cannot propose another address now; none when they can.
+    pub change_off: Option<String>,
+}
+
+/// An address that is easily taken for another one.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeLookAlike {
+    /// Whose it is.
+    pub name: String,
+    /// Checksummed.
+    pub address: String,
+}
+
+/// A new payee, or another address of one.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeProposal {
+    /// UUID of the payee whose address changes; none for a new one.
+    pub payee_id: Option<String>,
+    /// Name of a new payee; not used for another address.
+    pub name: String,
+    /// `0x` and 40 hex digits; mixed case must carry the right checksum.
+    pub address: String,
+}

@@ -1,0 +1,6 @@
+//! What screens show of the local copy is what the shared database holds for that person, and what they do there is refused where the
+//! database refuses it.
+
+mod changes;
+mod payees;
+mod support;
