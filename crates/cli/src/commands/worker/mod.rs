@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use app::worker::execute::Limits;
@@ -17,7 +17,7 @@ use app::worker::intents::LEASE;
 use app::worker::{Stop, Stopper};
 use secrecy::{ExposeSecret as _, SecretString};
 use signing::{Keystore, LocalSigner};
-use store::{Db, Settings};
+use store::{Db, Settings, StoreError};
 
 pub use crate::commands::worker::monitor::Monitor;
 pub use crate::commands::worker::round::{Job, Machine, Worker};
@@ -28,6 +28,9 @@ use crate::signals::Signals;
 
 /// How long a job may take to finish what it holds.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// A server that is just being started again is waited for so long, and asked this often.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_PAUSE: Duration = Duration::from_millis(500);
 /// As shells say of a program that a second signal ended.
 const INTERRUPTED: u8 = 130;
 
@@ -38,7 +41,8 @@ const INTERRUPTED: u8 = 130;
 /// COUNTERSIGN_EXECUTOR_URL (postgres:// URLs), or one job's own with COUNTERSIGN_INTENTS_URL and its like; a job without
 /// one uses DATABASE_URL. Executing needs a gas-only key: --executor-keystore, with its passphrase in the file that
 /// --executor-passphrase-file names. What is due when is for the database to say: a due time is run once across all
-/// workers, and the clock of a worker's machine decides nothing.
+/// workers, and the clock of a worker's machine decides nothing. A database that does not answer at the start is waited
+/// for, 30 seconds at most (not with --once).
 ///
 /// SIGINT (Ctrl-C) or SIGTERM ends it after what it holds, in 30 seconds at most; a second one ends it at once.
 #[derive(clap::Args)]
@@ -105,15 +109,22 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
         );
         return Err(WrongUse(why).into());
     }
-    let workers = connect(&args).await?;
+    // Before anything else, so that whoever asks it to stop while it connects is heard.
+    let mut signals = Signals::listen()?;
+    let workers = tokio::select! {
+        connected = connect(&args) => connected?,
+        () = signals.next() => return Ok(if args.once { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }),
+    };
     let trusts_rows = workers.iter().any(Worker::trusts_rows);
     if trusts_rows {
         tracing::error!("{}", round::UNPINNED);
     }
     if args.once {
-        return once(&workers, output).await;
+        return tokio::select! {
+            done = once(&workers, output) => done,
+            () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
+        };
     }
-    let mut signals = Signals::listen()?;
     let stopper = Stopper::new();
     let pause = Duration::from_millis(args.pause_ms);
     let monitor = Monitor::new(&args.jobs);
@@ -160,6 +171,7 @@ async fn measure(workers: Vec<Arc<Worker>>, monitor: Monitor) {
 
 async fn connect(args: &Args) -> Result<Vec<Worker>> {
     let chains = args.connection.chains()?;
+    let patience = if args.once { Duration::ZERO } else { START_PATIENCE };
     // Jobs of one login share its connections.
     let mut logins: HashMap<String, Db> = HashMap::new();
     let mut workers = Vec::new();
@@ -174,7 +186,7 @@ async fn connect(args: &Args) -> Result<Vec<Worker>> {
         let db = match logins.get(url.expose_secret()) {
             Some(db) => db.clone(),
             None => {
-                let db = Db::connect(&Settings::from_url(&url)?).await?;
+                let db = connect_patiently(&Settings::from_url(&url)?, patience).await?;
                 logins.insert(url.expose_secret().to_owned(), db.clone());
                 db
             }
@@ -191,6 +203,20 @@ async fn connect(args: &Args) -> Result<Vec<Worker>> {
         });
     }
     Ok(workers)
+}
+
+/// Connects, also where the server is just being started again; a login that it does not take is refused at once.
+async fn connect_patiently(settings: &Settings, patience: Duration) -> Result<Db, StoreError> {
+    let began = Instant::now();
+    loop {
+        match Db::connect(settings).await {
+            Err(StoreError::Unreachable(reason)) if began.elapsed() < patience => {
+                tracing::warn!(%reason, "the database is not there yet");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
 }
 
 /// One round of each; something that a person has to look at shows in the exit code.
