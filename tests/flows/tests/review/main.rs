@@ -7,5 +7,6 @@ mod kept;
 mod large;
 mod live;
 mod marks;
+mod refused;
 mod support;
 mod warned;

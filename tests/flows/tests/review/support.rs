@@ -184,6 +184,11 @@ impl World {
         }
     }
 
+    /// Where people here have their keys.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     fn root(&self) -> Root {
         Root(["sue", "sam"].map(|login| {
             let key = self.house.person(login).key.verifying_key().to_bytes();
