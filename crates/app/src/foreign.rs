@@ -47,6 +47,15 @@ pub(crate) fn folder_of(session: &Session) -> Result<PathBuf, String> {
     Ok(folder.to_path_buf())
 }
 
+/// A device may answer with what nobody asked for, and that is never lost: without a place for it no device is asked.
+///
+/// # Errors
+/// [`AppError::Key`] says why there is none.
+pub(crate) fn refuse_unkept(session: &Session) -> Result<(), AppError> {
+    let why = |why| AppError::Key(format!("What a Ledger answers could not be kept: {why}. Nothing was signed"));
+    folder_of(session).map(|_| ()).map_err(why)
+}
+
 /// The folder that a file is in; one that is named without a folder is where the program runs.
 pub fn folder_beside(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -16,7 +16,7 @@ use store::KeyUsed;
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
-use crate::foreign::{Foreign, folder_of, keep, place};
+use crate::foreign::{Foreign, folder_of, keep, place, refuse_unkept};
 use crate::host::Host;
 use crate::kept::{NotOpened, Passphrase};
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
@@ -232,10 +232,7 @@ pub(crate) fn any_key(session: &Session, key: SigningKey) -> Result<OwnKey, AppE
             let ledger = session.ledger().ok_or_else(|| {
                 AppError::Key("No Ledger is chosen on this machine: choose yours first. Nothing was signed".into())
             })?;
-            // A device may answer with what nobody asked for: that is never lost.
-            folder_of(session).map_err(|why| {
-                AppError::Key(format!("What a Ledger answers could not be kept: {why}. Nothing was signed"))
-            })?;
+            refuse_unkept(session)?;
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
         software => {
