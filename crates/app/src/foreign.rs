@@ -1,9 +1,9 @@
 //! A signature that nobody here asked for: kept in a file that only this person reads, for it may be worth money on
 //! another nonce, Safe or chain.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::{Address, B256};
@@ -25,19 +25,40 @@ pub(crate) struct Foreign {
     pub signature: ForeignSignature,
 }
 
-/// Keeps it beside the person's keys, or beside what this machine knows, or where the program was started, and answers where.
+/// Keeps it in the folder of the session, and answers where.
 ///
 /// # Errors
-/// What the system says.
+/// Why it is nowhere.
 pub(crate) fn keep(session: &Session, foreign: &Foreign) -> Result<PathBuf, String> {
-    keep_in(beside_keys(session), foreign)
+    keep_in(&folder_of(session)?, foreign)
 }
 
-/// The folder of the person's keys, or of what this machine knows.
-pub(crate) fn beside_keys(session: &Session) -> &Path {
-    let beside = session.keystore.as_deref().or(session.known.path());
-    let folder = beside.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
+/// The folder of the person's keys, or of what this machine knows, or the one that the session was given, which is made when it is
+/// not there yet.
+///
+/// # Errors
+/// When the session has none, or it cannot be made.
+pub(crate) fn folder_of(session: &Session) -> Result<PathBuf, String> {
+    if let Some(beside) = session.keystore.as_deref().or(session.known.path()) {
+        return Ok(folder_beside(beside).to_path_buf());
+    }
+    let folder = session.folder().ok_or("this machine has no folder for it; name its settings with --settings")?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    Ok(folder.to_path_buf())
+}
+
+/// A device may answer with what nobody asked for, and that is never lost: without a place for it no device is asked.
+///
+/// # Errors
+/// [`AppError::Key`] says why there is none.
+pub(crate) fn refuse_unkept(session: &Session) -> Result<(), AppError> {
+    let why = |why| AppError::Key(format!("What a Ledger answers could not be kept: {why}. Nothing was signed"));
+    folder_of(session).map(|_| ()).map_err(why)
+}
+
+/// The folder that a file is in; one that is named without a folder is where the program runs.
+pub fn folder_beside(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn keep_in(folder: &Path, foreign: &Foreign) -> Result<PathBuf, String> {

@@ -47,6 +47,8 @@ pub struct Session {
     pub(crate) device_stop: Stop,
     /// What this machine knows about the database.
     pub known: Arc<Known>,
+    /// Where it keeps what must not be lost, when it has neither a key file nor what the machine knows.
+    folder: Option<PathBuf>,
     open: AtomicBool,
     /// Read while something that a person confirmed is being done.
     acts: TurnLock<()>,
@@ -146,11 +148,22 @@ impl Session {
             device_turn,
             device_stop: Stop::default(),
             known: own.known,
+            folder: None,
             open,
             acts,
             copy: OnceLock::new(),
             opened: now(),
         }
+    }
+
+    /// Where signatures are kept that nobody asked for or that the database did not take, on a machine without settings.
+    #[must_use]
+    pub fn keeping_in(self, folder: Option<PathBuf>) -> Self {
+        Self { folder, ..self }
+    }
+
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// Uses a Ledger that the settings name, unless the person chose one.

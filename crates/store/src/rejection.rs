@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
 use domain::id::{BatchId, ProgramId};
 
+use crate::leg::work::record_sent;
 use crate::row::column;
 use crate::{Db, LegWork, StoreError};
 
@@ -151,18 +152,15 @@ impl Db {
         executor: Address,
         executor_nonce: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query!(
+        record_sent!(
+            self,
             "SELECT api.record_rejection($1, $2, $3, $4, $5, $6)",
-            leg.program.as_uuid(),
-            leg.id.as_uuid(),
-            tx_hash.as_slice(),
+            leg,
+            tx_hash,
             raw,
-            executor.as_slice(),
-            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
+            executor,
+            executor_nonce
         )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 
     /// Executor: the same at the same nonce with a higher fee, recorded before it is sent.
@@ -174,18 +172,15 @@ impl Db {
         executor: Address,
         executor_nonce: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query!(
+        record_sent!(
+            self,
             "SELECT api.record_rejection_replacement($1, $2, $3, $4, $5, $6)",
-            leg.program.as_uuid(),
-            leg.id.as_uuid(),
-            tx_hash.as_slice(),
+            leg,
+            tx_hash,
             raw,
-            executor.as_slice(),
-            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
+            executor,
+            executor_nonce
         )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }
 

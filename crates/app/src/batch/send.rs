@@ -16,7 +16,7 @@ use store::LegWork;
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
 use crate::device::refusal;
-use crate::foreign::{keep, place};
+use crate::foreign::{keep, place, refuse_unkept};
 use crate::host::Host;
 use crate::kept::{self, Passphrase};
 use crate::leg::sign::incident;
@@ -177,6 +177,7 @@ pub async fn send_with(
             let ledger = session
                 .ledger()
                 .ok_or_else(|| AppError::Key("No Ledger is chosen on this machine: choose yours first".into()))?;
+            refuse_unkept(session)?;
             let address = on_device(session, &ledger).await?;
             let turn = session.device_turn().await;
             session.device_stop.reset();

@@ -132,6 +132,19 @@ fn rows(loaded: &Loaded, own: &SignableLeg) -> Vec<Check> {
     out
 }
 
+/// What becomes of an approved batch with a line that cannot be paid: its content stays as it was approved.
+fn way_out(loaded: &Loaded, nonce: U256) -> String {
+    let legs = &loaded.progress.legs;
+    if legs.iter().all(|leg| leg.safe_tx_hash.is_none()) {
+        return "Nobody signed the batch yet: cancel it, which frees its lines, and make another one without this line"
+            .to_owned();
+    }
+    let leg = legs.iter().find(|leg| leg.nonce.map(U256::from) == Some(nonce)).map_or(0, |leg| leg.index);
+    format!(
+        "A leg of the batch is signed, so it cannot be cancelled: have leg {leg} rejected on chain, which frees its lines; the other legs may go on"
+    )
+}
+
 /// Lines of the leg that cannot be paid.
 fn lines(loaded: &Loaded, found: &Preflight, own: &SignableLeg) -> Check {
     let of_leg = |line_no: u32| {
@@ -145,7 +158,9 @@ fn lines(loaded: &Loaded, found: &Preflight, own: &SignableLeg) -> Check {
         Ok(mut blocked) => {
             blocked.retain(|(line_no, _)| of_leg(*line_no));
             match preflight::blocked_sentence(&blocked) {
-                Some(sentence) => check(Level::Block, "Lines", sentence),
+                Some(sentence) => {
+                    check(Level::Block, "Lines", format!("{sentence}. {}", way_out(loaded, own.tx.nonce)))
+                }
                 None => check(Level::Ok, "Lines", "Nothing stops a payment of this leg"),
             }
         }

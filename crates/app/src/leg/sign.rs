@@ -16,7 +16,7 @@ use store::KeyUsed;
 
 use crate::batch::get::Loaded;
 use crate::confirm::{Act, ask};
-use crate::foreign::{Foreign, beside_keys, keep, place};
+use crate::foreign::{Foreign, folder_of, keep, place, refuse_unkept};
 use crate::host::Host;
 use crate::kept::{NotOpened, Passphrase};
 use crate::leg::review::{pre_flight, signable, software_key_allowed};
@@ -102,9 +102,9 @@ pub async fn sign(
     let signatures = stored.map_err(|refused| {
         // It is valid all the same, and a device that was asked once need not be asked again.
         let file = SignatureFile::new((id, leg), safe_tx_hash, &signature, kind);
-        let kept = place(keep_signature(&file, beside_keys(session)));
+        let kept = place(folder_of(session).and_then(|folder| keep_signature(&file, &folder)));
         AppError::Conflict(format!(
-            "{refused}. Your signature exists and the database does not have it. {kept} Bring it in with `countersign batch import` when the cause is gone"
+            "{refused}. Your signature exists and the database does not have it. {kept} Bring it in with `countersign batch import` when the cause is gone; `countersign batch kept` lists such files"
         ))
     })?;
     known?;
@@ -232,6 +232,7 @@ pub(crate) fn any_key(session: &Session, key: SigningKey) -> Result<OwnKey, AppE
             let ledger = session.ledger().ok_or_else(|| {
                 AppError::Key("No Ledger is chosen on this machine: choose yours first. Nothing was signed".into())
             })?;
+            refuse_unkept(session)?;
             Ok(OwnKey::Ledger(ledger, device::flow(flow)))
         }
         software => {

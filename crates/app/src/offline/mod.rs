@@ -10,7 +10,7 @@ mod write;
 pub use crate::leg::code::hash_lines;
 pub use file::{BatchFile, SignatureFile};
 pub(crate) use sign::keep_signature;
-pub use sign::{import_signature, read_signature, sign_offline, write_signature};
+pub use sign::{import_signature, kept_signatures, read_signature, sign_offline, write_signature};
 pub(crate) use verify::verify_uncarried;
 pub use verify::{OfflineBatch, OfflineLeg, read_batch, verify};
 pub use write::write_batch;

@@ -22,6 +22,8 @@ use crate::offline::file::{self, SIGNATURE_FORMAT, SignatureFile};
 use crate::offline::verify::OfflineBatch;
 use crate::{AppError, Session, foreign, preflight, trust};
 
+/// How the name of a kept signature begins.
+const KEPT: &str = "signature-";
 /// Far more than a signature file ever takes.
 const BYTES_MAX: usize = 16 * 1024;
 
@@ -70,10 +72,32 @@ impl SignatureFile {
 /// # Errors
 /// What the system says.
 pub(crate) fn keep_signature(signature: &SignatureFile, folder: &Path) -> Result<PathBuf, String> {
-    let path =
-        folder.join(format!("signature-{}-{}-{}.json", signature.batch_id, signature.leg, signature.safe_tx_hash));
+    let path = folder.join(format!("{KEPT}{}-{}-{}.json", signature.batch_id, signature.leg, signature.safe_tx_hash));
     write_signature(signature, &path).map_err(|e| e.to_string())?;
     Ok(path)
+}
+
+/// Signatures that a folder keeps because the database did not take them, by name of the file; or why one cannot be read.
+///
+/// # Errors
+/// [`AppError::File`] when the folder cannot be read.
+pub async fn kept_signatures(folder: &Path) -> Result<Vec<(PathBuf, Result<SignatureFile, AppError>)>, AppError> {
+    let unreadable = |e: std::io::Error| AppError::File(format!("{} cannot be read: {e}", folder.display()));
+    let mut files = tokio::fs::read_dir(folder).await.map_err(unreadable)?;
+    let mut paths = Vec::new();
+    while let Some(file) = files.next_entry().await.map_err(unreadable)? {
+        let name = file.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(KEPT) && name.ends_with(".json")) {
+            paths.push(file.path());
+        }
+    }
+    paths.sort();
+    let mut kept = Vec::with_capacity(paths.len());
+    for path in paths {
+        let read = read_signature(&path).await;
+        kept.push((path, read));
+    }
+    Ok(kept)
 }
 
 fn kind_name(kind: KeyKind) -> &'static str {
@@ -191,5 +215,14 @@ mod tests {
         assert_eq!((again.batch_id, again.leg, again.safe_tx_hash), (leg.0, 2, file.safe_tx_hash));
         assert_eq!(again.signature, file.signature);
         assert!(keep_signature(&file, &folder.path().join("nowhere")).is_err());
+
+        // They are found again, beside what is none of them.
+        std::fs::write(folder.path().join("foreign-signature-0x07.json"), "{}").expect("an incident");
+        std::fs::write(folder.path().join("signature-torn.json"), "{").expect("a torn file");
+        let found = kept_signatures(folder.path()).await.expect("a folder");
+        let [(own, Ok(kept)), (torn, Err(why))] = found.as_slice() else { panic!("{} files", found.len()) };
+        assert_eq!((own, kept.safe_tx_hash, kept.owner), (&path, file.safe_tx_hash, file.owner));
+        assert!(torn.ends_with("signature-torn.json") && why.to_string().contains("is no signature file"), "{why}");
+        assert!(kept_signatures(&folder.path().join("nowhere")).await.is_err());
     }
 }

@@ -99,11 +99,34 @@ pub(crate) fn agreement(
             Ok(other) if ObservedSafe { nonce: seen.nonce, ..other.clone() } == *seen => {
                 format!("the nonce, {} or {}: one of them is behind; look again", seen.nonce, other.nonce)
             }
-            Ok(_) => "the Safe's owners, modules, guards or code: sign nothing, and find out which one errs".to_owned(),
+            Ok(other) => {
+                let told = facts(seen).into_iter().zip(facts(other)).find(|(own, theirs)| own != theirs);
+                let ((what, own), (_, theirs)) = told.unwrap_or_default();
+                format!("the Safe's {what}, {own} or {theirs}: sign nothing, and find out which one errs")
+            }
         };
         return Some(check(Level::Block, label, format!("{first} and {host} do not agree about {differs}")));
     }
     (!others.is_empty()).then(|| check(Level::Ok, label, format!("{} agree about the Safe", others.len() + 1)))
+}
+
+/// What an endpoint says of an account beside its nonce, each fact in words.
+fn facts(seen: &ObservedSafe) -> [(&'static str, String); 9] {
+    let listed = |of: &[Address]| match of {
+        [] => "none".to_owned(),
+        of => of.iter().map(|a| a.to_checksum(None)).collect::<Vec<_>>().join(" and "),
+    };
+    [
+        ("owners", listed(&seen.owners)),
+        ("threshold", seen.threshold.to_string()),
+        ("modules", listed(&seen.modules)),
+        ("guard", seen.guard.to_checksum(None)),
+        ("module guard", seen.module_guard.to_checksum(None)),
+        ("fallback handler", seen.fallback_handler.to_checksum(None)),
+        ("version", seen.version.to_string()),
+        ("singleton", seen.singleton.to_checksum(None)),
+        ("singleton's code", seen.singleton_code_hash.to_string()),
+    ]
 }
 
 /// An account that does not answer as a Safe: what slot 0 holds is all that can be said.

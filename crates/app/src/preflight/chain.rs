@@ -301,6 +301,11 @@ pub(crate) fn unseen(chain_id: u64) -> Level {
     if chain::is_test_chain(chain_id) { Level::Check } else { Level::Block }
 }
 
+/// What to do where that stops.
+fn another_endpoint(unseen: Level) -> &'static str {
+    if unseen == Level::Block { ": name an endpoint in the settings that does" } else { "" }
+}
+
 /// The check that is of one plan.
 pub(crate) const SIMULATED: &str = "Simulated";
 
@@ -327,9 +332,9 @@ pub(crate) fn simulated(open: &[&RebuiltLeg], gathered: &Gathered, block: u64, u
         .map(|logs| logs.iter().filter(|l| l.topics.first() == Some(&TRANSFER)).count())
         .sum();
     if gathered.received.is_none() {
-        let advice = if unseen == Level::Block { ": name an endpoint in the settings that does" } else { "" };
         let detail = format!(
-            "Succeeds at block {block}; this endpoint does not show transfers and holdings (eth_simulateV1), so they were not compared{advice}"
+            "Succeeds at block {block}; this endpoint does not show transfers and holdings (eth_simulateV1), so they were not compared{}",
+            another_endpoint(unseen)
         );
         return check(unseen, SIMULATED, detail);
     }
@@ -339,7 +344,10 @@ pub(crate) fn simulated(open: &[&RebuiltLeg], gathered: &Gathered, block: u64, u
 
 pub(crate) fn account(gathered: &Gathered, unseen: Level) -> Check {
     match gathered.account.as_deref() {
-        None => check(unseen, "Safe afterwards", "This endpoint does not tell what a payment changes of the Safe"),
+        None => {
+            let detail = "This endpoint does not tell what a payment changes of the Safe (eth_simulateV1)";
+            check(unseen, "Safe afterwards", format!("{detail}{}", another_endpoint(unseen)))
+        }
         Some([]) => check(Level::Ok, "Safe afterwards", "Owners, threshold, modules, guards and handler stay"),
         Some([first, others @ ..]) => {
             let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };

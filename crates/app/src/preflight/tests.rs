@@ -250,8 +250,15 @@ fn two_endpoints_agree_about_account_and_nonce_or_nobody_signs() {
     assert_eq!(found(&other(Ok(observed()))).expect("a check").level, Level::Ok);
     for (seen, says) in [
         (Ok(ObservedSafe { nonce: U256::from(3), ..observed() }), "do not agree about the nonce, 4 or 3"),
-        (Ok(ObservedSafe { owners: vec![SAFE], ..observed() }), "do not agree about the Safe's owners"),
-        (Ok(ObservedSafe { modules: vec![SAFE], ..observed() }), "do not agree about the Safe's owners, modules"),
+        (
+            Ok(ObservedSafe { owners: vec![SAFE], ..observed() }),
+            "a.example and b.example do not agree about the Safe's owners, 0x0202020202020202020202020202020202020202 or ",
+        ),
+        (Ok(ObservedSafe { modules: vec![SAFE], ..observed() }), "do not agree about the Safe's modules, none or "),
+        (
+            Ok(ObservedSafe { singleton_code_hash: B256::repeat_byte(7), ..observed() }),
+            "do not agree about the Safe's singleton's code, 0x0000",
+        ),
         (Err("it is away".to_owned()), "b.example does not say what the Safe is: it is away"),
     ] {
         let check = found(&other(seen)).expect("a check");

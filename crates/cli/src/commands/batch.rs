@@ -21,7 +21,7 @@ use signing::{Keystore, PassphraseStore as _, Signer, SystemStore};
 
 use crate::commands::device::sign::{FlowName, open as open_device, words as shown};
 use crate::commands::staff::hidden_line;
-use crate::commands::{Connection, execution, rejection};
+use crate::commands::{Connection, execution, kept, rejection};
 use crate::output::{Output, WrongUse};
 
 /// Write an approved batch to a file, verify and sign it on a machine without a network, and bring the signature back; send a batch, or reject it.
@@ -41,6 +41,7 @@ enum Command {
     Verify(Verify),
     Sign(Sign),
     Import(Import),
+    Kept(kept::Args),
     Reject(rejection::Args),
     Execute(execution::Args),
 }
@@ -241,6 +242,7 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
                 )
             });
         }
+        Command::Kept(args) => return kept::run(args, output).await,
         Command::Execute(args) => return execution::run(args, output).await,
         Command::Reject(args) => return rejection::run(args, output).await,
         Command::Import(args) => {
@@ -248,7 +250,13 @@ pub async fn run(args: Args, output: Output) -> Result<ExitCode> {
             let signature = read_signature(&args.file).await?;
             let stored = import_signature(&session, &signature).await?;
             output.answer(&stored, |s| {
-                format!("Stored: {} of {} signatures of leg {}", s.signatures, s.threshold, signature.leg)
+                format!(
+                    "Stored: {} of {} signatures of leg {}. {} is needed no more: delete it",
+                    s.signatures,
+                    s.threshold,
+                    signature.leg,
+                    args.file.display()
+                )
             });
         }
     }

@@ -7,6 +7,7 @@ pub mod change;
 pub mod device;
 mod execution;
 pub mod export;
+mod kept;
 pub mod ledger;
 pub mod migrate;
 pub mod reconcile;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use app::foreign::folder_beside;
 use app::{Chains, Known, MachineSettings, Session};
 use secrecy::SecretString;
 use signing::trust::Root;
@@ -113,14 +115,26 @@ impl Connection {
     pub async fn session_from(&self, root: Option<&[String]>) -> Result<Session> {
         let Some(root) = root else { return self.session().await };
         let known = Arc::new(Known::open(None, root)?);
-        Ok(Session::open(&self.database()?, None, None, self.chains()?, known).await?)
+        Ok(Session::open(&self.database()?, None, None, self.chains()?, known).await?.keeping_in(self.folder()))
     }
 
     /// The same, with an identity key to sign statements with.
     pub async fn session_with(&self, identity: Option<(&Path, &SecretString)>) -> Result<Session> {
         let known = self.machine()?.map(|m| m.known()).transpose()?.map_or_else(|| Known::open(None, &[]), Ok)?;
-        Ok(Session::open(&self.database()?, identity, None, self.chains()?, Arc::new(known)).await?)
+        let session = Session::open(&self.database()?, identity, None, self.chains()?, Arc::new(known)).await?;
+        Ok(session.keeping_in(self.folder()))
     }
+
+    fn folder(&self) -> Option<PathBuf> {
+        self.settings.as_deref().map(|file| folder_beside(file).to_path_buf()).or_else(data_folder)
+    }
+}
+
+/// Where a machine without settings keeps what must not be lost.
+fn data_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    Some(data?.join("countersign"))
 }
 
 #[cfg(test)]

@@ -148,6 +148,25 @@ impl LegWork {
     }
 }
 
+/// What is sent for a leg, recorded by a function of the database that takes all of them alike.
+macro_rules! record_sent {
+    ($db:expr, $sql:literal, $leg:expr, $tx_hash:expr, $raw:expr, $executor:expr, $executor_nonce:expr) => {{
+        sqlx::query!(
+            $sql,
+            $leg.program.as_uuid(),
+            $leg.id.as_uuid(),
+            $tx_hash.as_slice(),
+            $raw,
+            $executor.as_slice(),
+            $crate::row::column!("submissions", "executor_nonce", $leg.id).bigint($executor_nonce)?
+        )
+        .execute(&$db.pool)
+        .await?;
+        Ok(())
+    }};
+}
+pub(crate) use record_sent;
+
 struct WorkRow {
     program_id: uuid::Uuid,
     leg_id: uuid::Uuid,
@@ -313,18 +332,7 @@ impl Db {
         executor: Address,
         executor_nonce: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query!(
-            "SELECT api.send_leg($1, $2, $3, $4, $5, $6)",
-            leg.program.as_uuid(),
-            leg.id.as_uuid(),
-            tx_hash.as_slice(),
-            raw,
-            executor.as_slice(),
-            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        record_sent!(self, "SELECT api.send_leg($1, $2, $3, $4, $5, $6)", leg, tx_hash, raw, executor, executor_nonce)
     }
 
     /// Executor: recorded before the bytes are sent. Whoever records a leg first is the one who sends it.
@@ -342,18 +350,15 @@ impl Db {
         if leg.is_rejection {
             return self.record_rejection(leg, tx_hash, raw, executor, executor_nonce).await;
         }
-        sqlx::query!(
+        record_sent!(
+            self,
             "SELECT api.record_submission($1, $2, $3, $4, $5, $6)",
-            leg.program.as_uuid(),
-            leg.id.as_uuid(),
-            tx_hash.as_slice(),
+            leg,
+            tx_hash,
             raw,
-            executor.as_slice(),
-            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
+            executor,
+            executor_nonce
         )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 
     /// Executor: the same call at the same nonce with a higher fee, recorded before it is sent.
@@ -371,18 +376,15 @@ impl Db {
         if leg.is_rejection {
             return self.record_rejection_replacement(leg, tx_hash, raw, executor, executor_nonce).await;
         }
-        sqlx::query!(
+        record_sent!(
+            self,
             "SELECT api.record_replacement($1, $2, $3, $4, $5, $6)",
-            leg.program.as_uuid(),
-            leg.id.as_uuid(),
-            tx_hash.as_slice(),
+            leg,
+            tx_hash,
             raw,
-            executor.as_slice(),
-            column!("submissions", "executor_nonce", leg.id).bigint(executor_nonce)?
+            executor,
+            executor_nonce
         )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 
     /// Watcher: one of the transactions that our executor sent for the leg is in a block.

@@ -179,6 +179,45 @@ async fn what_came_in_and_left_the_chain_is_booked_back_and_comes_in_again() {
 }
 
 #[tokio::test]
+async fn what_came_in_and_was_committed_is_booked_back_when_it_is_free_again() {
+    let world = World::new().await;
+    let acme = world.house.acme();
+    let before = world.snapshot().await;
+    world.deployer.send_native(world.safe, U256::from(500)).await.expect("sent");
+    world.mine(2).await;
+    assert_eq!(world.watch().await.inflows, 1);
+    // A line of all that the Safe holds, with what came in.
+    let all =
+        store::ImportLine { asset_id: acme.eth, amount: "100000000000000000500".to_owned(), ..world.house.line(1, 5) };
+    let batch = world.house.import("pia", "all.csv", &[all]).await;
+    world.house.submit("pia", batch).await;
+    world.reorganise(before, 8).await;
+    let standing = format!(
+        "SELECT (SELECT count(*) FILTER (WHERE retracted_at IS NULL) FROM core.inflows) || ' ' || debits_posted || ' ' || credits_pending
+         FROM core.accounts WHERE code = 'treasury:{:#x}' AND asset_id = '{}'", world.safe, acme.eth);
+    let committed = "1 100000000000000000500 100000000000000000500";
+    for _ in 0..2 {
+        let seen = world.watch().await;
+        assert_eq!(seen.inflows_gone, 0);
+        // The other Safes of the house are on no chain.
+        let said: Vec<&str> = seen.unread.iter().filter(|u| u.safe.is_none()).map(|u| u.reason.as_str()).collect();
+        let says = "A reorganisation took money away that the Safe On chain has committed already: nothing was changed, and it is tried again";
+        assert!(said.len() == 1 && said[0].contains(says), "{said:?}");
+        assert_eq!(world.house.read(&standing).await, committed, "whole or not at all");
+    }
+    world.house.db("pia").await.cancel_batch(acme.id, batch, "the money is gone again").await.expect("cancelled");
+    let seen = world.watch().await;
+    assert!(seen.inflows_gone == 1 && seen.unread.iter().all(|u| u.safe.is_some()), "{seen:?}");
+    let treasury = format!(
+        "SELECT debits_posted - credits_posted || ' ' || credits_pending FROM core.accounts WHERE code = 'treasury:{:#x}' AND asset_id = '{}'",
+        world.safe, acme.eth
+    );
+    assert_eq!(world.house.read(&treasury).await, "100000000000000000000 0");
+    assert!(world.house.db("acc").await.check_ledger(acme.id).await.expect("a check").is_empty());
+    assert_eq!(world.watch().await.inflows_gone, 0, "once");
+}
+
+#[tokio::test]
 async fn gas_of_a_transaction_that_left_the_chain_is_booked_back() {
     let world = World::new().await;
     let before = world.snapshot().await;

@@ -1,11 +1,14 @@
 //! What was sent fails in its block as a whole: the Safe took nothing of it, and the same Safe transaction is sent again.
 
+use std::sync::Arc;
+
 use alloy_primitives::U256;
 use app::use_cases::batch_send;
 use app::worker::execute::{Limits, Round};
 use flows::attack::{Attack, all_refused};
 use flows::{CHAIN, owner_key};
 use serde_json::json;
+use signing::Executor;
 
 use crate::by_person::agrees;
 use crate::support::{FUNDS, World};
@@ -111,10 +114,10 @@ async fn after_three_times_a_person_is_told_and_may_send_it() {
     }
     assert_eq!(world.executor_nonce().await, 3);
     // A person looked, and sends it with a key of their own.
-    let key = owner_key("mia");
+    let key: Arc<dyn Executor> = Arc::new(owner_key("mia"));
     world.deployer.set_balance(key.address(), U256::from(10).pow(U256::from(18))).await.expect("funds");
     let mia = world.session("mia", world.root()).await;
-    let sent = batch_send(&mia, agrees(), batch, &key, &Limits::default()).await.expect("sent");
+    let sent = batch_send(&mia, agrees(), batch, key, &Limits::default()).await.expect("sent");
     assert_eq!(sent.len(), 1);
     assert_eq!(world.watch().await.mined, 1);
     world.mine(1).await;

@@ -35,6 +35,8 @@ pub struct World {
     pub chains: Chains,
     executor: Arc<dyn Executor>,
     stranger: PrivateKeySigner,
+    /// What sessions without a key file keep.
+    folder: tempfile::TempDir,
 }
 
 fn key(name: &str) -> PrivateKeySigner {
@@ -93,7 +95,8 @@ impl World {
         }
         house.pay_from(SafeId::new(id), safe, deployments::multi_send_call_only(version).address);
         let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
-        let world = Self { house, anvil, rpc, safe, version, deployer, chains, executor, stranger };
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = Self { house, anvil, rpc, safe, version, deployer, chains, executor, stranger, folder };
         world.watch().await;
         world
     }
@@ -101,7 +104,9 @@ impl World {
     /// A person's console with the pinned keys of the founders, or with others.
     pub async fn session(&self, login: &str, root: Root) -> Session {
         let known = Arc::new(Known::with_root(root));
-        Session::open(&self.house.settings(login), None, None, self.chains.clone(), known).await.expect("a session")
+        let settings = self.house.settings(login);
+        let opened = Session::open(&settings, None, None, self.chains.clone(), known).await.expect("a session");
+        opened.keeping_in(Some(self.folder.path().to_path_buf()))
     }
 
     /// A person whose console signs statements.
@@ -110,7 +115,9 @@ impl World {
         let (path, password) = self.house.identity_file(login, folder.path()).await;
         let known = Arc::new(Known::with_root(self.root()));
         let settings = self.house.settings(login);
-        Session::open(&settings, Some((&path, &password)), None, self.chains.clone(), known).await.expect("a session")
+        let identity = Some((path.as_path(), &password));
+        let opened = Session::open(&settings, identity, None, self.chains.clone(), known).await.expect("a session");
+        opened.keeping_in(Some(self.folder.path().to_path_buf()))
     }
 
     /// The identity keys of the founders.

@@ -15,7 +15,7 @@ const CHANGES: [(&str, &str, &str); 4] = [
     ("0d582f13", "Owners", "AddedOwner"),
 ];
 
-fn calldata(selector: &str) -> String {
+pub fn calldata(selector: &str) -> String {
     let other = "00000000000000000000000000000000000000000000000000000000000000ee";
     let one = "0000000000000000000000000000000000000000000000000000000000000001";
     match selector {

@@ -51,6 +51,11 @@ async fn what_the_chain_stops_goes_back_marked_and_is_taken_out_in_one_step() {
     assert_eq!(marked, [2, 4].map(|n| (n, "Person mia: On the blacklist of USDC".to_owned())));
     let may = detail.allowed.iter().find(|a| a.name == ActionName::TakeOut).expect("offered");
     assert!(may.enabled, "{may:?}");
+    let was = house
+        .read("SELECT string_agg(concat_ws(' ', p.line_no, '0x' || encode(p.recipient, 'hex'), p.amount, p.reference, s.source_key, 1), ', ' ORDER BY p.line_no)
+                 FROM core.payouts p JOIN core.payout_sources s ON s.payout_id = p.id WHERE p.line_no IN (2, 4)")
+        .await;
+    assert!(was.starts_with(&format!("2 {} 5 INV-2 ", lines[1].recipient)), "{was}");
     let taken = take_out(&pia, batch, &[2, 4]).await.expect("taken out");
     assert_eq!(taken, 2);
 
@@ -64,8 +69,9 @@ async fn what_the_chain_stops_goes_back_marked_and_is_taken_out_in_one_step() {
         "0",
         "nobody is owed what was returned"
     );
-    let audit = "SELECT (detail::json -> 'lines' -> 1 ->> 'reference') || ' ' || (detail::json ->> 'revision') FROM core.audit_entries WHERE action = 'batch.lines_taken_out'";
-    assert_eq!(house.read(audit).await, "INV-4 3", "what was taken out is on record");
+    let audit = "SELECT string_agg(concat_ws(' ', l ->> 'line', l ->> 'recipient', l ->> 'amount', l ->> 'reference', l -> 'sources' ->> 0, json_array_length(l -> 'sources')), ', ' ORDER BY l ->> 'line')
+        FROM core.audit_entries a, json_array_elements(a.detail -> 'lines') AS l WHERE a.action = 'batch.lines_taken_out' AND a.detail ->> 'revision' = '3'";
+    assert_eq!(house.read(audit).await, was, "what was taken out is on record, line by line");
 
     // The rest goes its way, and what was taken out can be paid by another batch.
     house.approve_by_two(batch).await;

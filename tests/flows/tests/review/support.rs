@@ -33,9 +33,12 @@ pub struct World {
     pub token: Address,
     pub deployer: Deployer,
     pub chains: Chains,
+    /// The endpoint.
+    pub url: String,
     folder: tempfile::TempDir,
     // The chain stops with this value.
-    _anvil: Anvil,
+    anvil: Anvil,
+    state_file: Option<PathBuf>,
 }
 
 pub fn ether(amount: u64) -> U256 {
@@ -66,9 +69,21 @@ impl Host for Agrees {
 impl World {
     /// A 2-of-3 Safe of the house's owners with tokens and native coin, pinned as it is and watched once.
     pub async fn new() -> Self {
+        Self::with(tempfile::tempdir().expect("a folder"), None).await
+    }
+
+    /// The same, whose chain is kept in a file.
+    pub async fn new_kept() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = folder.path().join("chain.json");
+        Self::with(folder, Some(state)).await
+    }
+
+    async fn with(folder: tempfile::TempDir, state_file: Option<PathBuf>) -> Self {
         let tools = Tools::find().expect("a folder for tools");
-        let anvil = Anvil::start(&Options::new(tools.anvil().expect("anvil is installed; run ./dev setup")))
-            .expect("the local chain starts");
+        let options = Options::new(tools.anvil().expect("anvil is installed; run ./dev setup"));
+        let anvil =
+            Anvil::start(&Options { state_file: state_file.clone(), ..options }).expect("the local chain starts");
         let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
         let deployer = Deployer::new(rpc.clone(), key("deployer")).expect("a local chain");
         for account in [deployer.address(), key("executor").address()] {
@@ -99,11 +114,53 @@ impl World {
             add("opening_balance.add", body).await;
         }
         house.pay_from(SafeId::new(id), safe, MULTI_SEND.parse().expect("an address"));
-        let chains = Chains::new([(CHAIN, vec![anvil.url()])].into());
-        let folder = tempfile::tempdir().expect("a folder");
-        let world = Self { house, rpc, safe, token, deployer, chains, folder, _anvil: anvil };
+        let url = anvil.url();
+        let chains = Chains::new([(CHAIN, vec![url.clone()])].into());
+        let world = Self { house, rpc, safe, token, deployer, chains, url, folder, anvil, state_file };
         world.watch().await;
         world
+    }
+
+    /// Everything that the chain holds, on a chain of another id, with the house's Safe, coin and policy there. Nothing can be
+    /// deployed on it any more.
+    pub async fn moved_to(self, chain: u64) -> Self {
+        let Self { mut house, safe, token, deployer, folder, anvil, state_file, .. } = self;
+        drop(anvil);
+        let binary = Tools::find().expect("a folder for tools").anvil().expect("anvil is installed");
+        let options = Options { chain_id: chain, state_file: state_file.clone(), ..Options::new(binary) };
+        let anvil = Anvil::start(&options).expect("the other chain starts");
+        let rpc = Rpc::connect(&anvil.url()).await.expect("connect");
+        let body = json!({ "chain_id": chain, "name": "Elsewhere", "confirmation_depth": 1, "gas_max": 16_777_216 });
+        house.change("sue", "sam", None, "chain.add", body).await;
+        let program = house.acme().id;
+        let add = async |kind: &str, body: Value| house.change("ada", "abe", Some(program), kind, body).await;
+        let body = json!({ "chain_id": chain, "symbol": "XDAI", "decimals": 18 });
+        let asset = add("asset.add", body).await.expect("an id");
+        add("policy.set", json!({ "asset_id": asset, "at_least": "0", "approvers": 2, "software_keys": true })).await;
+        let observed = rpc.observe_safe(safe).await.expect("a Safe").safe;
+        let owners: Vec<String> = observed.owners.iter().map(Address::to_string).collect();
+        let body = json!({
+            "name": "Elsewhere", "chain_id": chain, "address": safe.to_string(), "version": "1.4.1", "threshold": 2, "owners": owners,
+            "singleton": observed.singleton.to_string(), "fallback_handler": observed.fallback_handler.to_string() });
+        let id = add("safe.add", body).await.expect("an id");
+        let block = rpc.latest_block().await.expect("a block").number.to_string();
+        let body = json!({ "safe_id": id, "asset_id": asset, "amount": ether(100).to_string(), "block": block });
+        add("opening_balance.add", body).await;
+        house.pay_from(SafeId::new(id), safe, MULTI_SEND.parse().expect("an address"));
+        let url = anvil.url();
+        // Finality asks two hosts.
+        let second = flows::wire::Wire::to(&url).await.url.replace("127.0.0.1", "localhost");
+        let chains = Chains::new([(chain, vec![url.clone(), second])].into());
+        let world = Self { house, rpc, safe, token, deployer, chains, url, folder, anvil, state_file };
+        watch::run_once(&world.house.db("watcher").await, &world.chains, chain).await.expect("a round");
+        world
+    }
+
+    /// A line in the coin of the chain that the house moved to.
+    pub async fn of_chain(&self, line: store::ImportLine) -> store::ImportLine {
+        let coin = "SELECT id FROM core.assets WHERE symbol = 'XDAI'";
+        let asset_id = self.house.read(coin).await.parse().expect("an id");
+        store::ImportLine { asset_id, ..line }
     }
 
     /// One round of the watcher.
@@ -127,6 +184,11 @@ impl World {
         }
     }
 
+    /// Where people here have their keys.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     fn root(&self) -> Root {
         Root(["sue", "sam"].map(|login| {
             let key = self.house.person(login).key.verifying_key().to_bytes();
@@ -147,10 +209,21 @@ impl World {
 
     /// A person whose console signs statements.
     pub async fn with_identity(&self, login: &str) -> Session {
+        self.with_identity_over(login, std::slice::from_ref(&self.chains)).await.remove(0)
+    }
+
+    /// The same person at several consoles with one identity key, each over other endpoints.
+    pub async fn with_identity_over(&self, login: &str, chains: &[Chains]) -> Vec<Session> {
         let (path, password) = self.house.identity_file(login, self.folder.path()).await;
-        let known = Arc::new(Known::with_root(self.root()));
-        let (settings, chains) = (self.house.settings(login), self.chains.clone());
-        Session::open(&settings, Some((&path, &password)), None, chains, known).await.expect("a session")
+        let (settings, keystore) = (self.house.settings(login), self.keystore(login));
+        let mut sessions = Vec::new();
+        for chains in chains {
+            let known = Arc::new(Known::with_root(self.root()));
+            let identity = Some((path.as_path(), &password));
+            let opened = Session::open(&settings, identity, keystore.clone(), chains.clone(), known).await;
+            sessions.push(opened.expect("a session"));
+        }
+        sessions
     }
 
     fn keystore(&self, login: &str) -> Option<PathBuf> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use app::sync::CopyPlace;
 use app::{AppError, Chains, Confirmation, FileKind, Host, Known, Session};
 use contract::{ErrorCode, Filter, FilterTest, Sort, TableQuery};
 use flows::House;
@@ -46,7 +47,8 @@ impl World {
         .await
         .expect("a session");
         let password = SecretString::from(self.house.person(login).password.as_str());
-        session.keep_copy(self.folder.path().join("copies"), self.house.url(), password);
+        let (folder, database) = (self.folder.path().join("copies"), self.house.url());
+        session.keep_copy(CopyPlace { folder, database, login: login.to_owned() }, password);
         let session = Arc::new(session);
         sessions.insert(login.to_owned(), Arc::clone(&session));
         session
