@@ -6,5 +6,6 @@ mod kept;
 mod large;
 mod live;
 mod marks;
+mod second;
 mod support;
 mod warned;
