@@ -34,6 +34,8 @@ async fn signed_apart(path: &Path, root: &Root, login: &str, folder: &Path) -> S
     let batch = verify(read_batch(path).await.expect("a batch file"), root).expect("vouched for");
     let signature = sign_offline(&batch, 1, &owner_key(login), folder).expect("signed");
     let out = folder.join(format!("{login}.json"));
+    // As with --force: what stood there is replaced whole.
+    std::fs::write(&out, "x".repeat(10_000)).expect("written");
     write_signature(&signature, &out).expect("written");
     read_signature(&out).await.expect("a signature file")
 }

@@ -8,5 +8,6 @@ mod large;
 mod live;
 mod marks;
 mod refused;
+mod second;
 mod support;
 mod warned;

@@ -8,6 +8,7 @@ import type {
   LegHashes,
 } from '../../contract/types';
 import { deviceLines } from '../../kit/hash';
+import { refusal } from './fake';
 
 /** What each state advises. */
 export const ADVICE: Partial<Record<DeviceState, string>> = {
@@ -69,4 +70,10 @@ export function deviceReview(model: DeviceModel | null, hashes: LegHashes): Devi
       : 'What this device shows in the full flow was not observed: compare what it shows, and refuse if neither hash nor fields are complete',
   };
   return { model, hashed, full };
+}
+
+/** Refuses a path that the Ethereum app does not derive. */
+export function checkPath(path: string): void {
+  if (!path.startsWith("m/44'/60'"))
+    throw refusal('INVALID_INPUT', "The Ethereum app derives only below m/44'/60' and m/45'.");
 }

@@ -11,7 +11,6 @@ import type {
   DeviceView,
   ErrorCode,
   ExportView,
-  FilePreview,
   Health,
   KeyKind,
   LegView,
@@ -26,7 +25,6 @@ import {
   makeBatch,
   move,
   openSigning,
-  payoutLines,
   preflightOf,
   seenBy,
   submit,
@@ -35,7 +33,8 @@ import {
 import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { FakeBook } from './book';
-import { ADVICE, deviceReview } from './device';
+import { ADVICE, checkPath, deviceReview } from './device';
+import { previewOf } from './file';
 import { FakeIntents } from './intent';
 import { FakeLink } from './link';
 import { FakeLock } from './lock';
@@ -181,53 +180,6 @@ class Fake {
     return batch;
   }
 
-  private preview(): FilePreview | null {
-    const kind = this.options.file ?? 'good';
-    if (kind === 'none') return null;
-    const lines = payoutLines('PENDING').map(({ line, recipient, money }) => ({
-      line,
-      payee: null,
-      recipient,
-      money,
-      reference: '',
-    }));
-    const bad = kind === 'bad';
-    return {
-      token: 'preview-1',
-      fileName: 'cow-solver-payouts-2023-02-07-to-2023-02-14.csv',
-      sha256: '9c1f0ab2'.repeat(8),
-      lines: bad ? [] : lines,
-      totals: bad ? [] : sumOf(lines),
-      errors: bad
-        ? [
-            { fileLine: 5, field: 'amount', message: '12,5 is not an amount: write 12.5.' },
-            {
-              fileLine: 9,
-              field: 'receiver',
-              message:
-                'The last letter does not fit the checksum. Paste the address again from its source.',
-            },
-            { fileLine: 21, field: 'amount', message: '19 decimals; COW has 18. Nothing was cut.' },
-          ]
-        : [],
-      already: this.imported
-        ? {
-            batchId: this.imported.detail.summary.id,
-            number: this.imported.detail.summary.number,
-            state: this.imported.detail.summary.state,
-            period: this.imported.detail.file?.period ?? '',
-          }
-        : kind === 'again'
-          ? {
-              batchId: '0193b000-0000-7000-8000-000000000147',
-              number: 147,
-              state: 'PENDING_APPROVAL',
-              period: '2023-02-07 to 2023-02-14',
-            }
-          : null,
-    };
-  }
-
   private waiting(): WaitingItem[] {
     const me = this.me();
     return this.batches.flatMap((batch) => {
@@ -290,13 +242,6 @@ class Fake {
       appVersion: state === 'READY' ? '1.22.0' : null,
       address: state === 'READY' ? owner : null,
     };
-  }
-
-  private chooseDevice(request: Commands['device_choose']['request']): DeviceView {
-    if (!request.path.startsWith("m/44'/60'"))
-      throw refusal('INVALID_INPUT', "The Ethereum app derives only below m/44'/60' and m/45'.");
-    this.ledger = request;
-    return this.device();
   }
 
   private sign({ batchId, leg, with: key, safeTxHash }: Commands['leg_sign']['request']) {
@@ -455,7 +400,7 @@ class Fake {
     batch_list: () =>
       this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),
     batch_get: ({ id }) => seenBy(this.batch(id), this.me()),
-    batch_choose_file: () => this.preview(),
+    batch_choose_file: () => previewOf(this.options.file ?? 'good', this.imported),
     batch_import: ({ title, period }) => {
       const number = 148 + this.batches.length;
       const id = `0193b000-0000-7000-8000-000000000${number}`;
@@ -533,7 +478,11 @@ class Fake {
       return { hashes: found.hashes, code: fakeCode(found.hashes) };
     },
     device_get: () => this.device(),
-    device_choose: (request) => this.chooseDevice(request),
+    device_choose: (request) => {
+      checkPath(request.path);
+      this.ledger = request;
+      return this.device();
+    },
     device_stop: () => {
       this.stopWaiting();
       return null;

@@ -1,3 +1,4 @@
+import { useIsMutating } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useDo } from '../../backend/use';
 import type { ActionName, ApiError, BatchDetail, LineMark, PayoutLine } from '../../contract/types';
@@ -347,8 +348,11 @@ export function ActionDialog(props: {
   onClose: () => void;
 }) {
   const { batch, action, onClose } = props;
+  // What is being sent is not put out of sight.
+  const sending = useIsMutating() > 0 && action === 'SEND';
   return (
     <Dialog
+      busy={sending}
       open={action !== null && action !== 'SIGN'}
       onClose={onClose}
       title={action ? title(action, batch) : ''}

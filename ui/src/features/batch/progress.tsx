@@ -43,7 +43,7 @@ function LegProgress(props: { batch: BatchDetail; leg: LegView }) {
           style={{ width: `${percent}%` }}
         />
       </span>
-      <span className="flex min-w-76 items-center justify-end gap-2 text-small text-ink2">
+      <span className="flex min-w-68 items-center justify-end gap-2 text-small text-ink2">
         <StatusIcon shape={stateLook(leg.state).shape} />
         {legWords(leg)}
         <span className="min-w-22 text-right text-ink3">

@@ -90,12 +90,14 @@ export function SendStep(props: { batch: BatchDetail; onClose: () => void }) {
     <>
       <p className="text-ink2">{t('This pays, now and for good. You pay the gas:')}</p>
       {review.keys.length > 1 ? (
-        <Segments
-          label={t('Which key pays the gas')}
-          value={own?.kind ?? 'SOFTWARE'}
-          onChange={setKind}
-          options={review.keys.map((one) => ({ id: one.kind, label: keyName(one.kind) }))}
-        />
+        <div>
+          <Segments
+            label={t('Which key pays the gas')}
+            value={own?.kind ?? 'SOFTWARE'}
+            onChange={setKind}
+            options={review.keys.map((one) => ({ id: one.kind, label: keyName(one.kind) }))}
+          />
+        </div>
       ) : null}
       <Facts rows={[...stake(batch), ...gasRows(own, review)]} />
       {own?.kind === 'LEDGER' ? (
@@ -118,7 +120,7 @@ export function SendStep(props: { batch: BatchDetail; onClose: () => void }) {
       {send.isPending ? <LegList batch={batch} /> : null}
       {send.error && wrong === undefined ? <InlineFailure error={send.error} /> : null}
       {note === null ? null : <Status shape="note">{note}</Status>}
-      <DialogFoot note={over ? null : t('No single key sends.')}>
+      <DialogFoot note={over || send.isPending ? null : t('No single key sends.')}>
         {send.isPending && own?.kind === 'LEDGER' ? (
           <Button
             safe
