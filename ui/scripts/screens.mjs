@@ -87,6 +87,8 @@ const SCREENS = [
   { name: 'login', path: '/login' },
   { name: 'home', path: '/?as=adaeze' },
   { name: 'home-accountant', path: '/?as=mirela' },
+  { name: 'offline', path: '/intents?as=adaeze&offline=away' },
+  { name: 'offline-batches', path: '/batches?as=adaeze&offline=away' },
   { name: 'home-empty', path: '/?as=ines&empty' },
   { name: 'batches', path: '/batches?as=adaeze' },
   { name: 'batches-empty', path: '/batches?as=ines&empty' },

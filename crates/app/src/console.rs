@@ -186,7 +186,7 @@ impl Console {
 
     /// The first screen.
     pub async fn home_get(&self, (): ()) -> Result<Home, AppError> {
-        cases::home(&*self.online().await?).await
+        cases::home(&*self.session().await?).await
     }
 
     /// Stops a program, a Safe or a batch at once.
@@ -205,7 +205,7 @@ impl Console {
 
     /// Safes of the program.
     pub async fn safe_list(&self, (): ()) -> Result<Vec<SafeView>, AppError> {
-        cases::safes(&*self.online().await?).await
+        cases::safes(&*self.session().await?).await
     }
 
     /// Signed Safe transactions that the chain may still take.
@@ -237,7 +237,7 @@ impl Console {
 
     /// Batches, newest first.
     pub async fn batch_list(&self, (): ()) -> Result<Vec<BatchSummary>, AppError> {
-        cases::batch_list(&*self.online().await?).await
+        cases::batch_list(&*self.session().await?).await
     }
 
     /// One batch.
@@ -447,12 +447,12 @@ impl Console {
 
     /// Trial balance.
     pub async fn ledger_trial_balance(&self, (): ()) -> Result<TrialBalance, AppError> {
-        cases::trial_balance(&*self.online().await?).await
+        cases::trial_balance(&*self.session().await?).await
     }
 
     /// Runs, newest first.
     pub async fn reconciliation_list(&self, (): ()) -> Result<Vec<RunSummary>, AppError> {
-        cases::reconciliation_list(&*self.online().await?).await
+        cases::reconciliation_list(&*self.session().await?).await
     }
 
     /// Compares ledger, batches and chain now.
@@ -465,7 +465,7 @@ impl Console {
 
     /// One run.
     pub async fn reconciliation_get(&self, request: ById) -> Result<RunDetail, AppError> {
-        cases::reconciliation_get(&*self.online().await?, parse_id(&request.id)?).await
+        cases::reconciliation_get(&*self.session().await?, parse_id(&request.id)?).await
     }
 
     /// What a journal export would hold.
@@ -483,7 +483,7 @@ impl Console {
 
     /// Files that left the house.
     pub async fn export_list(&self, (): ()) -> Result<Vec<ExportView>, AppError> {
-        cases::export_list(&*self.online().await?).await
+        cases::export_list(&*self.session().await?).await
     }
 }
 

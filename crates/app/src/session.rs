@@ -427,7 +427,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 /// Safes of the program.
 pub async fn safes(session: &Session) -> Result<Vec<SafeView>, AppError> {
-    Ok(session.db.safes(session.program_id()).await?.iter().map(safe_view).collect())
+    Ok(crate::local::safes(session).await?.iter().map(safe_view).collect())
 }
 
 pub(crate) fn safe_view(safe: &SafeRow) -> SafeView {

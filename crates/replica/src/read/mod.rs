@@ -1,17 +1,30 @@
 //! What screens ask of the copy.
 
+mod batches;
+mod books;
 mod intents;
 mod person;
 mod query;
+mod treasury;
 
 use chrono::{DateTime, Utc};
 use money::SignedAmount;
-use rusqlite::Row;
+use rusqlite::{Connection, Params, Row};
 
+pub use batches::{
+    ApprovalRow, BatchFacts, BatchRow, LegRow, RejectionRow, SignatureRow, approvals_of, batches, legs, my_part,
+    rejections, signatures,
+};
+pub use books::{
+    AccountRow, CommissionSums, DiscrepancyRow, ExportRow, MatchRow, RunRow, accounts, commission_sums, discrepancies,
+    exports, matches, runs,
+};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
+pub use treasury::{AssetRow, BalanceRow, SafeRow, assets, balances, safes};
 
+use crate::ReplicaError;
 use crate::amount::{AMOUNT_LEN, from_bytes};
 
 /// Indexes that screens need and the shared database's keys do not give.
@@ -21,6 +34,9 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
+    CREATE INDEX payouts_by_batch ON payouts (program_id, batch_id);
+    CREATE INDEX discrepancies_by_run ON discrepancies (program_id, run_id, number);
+    CREATE INDEX safe_transactions_by_batch ON safe_transactions (program_id, batch_id, leg_index);
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
 ";
 
@@ -39,16 +55,33 @@ pub struct Money {
 
 /// Amount, symbol, decimals and token from a place in a row on.
 fn money(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Money>> {
-    let Some(amount) = row.get::<_, Option<[u8; AMOUNT_LEN]>>(at)? else { return Ok(None) };
+    let Some(amount) = amount_or_none(row, at)? else { return Ok(None) };
+    Ok(Some(Money { amount, symbol: row.get(at + 1)?, decimals: row.get(at + 2)?, token: row.get(at + 3)? }))
+}
+
+/// Every row of a statement.
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, ReplicaError> {
+    Ok(connection.prepare_cached(sql)?.query_map(values, read)?.collect::<Result<_, _>>()?)
+}
+
+/// Base units.
+fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<SignedAmount> {
     let wrong = |error: money::ParseAmountError| {
         rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Blob, Box::new(error))
     };
-    Ok(Some(Money {
-        amount: from_bytes(amount).to_string().parse().map_err(wrong)?,
-        symbol: row.get(at + 1)?,
-        decimals: row.get(at + 2)?,
-        token: row.get(at + 3)?,
-    }))
+    from_bytes(row.get::<_, [u8; AMOUNT_LEN]>(at)?).to_string().parse().map_err(wrong)
+}
+
+fn amount_or_none(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<SignedAmount>> {
+    match row.get_ref(at)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => amount(row, at).map(Some),
+    }
 }
 
 /// A moment from the copy; what lies outside the calendar is its end.

@@ -1,6 +1,7 @@
 //! A person's local copy beside the shared database, compared row for row in words that each side makes by itself.
 
 mod intents;
+mod screens;
 
 use app::sync::{CopyPlace, Pulled, Sync, unlock};
 use app::worker::{Stop, Stopper};
