@@ -232,7 +232,7 @@ impl Console {
 
     /// What affiliates are owed.
     pub async fn commission_payable(&self, (): ()) -> Result<Vec<PayableRow>, AppError> {
-        cases::payable(&*self.online().await?).await
+        cases::payable(&*self.session().await?).await
     }
 
     /// Batches, newest first.
@@ -242,7 +242,7 @@ impl Console {
 
     /// One batch.
     pub async fn batch_get(&self, request: ById) -> Result<BatchDetail, AppError> {
-        cases::batch_get(&*self.online().await?, parse_id(&request.id)?).await
+        cases::batch_get(&*self.session().await?, parse_id(&request.id)?).await
     }
 
     /// Scans the Safe and asks the chain about every line.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use replica::{Connection, Progress, Replica};
+use replica::{Connection, Progress, Replica, ReplicaError};
 use secrecy::SecretString;
 use signing::KdfCost;
 use store::{Db, StoreError};
@@ -134,13 +134,14 @@ impl LocalCopy {
     /// [`AppError::Unavailable`] while there is nothing to read, and what the reading says.
     pub async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, replica::ReplicaError> + Send + 'static,
+        read: impl FnOnce(&Connection) -> Result<T, ReplicaError> + Send + 'static,
     ) -> Result<T, AppError> {
         let replica = self.opened().await?;
         blocking(move || {
             let now = now();
             let reader = replica.reader(now)?;
-            Ok(read(reader.at(now)?)?)
+            let moment = reader.at(now)?.unchecked_transaction().map_err(ReplicaError::from)?;
+            Ok(read(&moment)?)
         })
         .await?
     }

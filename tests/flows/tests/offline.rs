@@ -10,7 +10,7 @@ use app::sync::{CopyPlace, Sync, unlock};
 use app::worker::Stop;
 use app::{AppError, Confirmation, Console, FileKind, Host, MachineSettings, ProfileSettings};
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::{ErrorCode, FreezeRequest, FreezeScope, LinkState, SessionOpen, TableQuery};
+use contract::{ById, ErrorCode, FreezeRequest, FreezeScope, LinkState, SessionOpen, TableQuery};
 use flows::House;
 use secrecy::SecretString;
 use serde_json::json;
@@ -203,6 +203,11 @@ async fn whoever_signed_in_before_reads_on_without_the_database_and_comes_back_b
     let health = room.console.health_get(()).await.expect("health");
     assert_eq!(health.checks[0].label, "Offline");
     assert!(health.checks[0].detail.starts_with("data of "), "{:?}", health.checks);
+
+    let batches = room.console.batch_list(()).await.expect("batches");
+    let opened = room.console.batch_get(ById { id: batches[0].id.clone() }).await.expect("a batch");
+    assert_eq!(opened.lines.len(), 1);
+    assert!(opened.allowed.iter().all(|action| !action.enabled && action.reason.is_some()), "{:?}", opened.allowed);
 
     let refused = room.freeze().await.expect_err("no database");
     assert_eq!(refused.code(), ErrorCode::Unavailable);

@@ -2,7 +2,7 @@
 
 use contract::{BatchSource, BatchSummary, Money};
 use domain::states::{BatchState, SafeTransactionState};
-use store::{BatchRow, LegRow, RejectionRow, SafeRow, SignatureRow};
+use store::{ApprovalRow, BatchRow, LegRow, RejectionRow, SafeRow, SignatureRow};
 
 use crate::batch::allowed::Facts;
 use crate::local::Read;
@@ -37,6 +37,7 @@ pub(crate) struct Progress {
     pub rejections: Vec<RejectionRow>,
     pub part: Option<String>,
     pub approved_by_me: bool,
+    pub approvals: Vec<ApprovalRow>,
 }
 
 impl Progress {
@@ -52,7 +53,7 @@ impl Progress {
             a.staff_id == session.me.id
                 && row.content_hash.is_some_and(|hash| a.content_hash.as_slice() == hash.as_slice())
         });
-        Self { legs, signatures, rejections, part, approved_by_me }
+        Self { legs, signatures, rejections, part, approved_by_me, approvals }
     }
 
     /// As the shared database has it, for whoever acts on it.

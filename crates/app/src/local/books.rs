@@ -1,10 +1,13 @@
 //! Accounts, sums of commissions, files that left the house, and reconciliation runs.
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use domain::id::{AssetId, BatchId, DiscrepancyId, RunId};
 use replica::read;
-use store::{AccountBalance, CommissionSum, DiscrepancyRow, ExportRow, MatchRow, RunRow};
+use store::{AccountBalance, CommissionSum, DiscrepancyRow, ExportRow, MatchRow, PayableSum, RunRow};
 
 use super::{address, amount, hash, number, wrong};
+use crate::copy::now;
 use crate::{AppError, Session};
 
 /// Every account, by asset and code.
@@ -41,6 +44,31 @@ pub(crate) async fn commission_sums(session: &Session) -> Result<Vec<CommissionS
                 owed_back: amount(row.owed_back.negated())?,
                 in_batch: amount(row.in_batch)?,
                 paid: amount(row.paid)?,
+            })
+        })
+        .collect()
+}
+
+/// What is due now and nothing keeps from being paid, largest first.
+pub(crate) async fn payable(session: &Session) -> Result<Vec<PayableSum>, AppError> {
+    let Ok(copy) = session.copy() else { return Ok(session.db.payable(session.program_id()).await?) };
+    let zone: Tz = session.program.time_zone.parse().map_err(|_| wrong("a time zone", &session.program.time_zone))?;
+    let (program, now) = (session.program_id().as_uuid(), now());
+    let rows = copy.read(move |copy| read::due(copy, program, zone, now)).await?;
+    rows.into_iter()
+        .map(|row| {
+            let day = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+            Ok(PayableSum {
+                affiliate: row.affiliate,
+                wallet: address(&row.wallet)?,
+                asset_id: AssetId::new(row.asset_id),
+                commissions: row.commissions,
+                direct: amount(row.direct)?,
+                over: amount(row.over)?,
+                owed_back: amount(row.owed_back.negated())?,
+                total: amount(row.total)?,
+                from: day(row.sales.0),
+                to: day(row.sales.1),
             })
         })
         .collect()

@@ -3,13 +3,15 @@
 
 mod batches;
 mod books;
+mod review;
 mod treasury;
 
 use alloy_primitives::{Address, B256};
 use money::{Amount, SignedAmount};
 
 pub(crate) use batches::{Read, batches};
-pub(crate) use books::{accounts, commission_sums, discrepancies, exports, matches, runs};
+pub(crate) use books::{accounts, commission_sums, discrepancies, exports, matches, payable, runs};
+pub(crate) use review::{Lines, colleagues, heartbeats, lines};
 pub(crate) use treasury::{assets, balances, safes};
 
 use crate::AppError;

@@ -2,9 +2,11 @@
 
 mod batches;
 mod books;
+mod due;
 mod intents;
 mod person;
 mod query;
+mod review;
 mod treasury;
 
 use chrono::{DateTime, Utc};
@@ -19,9 +21,14 @@ pub use books::{
     AccountRow, CommissionSums, DiscrepancyRow, ExportRow, MatchRow, RunRow, accounts, commission_sums, discrepancies,
     exports, matches, runs,
 };
+pub use due::{DueRow, due};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
+pub use review::{
+    CautionRow, ColleagueRow, EvidenceRow, HeartbeatRow, PayoutRow, cautions, colleagues, evidence, heartbeats,
+    line_marks, payouts, trusted_like,
+};
 pub use treasury::{AssetRow, BalanceRow, SafeRow, assets, balances, safes};
 
 use crate::ReplicaError;
@@ -32,9 +39,16 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX intents_by_state ON intents (program_id, state, id);
     CREATE INDEX settlements_by_intent ON settlements (program_id, intent_id);
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
+    CREATE INDEX commissions_payable ON commissions (program_id, payable_from) WHERE state = 'PAYABLE';
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
     CREATE INDEX payouts_by_batch ON payouts (program_id, batch_id);
+    CREATE INDEX payouts_by_recipient ON payouts (program_id, recipient);
+    CREATE INDEX payouts_by_reference ON payouts (program_id, reference) WHERE reference <> '';
+    CREATE INDEX evidence_by_payout ON evidence (program_id, payout_id);
+    CREATE INDEX evidence_by_recipient ON evidence (program_id, recipient);
+    CREATE INDEX payee_addresses_by_address ON payee_addresses (program_id, address);
+    CREATE INDEX sanctions_entries_by_address ON sanctions_entries (program_id, address);
     CREATE INDEX discrepancies_by_run ON discrepancies (program_id, run_id, number);
     CREATE INDEX safe_transactions_by_batch ON safe_transactions (program_id, batch_id, leg_index);
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use app::sync::CopyPlace;
 use app::{Chains, Known, Session, use_cases as cases};
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::id::RunId;
+use domain::id::{BatchId, RunId};
 use flows::House;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor as _};
 use store::{NewDiscrepancy, NewExport, NewMatch, NewRun};
 use tempfile::TempDir;
 
@@ -37,11 +38,17 @@ async fn screens(session: &Session, runs: &[RunId]) -> Vec<(String, Value)> {
     let mut screens = vec![
         ("home".to_owned(), words!(cases::home(session))),
         ("batches".to_owned(), words!(cases::batch_list(session))),
+        ("payable".to_owned(), words!(cases::payable(session))),
         ("safes".to_owned(), words!(cases::safes(session))),
         ("trial balance".to_owned(), words!(cases::trial_balance(session))),
         ("exports".to_owned(), words!(cases::export_list(session))),
         ("runs".to_owned(), words!(cases::reconciliation_list(session))),
     ];
+    let batches = screens[1].1.clone();
+    for batch in batches.as_array().into_iter().flatten() {
+        let id: BatchId = batch["id"].as_str().expect("an id").parse().expect("an id");
+        screens.push((format!("batch {}", batch["title"]), words!(cases::batch_get(session, id))));
+    }
     for run in runs {
         screens.push((format!("run {run}"), words!(cases::reconciliation_get(session, *run))));
     }
@@ -72,6 +79,7 @@ async fn furnish(house: &House) -> Vec<RunId> {
     house.sign("mia", signed).await.expect("signed");
     let paid = house.approved("paid.csv", 11).await;
     house.pay(paid).await;
+    warn(house).await;
     let export = NewExport {
         kind: "Journal, CSV",
         from: NaiveDate::from_ymd_opt(2026, 2, 1).expect("a day"),
@@ -105,6 +113,29 @@ async fn furnish(house: &House) -> Vec<RunId> {
     vec![house.db("mia").await.record_reconciliation(acme, &run).await.expect("a run")]
 }
 
+/// Lines that the payee book and a sanctions list speak against, and an address like one that is trusted.
+async fn warn(house: &House) {
+    let acme = house.acme().id;
+    let recipients: Vec<String> = (10..14).map(|n| house.line(n, 1).recipient).collect();
+    let book = house
+        .change("ada", "abe", Some(acme), "payee.add", json!({ "name": "Printer", "address": recipients[0] }))
+        .await
+        .expect("a payee");
+    let like = format!("{}ff{}", &recipients[3][..6], &recipients[3][8..]);
+    for (name, address) in [("Baker", &recipients[1]), ("Twin", &like)] {
+        house.change("ada", "abe", Some(acme), "payee.add", json!({ "name": name, "address": address })).await;
+    }
+    let moved = format!("0x{:040x}", 0xbeef);
+    house.change("ada", "abe", Some(acme), "payee.address", json!({ "payee_id": book, "address": moved })).await;
+    let entries = json!([{ "address": recipients[2], "name": "Somebody", "entry": "7" }]);
+    let import = format!(
+        "SELECT api.import_sanctions('{acme}', 'OFAC', current_date, 'sdn.csv', decode(repeat('ab', 32), 'hex'), '{entries}')"
+    );
+    house.psql("sue").await.execute(AssertSqlSafe(import)).await.expect("a list");
+    let lines: Vec<_> = (10..14).map(|n| house.line(n, 1)).collect();
+    house.import("pia", "warned.csv", &lines).await;
+}
+
 #[tokio::test]
 async fn screens_show_from_the_copy_what_the_shared_database_holds() {
     let house = House::new().await;
@@ -123,6 +154,11 @@ async fn screens_show_from_the_copy_what_the_shared_database_holds() {
             assert!(states.contains(&state), "{state} of {states:?}");
         }
         assert!(batches.as_array().into_iter().flatten().any(|batch| batch["frozen"].is_string()), "{batches}");
+        assert_ne!(there[2].1, json!([]), "nothing is payable");
+        let warned = there.iter().find(|(name, _)| name.contains("warned.csv")).map(|(_, batch)| batch.to_string());
+        for warning in ["On a sanctions list", "Not the payee's address", "Looks like"] {
+            assert!(warned.as_ref().is_some_and(|batch| batch.contains(warning)), "{warning}: {warned:?}");
+        }
         here.close();
     }
     // Nobody of another program is shown anything of this one.

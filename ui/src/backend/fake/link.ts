@@ -18,6 +18,8 @@ const LOCAL: ReadonlySet<CommandName> = new Set<CommandName>([
   'home_get',
   'safe_list',
   'batch_list',
+  'batch_get',
+  'commission_payable',
   'ledger_trial_balance',
   'reconciliation_list',
   'reconciliation_get',
