@@ -132,6 +132,7 @@ impl Console {
             session_clock,
             session_get,
             session_reconnect,
+            session_fill,
             health_get,
             home_get,
             freeze_create,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use contract::Filling;
 use replica::{Connection, Progress, Replica, ReplicaError};
 use secrecy::SecretString;
 use signing::KdfCost;
@@ -45,6 +46,8 @@ pub(crate) struct Link {
     pub trouble: Option<String>,
     /// How far a first reading has come.
     pub progress: Progress,
+    /// When what is left of the history began to come in, and how many rows there were then.
+    began: Option<(DateTime<Utc>, u64)>,
     /// Of the pulls that were asked for, the last that has begun since and ended.
     passed: u64,
 }
@@ -52,7 +55,37 @@ pub(crate) struct Link {
 impl Link {
     /// After a pull that went well.
     const fn stands(now: DateTime<Utc>, progress: Progress, passed: u64) -> Self {
-        Self { heard: now, lost: None, trouble: None, progress, passed }
+        Self { heard: now, lost: None, trouble: None, progress, began: None, passed }
+    }
+
+    /// The same after another one: history that comes in has a rate from where it began.
+    fn after(self, before: &State) -> Self {
+        let began = match before {
+            _ if self.progress.is_complete => None,
+            State::Open { link: Self { began: Some(began), lost: None, .. }, .. } => Some(*began),
+            _ => Some((self.heard, self.progress.rows_read)),
+        };
+        Self { began, ..self }
+    }
+
+    /// How a first reading goes; none once everything is here.
+    fn filling(&self, is_paused: bool) -> Option<Filling> {
+        let Progress { rows_expected, rows_read, is_complete, .. } = self.progress;
+        if is_complete {
+            return None;
+        }
+        let rate = self.began.filter(|_| !is_paused).and_then(|(since, rows)| {
+            let seconds = u64::try_from((self.heard - since).num_seconds()).ok()?;
+            rows_read.saturating_sub(rows).checked_div(seconds).filter(|rate| *rate > 0)
+        });
+        Some(Filling {
+            rows_read: rows_read.to_string(),
+            rows_expected: rows_expected.max(rows_read).to_string(),
+            rows_per_second: rate.map(|rate| rate.to_string()),
+            seconds_left: rate
+                .map(|rate| u32::try_from(rows_expected.saturating_sub(rows_read).div_ceil(rate)).unwrap_or(u32::MAX)),
+            is_paused,
+        })
     }
 
     /// After one that did not.
@@ -60,9 +93,16 @@ impl Link {
         let (heard, progress) = (self.heard, self.progress);
         if error.is_unreachable() {
             let since = self.lost.as_ref().map_or(now, |(since, _)| *since);
-            return Self { heard, lost: Some((since, error.to_string())), trouble: None, progress, passed };
+            return Self {
+                heard,
+                lost: Some((since, error.to_string())),
+                trouble: None,
+                progress,
+                began: None,
+                passed,
+            };
         }
-        Self { heard, lost: None, trouble: Some(error.to_string()), progress, passed }
+        Self { heard, lost: None, trouble: Some(error.to_string()), progress, began: None, passed }
     }
 }
 
@@ -201,6 +241,16 @@ impl LocalCopy {
         }
     }
 
+    /// How a first reading goes; none once everything is here.
+    pub fn filling(&self) -> Option<Filling> {
+        self.link()?.filling(self.asker.is_paused())
+    }
+
+    /// From here on the history of a first reading waits, or goes on.
+    pub fn pause(&self, is_paused: bool) {
+        self.asker.pause(is_paused);
+    }
+
     /// How old what screens show is, for the status bar.
     pub fn age(&self) -> contract::Check {
         use crate::view::check;
@@ -246,7 +296,7 @@ async fn keep(
     let tell = |pulled: Result<&Pulled, &AppError>, number: u64| {
         told.send_if_modified(|state| {
             let link = match (pulled, &*state) {
-                (Ok(Pulled::Stands { progress, .. }), _) => Ok(Link::stands(now(), *progress, number)),
+                (Ok(Pulled::Stands { progress, .. }), _) => Ok(Link::stands(now(), *progress, number).after(state)),
                 (Ok(Pulled::Wiped), _) => {
                     Err("You are not staff of this house any more: the local copy was removed from this machine"
                         .to_owned())

@@ -55,6 +55,11 @@ impl Copy {
         Self::at(house, login, place, _folder).await
     }
 
+    /// What fills the same file, for somebody else to follow with.
+    pub async fn following(&self, house: &House) -> Sync {
+        Sync::new(house.db(&self.login).await, self.place.clone(), self.replica.clone())
+    }
+
     pub async fn try_pull(&mut self) -> Result<Pulled, app::AppError> {
         self.sync.read_whole_tables();
         self.sync.pull(now(), &Stop::never()).await

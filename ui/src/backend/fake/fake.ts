@@ -75,6 +75,8 @@ export interface FakeOptions {
   poor?: boolean;
   /** The shared database does not answer; `back` says that it does when it is asked again. */
   offline?: 'away' | 'back';
+  /** The local copy is being filled for the first time. */
+  filling?: 'going' | 'paused';
   /** Commands that fail, with what they say. */
   fails?: Partial<Record<CommandName, ApiError>>;
 }
@@ -103,7 +105,7 @@ class Fake {
 
   constructor(private readonly options: FakeOptions) {
     this.clock = new FakeLock(options.locksInSecs);
-    this.link = new FakeLink(options.offline);
+    this.link = new FakeLink(options.offline, options.filling);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     this.intents = new FakeIntents(options.empty ?? false);
     if (!options.empty) this.history();
@@ -270,6 +272,7 @@ class Fake {
           : { level: 'OK', label: 'Freezes', detail: 'none' },
       ],
       at: new Date().toISOString(),
+      filling: this.link.filling(),
     };
   }
 
@@ -423,6 +426,7 @@ class Fake {
       this.link.ask();
       return { ...this.me(), link: this.link.now };
     },
+    session_fill: ({ paused }) => this.link.fill(paused),
     health_get: () => this.health(),
     home_get: () => ({
       waiting: this.waiting(),
