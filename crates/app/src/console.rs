@@ -47,6 +47,7 @@ pub struct Console {
     asking: Mutex<()>,
     known: Arc<Known>,
     copies: Option<PathBuf>,
+    copies_in_key_store: bool,
 }
 
 impl Console {
@@ -78,6 +79,7 @@ impl Console {
             asking: Mutex::default(),
             known: Arc::new(known),
             copies: machine.copies,
+            copies_in_key_store: machine.copies_in_key_store,
         })
     }
 

@@ -8,14 +8,13 @@ use chrono::{DateTime, Utc};
 use contract::Filling;
 use replica::{Connection, Progress, Replica, ReplicaError};
 use secrecy::SecretString;
-use signing::KdfCost;
 use store::{Db, StoreError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::AppError;
 use crate::session::blocking;
-use crate::sync::{Asked, Asker, CopyPlace, Pulled, Sync, follow, forget, reopen, unlock};
+use crate::sync::{Asked, Asker, CopyPlace, KeyStore, Pulled, Sync, follow};
 use crate::view::minute;
 use crate::worker::{Stop, Stopper};
 
@@ -117,24 +116,24 @@ pub(crate) struct LocalCopy {
 impl LocalCopy {
     /// Opens the copy and keeps it, until [`LocalCopy::close`]. The password is that of the login, which the database has just taken:
     /// a copy under another one is made anew.
-    pub fn start(place: CopyPlace, password: SecretString, db: Db) -> Arc<Self> {
-        let at = place.clone();
-        Self::keep(place, db, State::Opening, move || open_or_renew(&at, &password))
+    pub fn start(place: CopyPlace, password: SecretString, db: Db, keys: KeyStore) -> Arc<Self> {
+        let (at, opens) = (place.clone(), keys.clone());
+        Self::keep((place, keys), db, State::Opening, move || opens.open_or_renew(&at, &password))
     }
 
     /// Opens the copy of whoever cannot reach the database, and keeps it from when it answers.
     ///
     /// # Errors
-    /// What [`reopen`] says, and [`AppError::Replica`] where the lease does not let anybody read.
+    /// What [`KeyStore::reopen`] says, and [`AppError::Replica`] where the lease does not let anybody read.
     pub async fn start_offline(
-        place: CopyPlace,
+        (place, keys): (CopyPlace, KeyStore),
         password: SecretString,
         db: Db,
         why: String,
     ) -> Result<Arc<Self>, AppError> {
-        let (at, login) = (place.clone(), place.login.clone());
+        let (at, login, opens) = (place.clone(), place.login.clone(), keys.clone());
         let opened = blocking(move || {
-            let replica = reopen(&at, &password, None)?;
+            let replica = opens.reopen(&at, &password)?;
             let progress = replica.reader(now())?.progress()?;
             Ok((replica, progress))
         })
@@ -148,11 +147,11 @@ impl LocalCopy {
         let heard = progress.contact.unwrap_or_default();
         let link = Link { lost: Some((now(), why)), ..Link::stands(heard, progress, 0) };
         let state = State::Open { replica: replica.clone(), link };
-        Ok(Self::keep(place, db, state, move || Ok(replica)))
+        Ok(Self::keep((place, keys), db, state, move || Ok(replica)))
     }
 
     fn keep(
-        place: CopyPlace,
+        place: (CopyPlace, KeyStore),
         db: Db,
         state: State,
         open: impl FnOnce() -> Result<Replica, AppError> + Send + 'static,
@@ -274,7 +273,7 @@ const BEING_FILLED: &str =
     "The local copy is still being filled: this takes a moment at the first sign-in on a machine";
 
 async fn keep(
-    place: CopyPlace,
+    (place, keys): (CopyPlace, KeyStore),
     db: Db,
     (stop, mut asked): (Stop, Asked),
     told: watch::Sender<State>,
@@ -292,7 +291,7 @@ async fn keep(
             return;
         }
     };
-    let mut sync = Sync::new(db.clone(), place, replica.clone());
+    let mut sync = Sync::new(db.clone(), place.clone(), replica.clone());
     let tell = |pulled: Result<&Pulled, &AppError>, number: u64| {
         told.send_if_modified(|state| {
             let link = match (pulled, &*state) {
@@ -317,16 +316,9 @@ async fn keep(
     if let Err(error) = follow(&mut sync, &db, (&stop, &mut asked), now, tell).await {
         tracing::warn!(%error, "the local copy is not kept any more");
     }
-}
-
-/// Whoever signed in proved the password to the database: a copy that it does not open was made under an older one.
-fn open_or_renew(place: &CopyPlace, password: &SecretString) -> Result<Replica, AppError> {
-    match unlock(place, password, None, KdfCost::Standard) {
-        Err(AppError::Passphrase(_)) => {
-            forget(place)?;
-            unlock(place, password, None, KdfCost::Standard)
-        }
-        opened => opened,
+    // Wiped: its half of the key goes too.
+    if keys.is_wanted && !place.is_filled() && blocking(move || keys.forget(&place)).await.is_err() {
+        tracing::warn!("the key store was not asked to forget the copy");
     }
 }
 

@@ -69,6 +69,7 @@ impl Room {
             lock_after_minutes: 5,
             identity_root: Vec::new(),
             known_file: None,
+            copies_in_key_store: false,
             copies: Some(folder.path().join("copies")),
         };
         let console = Console::new(machine, Arc::new(Silent)).expect("a console");

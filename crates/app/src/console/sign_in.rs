@@ -66,7 +66,7 @@ impl Console {
                 let session = Arc::new(session.or_ledger(profile.ledger.clone()));
                 self.compare_root(&session).await?;
                 if let Some(place) = place {
-                    session.keep_copy(place, password.clone());
+                    session.keep_copy(place, password.clone(), self.copies_in_key_store);
                 }
                 session
             }

@@ -5,6 +5,7 @@
 //! transaction; the history of a first reading follows in pages, newest first, for a few seconds at a time.
 
 mod follow;
+mod half;
 mod unlock;
 
 use std::collections::VecDeque;
@@ -20,6 +21,8 @@ use tokio::time::timeout;
 use crate::AppError;
 use crate::session::blocking;
 use crate::worker::Stop;
+
+pub(crate) use half::KeyStore;
 
 pub use follow::{Asked, Asker, follow};
 pub use unlock::{CopyPlace, forget, reopen, unlock};

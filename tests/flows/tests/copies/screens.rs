@@ -22,7 +22,7 @@ async fn session(house: &House, login: &str) -> Session {
 async fn with_copy(house: &House, login: &str, folder: &TempDir) -> Session {
     let session = session(house, login).await;
     let place = CopyPlace { folder: folder.path().join("copies"), database: house.url(), login: login.to_owned() };
-    session.keep_copy(place, SecretString::from("correct horse battery staple"));
+    session.keep_copy(place, SecretString::from("correct horse battery staple"), false);
     session
 }
 
