@@ -38,6 +38,7 @@ pub fn with_commands<R: Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R
         ipc::session::session_clock,
         ipc::session::session_get,
         ipc::session::session_reconnect,
+        ipc::session::session_fill,
         ipc::health::health_get,
         ipc::home::home_get,
         ipc::freeze::freeze_create,

@@ -12,7 +12,16 @@ const options: FakeOptions = {
   times: Number(asked.get('times') ?? '1'),
   stopped: (asked.get('stopped') ?? '').split(',').filter(Boolean).map(Number),
 };
-for (const name of ['as', 'file', 'signing', 'device', 'model', 'password', 'offline'] as const) {
+for (const name of [
+  'as',
+  'file',
+  'signing',
+  'device',
+  'model',
+  'password',
+  'offline',
+  'filling',
+] as const) {
   const value = asked.get(name);
   if (value !== null) Object.assign(options, { [name]: value });
 }

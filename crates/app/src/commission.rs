@@ -3,12 +3,12 @@
 use contract::PayableRow;
 
 use crate::view::money;
-use crate::{AppError, Session};
+use crate::{AppError, Session, local};
 
 /// Payable now, largest first.
 pub async fn payable(session: &Session) -> Result<Vec<PayableRow>, AppError> {
-    let assets = session.assets().await?;
-    let rows = session.db.payable(session.program_id()).await?;
+    let assets = local::assets(session).await?;
+    let rows = local::payable(session).await?;
     rows.into_iter()
         .map(|row| {
             let asset = assets.get(row.asset_id)?;

@@ -48,6 +48,7 @@ pub struct Console {
     asking: Mutex<()>,
     known: Arc<Known>,
     copies: Option<PathBuf>,
+    copies_in_key_store: bool,
 }
 
 impl Console {
@@ -79,6 +80,7 @@ impl Console {
             asking: Mutex::default(),
             known: Arc::new(known),
             copies: machine.copies,
+            copies_in_key_store: machine.copies_in_key_store,
         })
     }
 
@@ -133,6 +135,7 @@ impl Console {
             session_clock,
             session_get,
             session_reconnect,
+            session_fill,
             health_get,
             home_get,
             freeze_create,
@@ -194,7 +197,7 @@ impl Console {
 
     /// The first screen.
     pub async fn home_get(&self, (): ()) -> Result<Home, AppError> {
-        cases::home(&*self.online().await?).await
+        cases::home(&*self.session().await?).await
     }
 
     /// Stops a program, a Safe or a batch at once.
@@ -213,7 +216,7 @@ impl Console {
 
     /// Safes of the program.
     pub async fn safe_list(&self, (): ()) -> Result<Vec<SafeView>, AppError> {
-        cases::safes(&*self.online().await?).await
+        cases::safes(&*self.session().await?).await
     }
 
     /// Signed Safe transactions that the chain may still take.
@@ -240,17 +243,17 @@ impl Console {
 
     /// What affiliates are owed.
     pub async fn commission_payable(&self, (): ()) -> Result<Vec<PayableRow>, AppError> {
-        cases::payable(&*self.online().await?).await
+        cases::payable(&*self.session().await?).await
     }
 
     /// Batches, newest first.
     pub async fn batch_list(&self, (): ()) -> Result<Vec<BatchSummary>, AppError> {
-        cases::batch_list(&*self.online().await?).await
+        cases::batch_list(&*self.session().await?).await
     }
 
     /// One batch.
     pub async fn batch_get(&self, request: ById) -> Result<BatchDetail, AppError> {
-        cases::batch_get(&*self.online().await?, parse_id(&request.id)?).await
+        cases::batch_get(&*self.session().await?, parse_id(&request.id)?).await
     }
 
     /// Scans the Safe and asks the chain about every line.
@@ -455,12 +458,12 @@ impl Console {
 
     /// Trial balance.
     pub async fn ledger_trial_balance(&self, (): ()) -> Result<TrialBalance, AppError> {
-        cases::trial_balance(&*self.online().await?).await
+        cases::trial_balance(&*self.session().await?).await
     }
 
     /// Runs, newest first.
     pub async fn reconciliation_list(&self, (): ()) -> Result<Vec<RunSummary>, AppError> {
-        cases::reconciliation_list(&*self.online().await?).await
+        cases::reconciliation_list(&*self.session().await?).await
     }
 
     /// Compares ledger, batches and chain now.
@@ -473,7 +476,7 @@ impl Console {
 
     /// One run.
     pub async fn reconciliation_get(&self, request: ById) -> Result<RunDetail, AppError> {
-        cases::reconciliation_get(&*self.online().await?, parse_id(&request.id)?).await
+        cases::reconciliation_get(&*self.session().await?, parse_id(&request.id)?).await
     }
 
     /// What a journal export would hold.
@@ -491,7 +494,7 @@ impl Console {
 
     /// Files that left the house.
     pub async fn export_list(&self, (): ()) -> Result<Vec<ExportView>, AppError> {
-        cases::export_list(&*self.online().await?).await
+        cases::export_list(&*self.session().await?).await
     }
 }
 

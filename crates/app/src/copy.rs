@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use replica::{Connection, Progress, Replica};
+use contract::Filling;
+use replica::{Connection, Progress, Replica, ReplicaError};
 use secrecy::SecretString;
-use signing::KdfCost;
 use store::{Db, StoreError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::AppError;
 use crate::session::blocking;
-use crate::sync::{Asked, Asker, CopyPlace, Pulled, Sync, follow, forget, reopen, unlock};
+use crate::sync::{Asked, Asker, CopyPlace, KeyStore, Pulled, Sync, follow};
 use crate::view::minute;
 use crate::worker::{Stop, Stopper};
 
@@ -45,6 +45,8 @@ pub(crate) struct Link {
     pub trouble: Option<String>,
     /// How far a first reading has come.
     pub progress: Progress,
+    /// When what is left of the history began to come in, and how many rows there were then.
+    began: Option<(DateTime<Utc>, u64)>,
     /// Of the pulls that were asked for, the last that has begun since and ended.
     passed: u64,
 }
@@ -52,7 +54,37 @@ pub(crate) struct Link {
 impl Link {
     /// After a pull that went well.
     const fn stands(now: DateTime<Utc>, progress: Progress, passed: u64) -> Self {
-        Self { heard: now, lost: None, trouble: None, progress, passed }
+        Self { heard: now, lost: None, trouble: None, progress, began: None, passed }
+    }
+
+    /// The same after another one: history that comes in has a rate from where it began.
+    fn after(self, before: &State) -> Self {
+        let began = match before {
+            _ if self.progress.is_complete => None,
+            State::Open { link: Self { began: Some(began), lost: None, .. }, .. } => Some(*began),
+            _ => Some((self.heard, self.progress.rows_read)),
+        };
+        Self { began, ..self }
+    }
+
+    /// How a first reading goes; none once everything is here.
+    fn filling(&self, is_paused: bool) -> Option<Filling> {
+        let Progress { rows_expected, rows_read, is_complete, .. } = self.progress;
+        if is_complete {
+            return None;
+        }
+        let rate = self.began.filter(|_| !is_paused).and_then(|(since, rows)| {
+            let seconds = u64::try_from((self.heard - since).num_seconds()).ok()?;
+            rows_read.saturating_sub(rows).checked_div(seconds).filter(|rate| *rate > 0)
+        });
+        Some(Filling {
+            rows_read: rows_read.to_string(),
+            rows_expected: rows_expected.max(rows_read).to_string(),
+            rows_per_second: rate.map(|rate| rate.to_string()),
+            seconds_left: rate
+                .map(|rate| u32::try_from(rows_expected.saturating_sub(rows_read).div_ceil(rate)).unwrap_or(u32::MAX)),
+            is_paused,
+        })
     }
 
     /// After one that did not.
@@ -60,9 +92,16 @@ impl Link {
         let (heard, progress) = (self.heard, self.progress);
         if error.is_unreachable() {
             let since = self.lost.as_ref().map_or(now, |(since, _)| *since);
-            return Self { heard, lost: Some((since, error.to_string())), trouble: None, progress, passed };
+            return Self {
+                heard,
+                lost: Some((since, error.to_string())),
+                trouble: None,
+                progress,
+                began: None,
+                passed,
+            };
         }
-        Self { heard, lost: None, trouble: Some(error.to_string()), progress, passed }
+        Self { heard, lost: None, trouble: Some(error.to_string()), progress, began: None, passed }
     }
 }
 
@@ -77,24 +116,24 @@ pub(crate) struct LocalCopy {
 impl LocalCopy {
     /// Opens the copy and keeps it, until [`LocalCopy::close`]. The password is that of the login, which the database has just taken:
     /// a copy under another one is made anew.
-    pub fn start(place: CopyPlace, password: SecretString, db: Db) -> Arc<Self> {
-        let at = place.clone();
-        Self::keep(place, db, State::Opening, move || open_or_renew(&at, &password))
+    pub fn start(place: CopyPlace, password: SecretString, db: Db, keys: KeyStore) -> Arc<Self> {
+        let (at, opens) = (place.clone(), keys.clone());
+        Self::keep((place, keys), db, State::Opening, move || opens.open_or_renew(&at, &password))
     }
 
     /// Opens the copy of whoever cannot reach the database, and keeps it from when it answers.
     ///
     /// # Errors
-    /// What [`reopen`] says, and [`AppError::Replica`] where the lease does not let anybody read.
+    /// What [`KeyStore::reopen`] says, and [`AppError::Replica`] where the lease does not let anybody read.
     pub async fn start_offline(
-        place: CopyPlace,
+        (place, keys): (CopyPlace, KeyStore),
         password: SecretString,
         db: Db,
         why: String,
     ) -> Result<Arc<Self>, AppError> {
-        let (at, login) = (place.clone(), place.login.clone());
+        let (at, login, opens) = (place.clone(), place.login.clone(), keys.clone());
         let opened = blocking(move || {
-            let replica = reopen(&at, &password, None)?;
+            let replica = opens.reopen(&at, &password)?;
             let progress = replica.reader(now())?.progress()?;
             Ok((replica, progress))
         })
@@ -108,11 +147,11 @@ impl LocalCopy {
         let heard = progress.contact.unwrap_or_default();
         let link = Link { lost: Some((now(), why)), ..Link::stands(heard, progress, 0) };
         let state = State::Open { replica: replica.clone(), link };
-        Ok(Self::keep(place, db, state, move || Ok(replica)))
+        Ok(Self::keep((place, keys), db, state, move || Ok(replica)))
     }
 
     fn keep(
-        place: CopyPlace,
+        place: (CopyPlace, KeyStore),
         db: Db,
         state: State,
         open: impl FnOnce() -> Result<Replica, AppError> + Send + 'static,
@@ -134,13 +173,14 @@ impl LocalCopy {
     /// [`AppError::Unavailable`] while there is nothing to read, and what the reading says.
     pub async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, replica::ReplicaError> + Send + 'static,
+        read: impl FnOnce(&Connection) -> Result<T, ReplicaError> + Send + 'static,
     ) -> Result<T, AppError> {
         let replica = self.opened().await?;
         blocking(move || {
             let now = now();
             let reader = replica.reader(now)?;
-            Ok(read(reader.at(now)?)?)
+            let moment = reader.at(now)?.unchecked_transaction().map_err(ReplicaError::from)?;
+            Ok(read(&moment)?)
         })
         .await?
     }
@@ -200,6 +240,16 @@ impl LocalCopy {
         }
     }
 
+    /// How a first reading goes; none once everything is here.
+    pub fn filling(&self) -> Option<Filling> {
+        self.link()?.filling(self.asker.is_paused())
+    }
+
+    /// From here on the history of a first reading waits, or goes on.
+    pub fn pause(&self, is_paused: bool) {
+        self.asker.pause(is_paused);
+    }
+
     /// How old what screens show is, for the status bar.
     pub fn age(&self) -> contract::Check {
         use crate::view::check;
@@ -223,7 +273,7 @@ const BEING_FILLED: &str =
     "The local copy is still being filled: this takes a moment at the first sign-in on a machine";
 
 async fn keep(
-    place: CopyPlace,
+    (place, keys): (CopyPlace, KeyStore),
     db: Db,
     (stop, mut asked): (Stop, Asked),
     told: watch::Sender<State>,
@@ -241,11 +291,11 @@ async fn keep(
             return;
         }
     };
-    let mut sync = Sync::new(db.clone(), place, replica.clone());
+    let mut sync = Sync::new(db.clone(), place.clone(), replica.clone());
     let tell = |pulled: Result<&Pulled, &AppError>, number: u64| {
         told.send_if_modified(|state| {
             let link = match (pulled, &*state) {
-                (Ok(Pulled::Stands { progress, .. }), _) => Ok(Link::stands(now(), *progress, number)),
+                (Ok(Pulled::Stands { progress, .. }), _) => Ok(Link::stands(now(), *progress, number).after(state)),
                 (Ok(Pulled::Wiped), _) => {
                     Err("You are not staff of this house any more: the local copy was removed from this machine"
                         .to_owned())
@@ -266,16 +316,9 @@ async fn keep(
     if let Err(error) = follow(&mut sync, &db, (&stop, &mut asked), now, tell).await {
         tracing::warn!(%error, "the local copy is not kept any more");
     }
-}
-
-/// Whoever signed in proved the password to the database: a copy that it does not open was made under an older one.
-fn open_or_renew(place: &CopyPlace, password: &SecretString) -> Result<Replica, AppError> {
-    match unlock(place, password, None, KdfCost::Standard) {
-        Err(AppError::Passphrase(_)) => {
-            forget(place)?;
-            unlock(place, password, None, KdfCost::Standard)
-        }
-        opened => opened,
+    // Wiped: its half of the key goes too.
+    if keys.is_wanted && !place.is_filled() && blocking(move || keys.forget(&place)).await.is_err() {
+        tracing::warn!("the key store was not asked to forget the copy");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::files::stage;
 use crate::host::{FileKind, Host};
 use crate::session::{Assets, blocking};
 use crate::view::{asset_tag, days, time};
-use crate::{AppError, Session};
+use crate::{AppError, Session, local};
 
 const KIND: &str = "Journal, CSV";
 const PREVIEW_ROWS: usize = 200;
@@ -122,7 +122,7 @@ pub async fn write_journal(session: &Session, path: &Path, period: &Period) -> R
 
 /// Files that left the house, newest first.
 pub async fn list(session: &Session) -> Result<Vec<ExportView>, AppError> {
-    let rows = session.db.exports(session.program_id()).await?;
+    let rows = local::exports(session).await?;
     Ok(rows
         .into_iter()
         .map(|row| ExportView {

@@ -56,7 +56,7 @@ pub async fn health(session: &Session) -> Result<Health, AppError> {
         [one] => check(Level::Check, "Freezes", format!("{} frozen by {}", one.scope.to_lowercase(), one.person)),
         many => check(Level::Check, "Freezes", count(many.len() as u64, "freeze", "freezes")),
     });
-    Ok(Health { checks, at: time(row.now) })
+    Ok(Health { checks, at: time(row.now), filling: session.copy().ok().and_then(|copy| copy.filling()) })
 }
 
 /// What is known while the shared database does not answer: how old everything is, and that the rest is not known.
@@ -64,7 +64,7 @@ fn offline(session: &Session) -> Health {
     let mut checks: Vec<contract::Check> = session.copy().ok().map(|copy| copy.age()).into_iter().collect();
     checks.push(check(Level::Unknown, "Workers", "unknown"));
     checks.push(check(Level::Unknown, "Chain", "not read"));
-    Health { checks, at: time(now()) }
+    Health { checks, at: time(now()), filling: session.copy().ok().and_then(|copy| copy.filling()) }
 }
 
 fn alive<'a>(beats: &'a [Heartbeat], now: DateTime<Utc>, job: &str) -> Option<&'a Heartbeat> {

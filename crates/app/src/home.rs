@@ -8,30 +8,33 @@ use crate::batch::list::{Progress, summary};
 use crate::reconciliation::read;
 use crate::session::Assets;
 use crate::view::{asset_tag, time};
-use crate::{AppError, Session};
+use crate::{AppError, Session, local};
+
+/// Beside work that cannot be done while the shared database does not answer.
+const NEEDS_SERVER: &str = "Reading works; the rest needs the shared database";
 
 /// What waits for this person, and how things stand.
 pub async fn home(session: &Session) -> Result<Home, AppError> {
-    let program = session.program_id();
     let (assets, safes, batches, sums, mut runs) = tokio::try_join!(
-        session.assets(),
-        async { Ok(session.db.safes(program).await?) },
-        async { Ok(session.db.batches(program, None).await?) },
-        async { Ok(session.db.commission_sums(program).await?) },
+        local::assets(session),
+        local::safes(session),
+        local::batches(session, None, Progress::is_of_interest),
+        local::commission_sums(session),
         read::list(session),
     )?;
+    let is_online = session.online().is_ok();
     let mut waiting = Vec::new();
-    for row in batches.iter().rev() {
+    for (row, found) in batches.into_iter().rev() {
         let Some(safe) = safes.iter().find(|s| s.id == row.safe_id) else { continue };
-        let progress = Progress::load(session, row).await?;
+        let progress = Progress::of(session, &row, found);
         let leg_states: Vec<_> = progress.legs.iter().map(|l| l.state).collect();
-        let facts = progress.facts(session, row, safe, &leg_states);
-        let shown = summary(session, row, safe, &assets, &progress)?;
+        let facts = progress.facts(session, &row, safe, &leg_states);
+        let shown = summary(session, &row, safe, &assets, &progress)?;
         if let Some((verb, reason, button)) = work(&facts, &shown) {
             waiting.push(WaitingItem {
                 verb: verb.into(),
                 subject: row.title.clone(),
-                reason,
+                reason: if is_online { reason } else { NEEDS_SERVER.into() },
                 totals: shown.totals,
                 since: time(row.submitted_at.unwrap_or(row.created_at)),
                 batch_id: row.id.to_string(),
@@ -40,7 +43,8 @@ pub async fn home(session: &Session) -> Result<Home, AppError> {
         }
     }
     runs.truncate(12);
-    Ok(Home { waiting, balances: balances(session, &assets).await?, commissions: commissions(&assets, &sums)?, runs })
+    let balances = balances(&assets, &safes, &local::balances(session).await?)?;
+    Ok(Home { waiting, balances, commissions: commissions(&assets, &sums)?, runs })
 }
 
 /// The one next step of a batch that this person can do.
@@ -61,9 +65,7 @@ fn work(facts: &Facts<'_>, batch: &BatchSummary) -> Option<(&'static str, String
     None
 }
 
-async fn balances(session: &Session, assets: &Assets) -> Result<Vec<Balance>, AppError> {
-    let safes = session.db.safes(session.program_id()).await?;
-    let rows = session.db.balances(session.program_id()).await?;
+fn balances(assets: &Assets, safes: &[store::SafeRow], rows: &[store::BalanceRow]) -> Result<Vec<Balance>, AppError> {
     rows.iter()
         .map(|row| {
             let asset = assets.get(row.asset_id)?;

@@ -5,14 +5,14 @@ use domain::id::AssetId;
 use money::{Amount, SignedAmount};
 
 use crate::view::{asset_tag, days, time};
-use crate::{AppError, Session};
+use crate::{AppError, Session, local};
 
 /// Every account, and whether the two sides are equal per asset.
 pub async fn trial_balance(session: &Session) -> Result<TrialBalance, AppError> {
-    let assets = session.assets().await?;
+    let assets = local::assets(session).await?;
     let mut sums: Vec<(AssetId, Amount, Amount)> = Vec::new();
     let mut accounts = Vec::new();
-    for row in session.db.accounts(session.program_id()).await? {
+    for row in local::accounts(session).await? {
         let asset = assets.get(row.asset_id)?;
         let debit_balance = row.debits.checked_sub(row.credits).ok().filter(|a| !a.is_zero());
         let credit_balance = row.credits.checked_sub(row.debits).ok().filter(|a| !a.is_zero());

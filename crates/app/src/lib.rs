@@ -27,6 +27,7 @@ mod kept;
 mod known;
 mod ledger;
 mod leg;
+mod local;
 mod lock;
 pub mod offline;
 mod payee;

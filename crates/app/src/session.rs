@@ -12,14 +12,14 @@ use domain::asset::Asset;
 use domain::id::{AssetId, ProgramId, SafeId};
 use secrecy::SecretString;
 use signing::ledger::Stop;
-use signing::{IdentityFile, IdentityKey, PassphraseStore, SystemStore};
+use signing::{IdentityFile, IdentityKey, KdfCost, PassphraseStore, SystemStore};
 use store::{AssetRow, Db, MeRow, ProgramRow, SafeRow, Settings};
 use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, RwLockReadGuard};
 
 use crate::copy::{Link, LocalCopy, now};
 use crate::known::Known;
 use crate::settings::LedgerSettings;
-use crate::sync::CopyPlace;
+use crate::sync::{CopyPlace, KeyStore};
 use crate::view::{minute, time};
 use crate::{AppError, Chains, who};
 
@@ -98,7 +98,8 @@ impl Session {
         why: String,
     ) -> Result<Self, AppError> {
         let db = Db::unconnected(settings);
-        let copy = LocalCopy::start_offline(place, password, db.clone(), why).await?;
+        let keys = KeyStore { store: Arc::new(SystemStore), is_wanted: false, cost: KdfCost::Standard };
+        let copy = LocalCopy::start_offline((place, keys), password, db.clone(), why).await?;
         let login = settings.login();
         let (program, me) = match who::in_copy(&copy, login).await {
             Ok(found) => found,
@@ -223,9 +224,12 @@ impl Session {
         self.program.id
     }
 
-    /// Keeps a local copy from here on, under the login's password.
-    pub fn keep_copy(&self, place: CopyPlace, password: SecretString) {
-        self.copy.get_or_init(|| LocalCopy::start(place, password, self.db.clone()));
+    /// Keeps a local copy from here on, under the login's password and, where that is asked for and there is one, half a key in the key store of
+    /// the computer.
+    pub fn keep_copy(&self, place: CopyPlace, password: SecretString, with_key_store: bool) {
+        let store = Arc::clone(&self.passphrases);
+        let keys = KeyStore { store, is_wanted: with_key_store, cost: KdfCost::Standard };
+        self.copy.get_or_init(|| LocalCopy::start(place, password, self.db.clone(), keys));
     }
 
     /// The local copy.
@@ -440,7 +444,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 /// Safes of the program.
 pub async fn safes(session: &Session) -> Result<Vec<SafeView>, AppError> {
-    Ok(session.db.safes(session.program_id()).await?.iter().map(safe_view).collect())
+    Ok(crate::local::safes(session).await?.iter().map(safe_view).collect())
 }
 
 pub(crate) fn safe_view(safe: &SafeRow) -> SafeView {

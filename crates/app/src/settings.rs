@@ -29,6 +29,9 @@ pub struct MachineSettings {
     /// After so many minutes without anybody moving the console locks itself: 1 to 60.
     #[serde(default = "lock_after_minutes")]
     pub lock_after_minutes: u32,
+    /// Half of the key of each local copy is kept in the key store of the computer, where there is one, so that the password alone opens none.
+    #[serde(default)]
+    pub copies_in_key_store: bool,
     /// Fingerprints of the first identity keys of the first two super_admins. Where they are not written here, the first
     /// sign-in shows them for comparison and keeps what the person confirms.
     #[serde(default)]

@@ -44,6 +44,8 @@ commands! {
     session_get(()) -> Session;
     /// Asks the shared database now, without waiting for the next time by itself.
     session_reconnect(()) -> Session;
+    /// Has the first filling of the local copy wait, or go on where it was.
+    session_fill(SessionFill) -> ();
     /// The status bar.
     health_get(()) -> Health;
     /// The first screen.

@@ -121,6 +121,32 @@ pub struct Health {
     pub checks: Vec<Check>,
     /// Server time, RFC 3339 UTC.
     pub at: String,
+    /// While the local copy is being filled for the first time: how that goes.
+    pub filling: Option<Filling>,
+}
+
+/// How the first filling of the local copy goes. What is open came first; what is left is history.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Filling {
+    /// Rows that are here, a whole number.
+    pub rows_read: String,
+    /// Rows that there were when it began, a whole number.
+    pub rows_expected: String,
+    /// How many come in each second, once that is known.
+    pub rows_per_second: Option<String>,
+    /// Seconds until everything is here, once the rate is known.
+    pub seconds_left: Option<u32>,
+    /// Whether it waits to go on.
+    pub is_paused: bool,
+}
+
+/// Has the first filling of the local copy wait, or go on where it was.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionFill {
+    /// Whether it waits.
+    pub paused: bool,
 }
 
 /// Stops everything in scope at once.

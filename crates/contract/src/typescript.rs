@@ -44,6 +44,8 @@ fn types() -> String {
         SessionClock,
         Link,
         LinkState,
+        Filling,
+        SessionFill,
         ProgramView,
         Session,
         Health,

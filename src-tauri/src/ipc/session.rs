@@ -1,6 +1,6 @@
 //! Who sits in front of the window.
 
-use contract::{Profiles, Session, SessionClock, SessionOpen};
+use contract::{Profiles, Session, SessionClock, SessionFill, SessionOpen};
 
 use super::{Answer, Shared, answer};
 
@@ -32,6 +32,12 @@ pub async fn session_get(console: Shared<'_>, request: ()) -> Answer<Session> {
 #[tauri::command]
 pub async fn session_reconnect(console: Shared<'_>, request: ()) -> Answer<Session> {
     answer(console.session_reconnect(request).await)
+}
+
+/// Has the first filling of the local copy wait, or go on.
+#[tauri::command]
+pub async fn session_fill(console: Shared<'_>, request: SessionFill) -> Answer<()> {
+    answer(console.session_fill(request).await)
 }
 
 /// Locks the console: keys and connections are dropped, and the password opens it again.

@@ -10,7 +10,7 @@ use app::sync::{CopyPlace, Sync, unlock};
 use app::worker::Stop;
 use app::{AppError, Confirmation, Console, FileKind, Host, MachineSettings, ProfileSettings};
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::{ErrorCode, FreezeRequest, FreezeScope, LinkState, SessionOpen, TableQuery};
+use contract::{ById, ErrorCode, FreezeRequest, FreezeScope, LinkState, SessionOpen, TableQuery};
 use flows::House;
 use secrecy::SecretString;
 use serde_json::json;
@@ -69,6 +69,7 @@ impl Room {
             lock_after_minutes: 5,
             identity_root: Vec::new(),
             known_file: None,
+            copies_in_key_store: false,
             copies: Some(folder.path().join("copies")),
         };
         let console = Console::new(machine, Arc::new(Silent)).expect("a console");
@@ -140,6 +141,12 @@ impl Room {
         self.console.freeze_create(FreezeRequest { scope: FreezeScope::Program, id: String::new(), reason }).await
     }
 
+    /// What stops each batch, as the list of batches says.
+    async fn frozen(&self) -> Vec<Option<String>> {
+        let batches = self.console.batch_list(()).await.expect("batches");
+        batches.into_iter().map(|batch| batch.frozen).collect()
+    }
+
     async fn freezes(&self) -> String {
         self.house.read("SELECT count(*) FROM core.freezes").await
     }
@@ -184,6 +191,7 @@ fn now() -> DateTime<Utc> {
 #[tokio::test]
 async fn whoever_signed_in_before_reads_on_without_the_database_and_comes_back_by_themselves() {
     let room = Room::new().await;
+    room.house.import("pia", "may.csv", &[room.house.line(1, 5)]).await;
     let shown = room.fill("pia").await;
     assert_eq!(shown.to_string(), room.house.read("SELECT count(*) FROM core.intents").await);
     room.shut_door("pia").await;
@@ -197,6 +205,11 @@ async fn whoever_signed_in_before_reads_on_without_the_database_and_comes_back_b
     assert_eq!(health.checks[0].label, "Offline");
     assert!(health.checks[0].detail.starts_with("data of "), "{:?}", health.checks);
 
+    let batches = room.console.batch_list(()).await.expect("batches");
+    let opened = room.console.batch_get(ById { id: batches[0].id.clone() }).await.expect("a batch");
+    assert_eq!(opened.lines.len(), 1);
+    assert!(opened.allowed.iter().all(|action| !action.enabled && action.reason.is_some()), "{:?}", opened.allowed);
+
     let refused = room.freeze().await.expect_err("no database");
     assert_eq!(refused.code(), ErrorCode::Unavailable);
     assert!(refused.to_string().contains("nothing is kept to be done later"), "{refused}");
@@ -206,8 +219,12 @@ async fn whoever_signed_in_before_reads_on_without_the_database_and_comes_back_b
     room.open_door();
     room.comes_to(LinkState::Online).await;
     assert_eq!(room.freezes().await, "0", "nothing was queued");
+    assert_eq!(room.frozen().await, [None]);
     room.freeze().await.expect("frozen");
     assert_eq!(room.freezes().await, "1");
+    // Whoever wrote sees it at once, though screens show the copy.
+    let frozen = "The figures look wrong (program, Person pia)".to_owned();
+    assert_eq!(room.frozen().await, [Some(frozen)]);
 }
 
 #[tokio::test]
@@ -220,7 +237,9 @@ async fn a_session_goes_on_with_its_copy_when_the_database_goes_and_comes() {
     let session = room.comes_to(LinkState::Offline).await;
     assert!(session.link.reason.is_some_and(|reason| reason.contains("cannot be reached")));
     assert_eq!(room.intents().await.expect("intents"), shown);
-    let refused = room.console.batch_list(()).await.expect_err("no database");
+    room.console.batch_list(()).await.expect("batches");
+    room.console.home_get(()).await.expect("the first screen");
+    let refused = room.console.reconciliation_run(()).await.expect_err("no database");
     assert_eq!(refused.code(), ErrorCode::Unavailable);
     assert_eq!(room.freeze().await.expect_err("no database").code(), ErrorCode::Unavailable);
     room.open_door();

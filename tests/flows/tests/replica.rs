@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use app::sync::Pulled;
+use app::sync::{Asker, Pulled, Sync, follow};
+use app::worker::Stopper;
 use copies::Copy;
 use domain::replicated::{Scope, TABLES};
 use flows::House;
+use replica::Progress;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 
 /// The same text everywhere: how a sale is written.
 fn sale(charge: &str) -> String {
@@ -291,4 +295,104 @@ async fn another_database_begins_anew() {
         Pulled::Wiped => panic!("wiped"),
     }
     copy.compare(&other).await;
+}
+
+/// What a follower told of its pulls.
+struct Followed {
+    asker: Asker,
+    stopper: Stopper,
+    told: UnboundedReceiver<(Progress, u64)>,
+}
+
+impl Followed {
+    fn of(house_db: store::Db, sync: Sync) -> Self {
+        Self::of_asker(house_db, sync, Asker::new())
+    }
+
+    fn of_asker(house_db: store::Db, mut sync: Sync, asker: Asker) -> Self {
+        let stopper = Stopper::new();
+        let (mut asked, stop) = (asker.heard(), stopper.watched());
+        let (tell, told) = unbounded_channel();
+        tokio::spawn(async move {
+            follow(&mut sync, &house_db, (&stop, &mut asked), copies::now, |pulled, number| {
+                if let Ok(Pulled::Stands { progress, .. }) = pulled {
+                    let _ = tell.send((*progress, number));
+                }
+            })
+            .await
+        });
+        Self { asker, stopper, told }
+    }
+
+    /// How long until the next pull that ends well, and what it said.
+    async fn next(&mut self) -> (Duration, Progress, u64) {
+        let asked = Instant::now();
+        let (progress, number) =
+            timeout(Duration::from_secs(20), self.told.recv()).await.expect("in time").expect("a pull");
+        (asked.elapsed(), progress, number)
+    }
+
+    /// Waits until it follows and nothing is on its way.
+    async fn settles(&mut self) {
+        self.next().await;
+        while timeout(Duration::from_millis(500), self.told.recv()).await.is_ok() {}
+    }
+}
+
+#[tokio::test]
+async fn a_follower_pulls_at_a_hint_when_asked_and_now_and_then_by_itself() {
+    let house = House::new().await;
+    let copy = Copy::of(&house, "pia").await;
+    let mut followed = Followed::of(house.db("pia").await, copy.following(&house).await);
+    followed.settles().await;
+    // Nobody says a word: it comes by itself within its five seconds.
+    house.psql("platform").await.execute(AssertSqlSafe(sale("unheard"))).await.expect("written");
+    let (took, ..) = followed.next().await;
+    assert!(took < Duration::from_secs(7), "{took:?}");
+    assert_eq!(copy.count("intents").await, house.read("SELECT count(*) FROM core.intents").await);
+    followed.settles().await;
+    // Somebody says that something changed: at once.
+    house.psql("platform").await.execute(AssertSqlSafe(sale("heard"))).await.expect("written");
+    house.owner().await.execute(AssertSqlSafe(format!("NOTIFY {}", store::CHANGE_CHANNEL))).await.expect("said");
+    let (took, ..) = followed.next().await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(copy.count("intents").await, house.read("SELECT count(*) FROM core.intents").await);
+    followed.settles().await;
+    // Whoever asks gets a pull that began afterwards.
+    house.psql("platform").await.execute(AssertSqlSafe(sale("asked"))).await.expect("written");
+    let number = followed.asker.ask();
+    loop {
+        let (took, _, passed) = followed.next().await;
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        if passed >= number {
+            break;
+        }
+    }
+    assert_eq!(copy.count("intents").await, house.read("SELECT count(*) FROM core.intents").await);
+    followed.stopper.stop();
+}
+
+#[tokio::test]
+async fn the_history_waits_when_asked_while_changes_come_and_goes_on_where_it_was() {
+    let house = House::new().await;
+    house.sell(&["1000".parse().expect("an amount"), "2000".parse().expect("an amount")]).await;
+    let copy = Copy::of(&house, "pia").await;
+    let asker = Asker::new();
+    asker.pause(true);
+    let sync = copy.following(&house).await;
+    let mut followed = Followed::of_asker(house.db("pia").await, sync, asker);
+    let (_, progress, _) = followed.next().await;
+    assert!(!progress.is_complete, "{progress:?}");
+    assert_eq!(copy.count("settlements").await, "0", "history waits");
+    assert_eq!(copy.count("programs").await, "1", "what is small is here");
+    followed.asker.pause(false);
+    loop {
+        let (_, progress, _) = followed.next().await;
+        if progress.is_complete {
+            break;
+        }
+    }
+    assert_eq!(copy.count("settlements").await, house.read("SELECT count(*) FROM core.settlements").await);
+    copy.compare(&house).await;
+    followed.stopper.stop();
 }

@@ -11,6 +11,7 @@ export interface Commands {
   session_clock: { request: null; answer: t.SessionClock };
   session_get: { request: null; answer: t.Session };
   session_reconnect: { request: null; answer: t.Session };
+  session_fill: { request: t.SessionFill; answer: null };
   health_get: { request: null; answer: t.Health };
   home_get: { request: null; answer: t.Home };
   freeze_create: { request: t.FreezeRequest; answer: null };
@@ -73,6 +74,7 @@ export const COMMANDS = [
   'session_clock',
   'session_get',
   'session_reconnect',
+  'session_fill',
   'health_get',
   'home_get',
   'freeze_create',

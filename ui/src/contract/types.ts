@@ -160,6 +160,34 @@ reason: string | null, };
 
 export type LinkState = "ONLINE" | "OFFLINE";
 
+export type Filling = { 
+/**
+ * Rows that are here, a whole number.
+ */
+rowsRead: string, 
+/**
+ * Rows that there were when it began, a whole number.
+ */
+rowsExpected: string, 
+/**
+ * How many come in each second, once that is known.
+ */
+rowsPerSecond: string | null, 
+/**
+ * Seconds until everything is here, once the rate is known.
+ */
+secondsLeft: number | null, 
+/**
+ * Whether it waits to go on.
+ */
+isPaused: boolean, };
+
+export type SessionFill = { 
+/**
+ * Whether it waits.
+ */
+paused: boolean, };
+
 export type ProgramView = { 
 /**
  * UUID.
@@ -220,7 +248,11 @@ checks: Array<Check>,
 /**
  * Server time, RFC 3339 UTC.
  */
-at: string, };
+at: string, 
+/**
+ * While the local copy is being filled for the first time: how that goes.
+ */
+filling: Filling | null, };
 
 export type FreezeScope = "PROGRAM" | "SAFE" | "BATCH";
 

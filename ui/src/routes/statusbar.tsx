@@ -1,5 +1,5 @@
 import { LockSimpleIcon } from '@phosphor-icons/react';
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { Button as AriaButton } from 'react-aria-components';
 import { useBackend, useRead } from '../backend/use';
 import { lockNow } from '../features/session/lock';
@@ -9,6 +9,7 @@ import { t } from '../kit/say';
 import { StatusIcon, levelShape, levelWord } from '../kit/status';
 import { clock, dateTime, zoneName } from '../kit/time';
 import { useChosen } from '../table/selection';
+import { FillingItem } from './filling';
 
 const ITEM =
   'flex h-7 items-center gap-2 whitespace-nowrap border-r border-line2 pr-4 last:border-r-0';
@@ -46,6 +47,8 @@ export function StatusBar() {
   const chosen = useChosen();
   const zone = session.program.timeZone;
   const lost = health.isError && health.data;
+  const { refetch } = health;
+  const ask = useCallback(() => void refetch(), [refetch]);
   return (
     <section
       aria-label={t('Status')}
@@ -74,6 +77,7 @@ export function StatusBar() {
           ))
         )}
       </div>
+      {health.data?.filling ? <FillingItem filling={health.data.filling} onAsk={ask} /> : null}
       {chosen ? (
         <span role="status" className="flex shrink-0 items-center gap-2 whitespace-nowrap">
           <strong className="font-semibold text-ink">

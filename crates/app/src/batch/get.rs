@@ -9,15 +9,16 @@ use store::{
 };
 
 use crate::batch::list::{Progress, summary};
-use crate::batch::load;
+use crate::batch::{load, no_such_batch};
 use crate::confirm::sums;
 use crate::leg::code::hashes_view;
+use crate::local::Lines;
 use crate::preflight;
 use crate::rebuild::{Rebuilt, SignableLeg, rebuild};
 use crate::session::{Assets, safe_view};
 use crate::view::{check, count, grouped, money, time};
 use crate::worker::Problem;
-use crate::{AppError, Session, rejection, trust};
+use crate::{AppError, Session, local, rejection, trust};
 
 /// A batch with what this machine rebuilt of it; also what later use cases start from.
 pub(crate) struct Loaded {
@@ -50,6 +51,26 @@ impl Loaded {
         Ok(Self { program, row, safe, assets, lines, cautions, trusted, marks, progress, rebuilt })
     }
 
+    /// As screens show it, with what proves its lines. Nobody acts on this: whoever does loads it from the shared database.
+    pub async fn shown(session: &Session, id: BatchId) -> Result<(Self, Vec<EvidenceRow>), AppError> {
+        let (found, safes, assets, lines) = tokio::try_join!(
+            local::batches(session, Some(id), |_| true),
+            local::safes(session),
+            local::assets(session),
+            local::lines(session, id),
+        )?;
+        let (row, read) = found.into_iter().next().ok_or_else(no_such_batch)?;
+        let safe = safes
+            .into_iter()
+            .find(|safe| safe.id == row.safe_id)
+            .ok_or_else(|| AppError::Internal(format!("batch {} names no Safe", row.number)))?;
+        let (program, progress) = (session.program_id(), Progress::of(session, &row, read));
+        let Lines { payouts: lines, cautions, trusted, marks, evidence } = lines;
+        let rebuilt = rebuild(program, id, row.revision, &safe, &lines, &assets, None)?;
+        let loaded = Self { program, row, safe, assets, lines, cautions, trusted, marks, progress, rebuilt };
+        Ok((loaded, evidence))
+    }
+
     /// Whether stored plan and content hash are what this machine makes of the lines.
     pub fn is_identical(&self) -> bool {
         self.rebuilt.equals_stored(&self.progress.legs, &self.lines, self.row.content_hash)
@@ -80,19 +101,28 @@ impl Loaded {
 
 /// One batch, as the review screen shows it.
 pub async fn get(session: &Session, id: BatchId) -> Result<BatchDetail, AppError> {
-    let loaded = Loaded::load(session, id).await?;
-    let program = session.program_id();
-    let (approvals, evidence, colleagues, balances, beats) = tokio::try_join!(
-        session.db.approvals(program, id),
-        session.db.evidence(program, Some(id)),
-        session.db.colleagues(program),
-        session.db.balances(program),
-        session.db.heartbeats(),
-    )?;
+    let shown = async {
+        let first = Loaded::shown(session, id).await?;
+        // Batch and lines are read one after the other: a colleague's change may have come between them.
+        if first.0.row.content_hash.is_none() || first.0.is_identical() {
+            return Ok(first);
+        }
+        Loaded::shown(session, id).await
+    };
+    let ((loaded, evidence), colleagues, balances, beats) =
+        tokio::try_join!(shown, local::colleagues(session), local::balances(session), local::heartbeats(session),)?;
     let leg_states: Vec<_> = loaded.progress.legs.iter().map(|l| l.state).collect();
     let facts = loaded.progress.facts(session, &loaded.row, &loaded.safe, &leg_states);
+    let mut allowed = facts.actions();
     let mut checks = checks(&loaded);
-    checks.extend(signed_by_people(session, &loaded).await);
+    if session.online().is_ok() {
+        checks.extend(signed_by_people(session, &loaded).await);
+    } else {
+        checks.push(check(Level::Unknown, "Identity signatures", "checked when the shared database answers"));
+        for action in allowed.iter_mut().filter(|action| action.enabled) {
+            (action.enabled, action.reason) = (false, Some("Needs the shared database, which does not answer".into()));
+        }
+    }
     checks.extend(balance_checks(&loaded, &balances)?);
     checks.extend(problem_checks(&loaded, &beats));
     let row = &loaded.row;
@@ -107,14 +137,14 @@ pub async fn get(session: &Session, id: BatchId) -> Result<BatchDetail, AppError
         safe: safe_view(&loaded.safe),
         lines: line_views(&loaded, &evidence)?,
         legs: loaded.rebuilt.legs.iter().map(|l| leg_view(&loaded, l.index)).collect::<Result<_, _>>()?,
-        people: people(&loaded, &approvals, &colleagues),
+        people: people(&loaded, &loaded.progress.approvals, &colleagues),
         policy: match row.required_approvers {
             Some(n) => format!("{} for these amounts", count(n, "approver", "approvers")),
             None => "No policy covers every asset of this batch".into(),
         },
         approvals: (row.approvals, row.required_approvers.unwrap_or(0)),
         checks,
-        allowed: facts.actions(),
+        allowed,
         last_reason: row.last_reason.clone(),
     })
 }
@@ -128,6 +158,17 @@ pub(crate) async fn signed_by_people(session: &Session, loaded: &Loaded) -> Opti
     };
     Some(match trust::check(session, loaded, stage).await {
         Ok(()) => check(Level::Ok, "Identity signatures", "all verified"),
+        // What is shown may be a moment behind what it is compared with: only what the shared database has is judged.
+        Err(_) if session.copy().is_ok() => {
+            let error = match Loaded::load(session, loaded.row.id).await {
+                Ok(fresh) => trust::check(session, &fresh, stage).await.err(),
+                Err(error) => Some(error),
+            };
+            match error {
+                None => check(Level::Ok, "Identity signatures", "all verified"),
+                Some(error) => check(Level::Block, "Identity signatures", error.to_string()),
+            }
+        }
         Err(error) => check(Level::Block, "Identity signatures", error.to_string()),
     })
 }

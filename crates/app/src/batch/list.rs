@@ -2,27 +2,29 @@
 
 use contract::{BatchSource, BatchSummary, Money};
 use domain::states::{BatchState, SafeTransactionState};
-use store::{BatchRow, LegRow, RejectionRow, SafeRow, SignatureRow};
+use store::{ApprovalRow, BatchRow, LegRow, RejectionRow, SafeRow, SignatureRow};
 
 use crate::batch::allowed::Facts;
+use crate::local::Read;
 use crate::rejection::is_stoppable;
 use crate::session::Assets;
 use crate::view::{count, money, time};
-use crate::{AppError, Session};
+use crate::{AppError, Session, local};
 
 /// Batches of the program, newest first.
 pub async fn list(session: &Session) -> Result<Vec<BatchSummary>, AppError> {
-    let assets = session.assets().await?;
-    let safes = session.db.safes(session.program_id()).await?;
-    let rows = session.db.batches(session.program_id(), None).await?;
+    let (assets, safes, rows) = tokio::try_join!(
+        local::assets(session),
+        local::safes(session),
+        local::batches(session, None, Progress::is_of_interest)
+    )?;
     let mut out = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for (row, found) in rows {
         let safe = safes
             .iter()
             .find(|s| s.id == row.safe_id)
             .ok_or_else(|| AppError::Internal(format!("batch {} names no Safe", row.number)))?;
-        let progress = Progress::load(session, row).await?;
-        out.push(summary(session, row, safe, &assets, &progress)?);
+        out.push(summary(session, &row, safe, &assets, &Progress::of(session, &row, found))?);
     }
     Ok(out)
 }
@@ -35,30 +37,28 @@ pub(crate) struct Progress {
     pub rejections: Vec<RejectionRow>,
     pub part: Option<String>,
     pub approved_by_me: bool,
+    pub approvals: Vec<ApprovalRow>,
 }
 
 impl Progress {
-    pub async fn load(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
-        if !matches!(row.state, BatchState::Draft | BatchState::PendingApproval | BatchState::Approved) {
-            return Ok(Self::default());
-        }
-        Self::load_whole(session, row).await
+    /// Whether lists say more of a batch than its row.
+    pub fn is_of_interest(row: &BatchRow) -> bool {
+        matches!(row.state, BatchState::Draft | BatchState::PendingApproval | BatchState::Approved)
     }
 
-    pub async fn load_whole(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
-        let program = session.program_id();
-        let (legs, signatures, rejections, part, approvals) = tokio::try_join!(
-            session.db.legs(program, row.id),
-            session.db.signatures(program, row.id),
-            session.db.rejections(program, row.id),
-            session.db.my_part(program, row.id),
-            session.db.approvals(program, row.id),
-        )?;
+    /// What was found of it; nothing where nothing was asked for.
+    pub fn of(session: &Session, row: &BatchRow, found: Option<Read>) -> Self {
+        let Some(Read { legs, signatures, rejections, part, approvals }) = found else { return Self::default() };
         let approved_by_me = approvals.iter().any(|a| {
             a.staff_id == session.me.id
                 && row.content_hash.is_some_and(|hash| a.content_hash.as_slice() == hash.as_slice())
         });
-        Ok(Self { legs, signatures, rejections, part, approved_by_me })
+        Self { legs, signatures, rejections, part, approved_by_me, approvals }
+    }
+
+    /// As the shared database has it, for whoever acts on it.
+    pub async fn load_whole(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
+        Ok(Self::of(session, row, Some(Read::in_database(session, row.id).await?)))
     }
 
     /// Facts for what this person may do.

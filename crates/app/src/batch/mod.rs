@@ -21,5 +21,9 @@ use crate::{AppError, Session};
 /// A batch of the session's program.
 pub(crate) async fn load(session: &Session, id: BatchId) -> Result<BatchRow, AppError> {
     let found = session.db.batches(session.program_id(), Some(id)).await?;
-    found.into_iter().next().ok_or_else(|| AppError::Invalid("There is no such batch in this program".into()))
+    found.into_iter().next().ok_or_else(no_such_batch)
+}
+
+fn no_such_batch() -> AppError {
+    AppError::Invalid("There is no such batch in this program".into())
 }

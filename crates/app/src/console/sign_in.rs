@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{Profile, Profiles, SessionClock, SessionOpen};
+use contract::{Profile, Profiles, SessionClock, SessionFill, SessionOpen};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Console;
@@ -66,7 +66,7 @@ impl Console {
                 let session = Arc::new(session.or_ledger(profile.ledger.clone()));
                 self.compare_root(&session).await?;
                 if let Some(place) = place {
-                    session.keep_copy(place, password.clone());
+                    session.keep_copy(place, password.clone(), self.copies_in_key_store);
                 }
                 session
             }
@@ -170,6 +170,12 @@ impl Console {
     pub async fn session_reconnect(&self, (): ()) -> Result<contract::Session, AppError> {
         self.session().await?.catch_up().await;
         self.session_get(()).await
+    }
+
+    /// Has the first filling of the local copy wait, or go on.
+    pub async fn session_fill(&self, request: SessionFill) -> Result<(), AppError> {
+        self.session().await?.copy()?.pause(request.paused);
+        Ok(())
     }
 
     fn session_view(&self, session: &Session) -> contract::Session {

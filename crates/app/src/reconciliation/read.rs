@@ -10,26 +10,22 @@ use store::{DiscrepancyRow, MatchRow, RunRow};
 use crate::batch::get::position;
 use crate::session::Assets;
 use crate::view::{asset_tag, money, time};
-use crate::{AppError, Session};
+use crate::{AppError, Session, local};
 
 /// Runs, newest first.
 pub async fn list(session: &Session) -> Result<Vec<RunSummary>, AppError> {
-    Ok(session.db.runs(session.program_id(), None).await?.iter().map(summary).collect())
+    Ok(local::runs(session, None).await?.iter().map(summary).collect())
 }
 
 /// One run with its groups, discrepancies and matches.
 pub async fn get(session: &Session, id: RunId) -> Result<RunDetail, AppError> {
-    let program = session.program_id();
-    let run = session
-        .db
-        .runs(program, Some(id))
+    let run = local::runs(session, Some(id))
         .await?
         .into_iter()
         .next()
         .ok_or_else(|| AppError::Invalid("There is no such run in this program".into()))?;
-    let assets = session.assets().await?;
-    let (matches, discrepancies) =
-        tokio::try_join!(session.db.matches(program, id), session.db.discrepancies(program, id))?;
+    let assets = local::assets(session).await?;
+    let (matches, discrepancies) = tokio::try_join!(local::matches(session, id), local::discrepancies(session, id))?;
     Ok(RunDetail {
         summary: summary(&run),
         groups: groups(&matches, &discrepancies, &assets)?,

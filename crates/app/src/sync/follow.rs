@@ -19,29 +19,49 @@ const GATHER: Duration = Duration::from_millis(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LAST: Duration = Duration::from_secs(15);
 
-/// Asks for a pull that begins from now on, beside those that come by themselves.
-#[derive(Clone, Debug)]
-pub struct Asker(watch::Sender<u64>);
+/// What is wanted of a follower.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wish {
+    /// How often somebody asked for a pull.
+    count: u64,
+    /// Whether the history of a first reading waits.
+    is_paused: bool,
+}
 
-/// Hears who asks for a pull.
+/// Asks for a pull that begins from now on, beside those that come by themselves, and has the history of a first reading wait.
 #[derive(Clone, Debug)]
-pub struct Asked(watch::Receiver<u64>);
+pub struct Asker(watch::Sender<Wish>);
+
+/// Hears who asks.
+#[derive(Clone, Debug)]
+pub struct Asked(watch::Receiver<Wish>);
 
 impl Asker {
     /// Nobody has asked yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(0))
+        Self(watch::Sender::new(Wish::default()))
     }
 
     /// Asks; answers the number that a pull has which began afterwards.
     pub fn ask(&self) -> u64 {
         let mut number = 0;
-        self.0.send_modify(|asked| {
-            *asked += 1;
-            number = *asked;
+        self.0.send_modify(|wish| {
+            wish.count += 1;
+            number = wish.count;
         });
         number
+    }
+
+    /// From here on the history of a first reading waits, or goes on where it was. What changes comes all the same.
+    pub fn pause(&self, is_paused: bool) {
+        self.0.send_modify(|wish| *wish = Wish { count: wish.count + 1, is_paused });
+    }
+
+    /// Whether it waits.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.0.borrow().is_paused
     }
 
     /// What a follower hears.
@@ -61,11 +81,11 @@ impl Asked {
     /// Nobody ever asks.
     #[must_use]
     pub fn by_nobody() -> Self {
-        Self(watch::Sender::new(0).subscribe())
+        Self(watch::Sender::new(Wish::default()).subscribe())
     }
 
-    /// How often somebody asked, up to now.
-    fn count(&mut self) -> u64 {
+    /// What is wanted now.
+    fn wish(&mut self) -> Wish {
         *self.0.borrow_and_update()
     }
 
@@ -94,7 +114,8 @@ pub async fn follow(
     let mut retry = RETRY_FIRST;
     let mut failures = 0_u32;
     while !stop.is_asked() {
-        let number = asked.count();
+        let Wish { count: number, is_paused } = asked.wish();
+        sync.pause(is_paused);
         match sync.pull(clock(), stop).await {
             Ok(pulled) => {
                 told(Ok(&pulled), number);
@@ -102,7 +123,7 @@ pub async fn follow(
                 match pulled {
                     Pulled::Wiped => return Ok(()),
                     // History is left to read.
-                    Pulled::Stands { progress, .. } if !progress.is_complete => continue,
+                    Pulled::Stands { progress, .. } if !progress.is_complete && !is_paused => continue,
                     Pulled::Stands { .. } => {}
                 }
             }

@@ -5,6 +5,7 @@
 //! transaction; the history of a first reading follows in pages, newest first, for a few seconds at a time.
 
 mod follow;
+mod half;
 mod unlock;
 
 use std::collections::VecDeque;
@@ -20,6 +21,8 @@ use tokio::time::timeout;
 use crate::AppError;
 use crate::session::blocking;
 use crate::worker::Stop;
+
+pub(crate) use half::KeyStore;
 
 pub use follow::{Asked, Asker, follow};
 pub use unlock::{CopyPlace, forget, reopen, unlock};
@@ -83,13 +86,14 @@ pub struct Sync {
     puller: Option<Puller>,
     filler: Option<Filler>,
     whole_at: Option<Instant>,
+    is_paused: bool,
 }
 
 impl Sync {
     /// Fills `replica`, which lies at `place`, with what the login of `db` may read.
     #[must_use]
     pub const fn new(db: Db, place: CopyPlace, replica: Replica) -> Self {
-        Self { db, place, replica, puller: None, filler: None, whole_at: None }
+        Self { db, place, replica, puller: None, filler: None, whole_at: None, is_paused: false }
     }
 
     /// Reads everything that changed, and history for a while. `now` is when that is, for the lease. A stop that is asked for
@@ -131,7 +135,8 @@ impl Sync {
             let progress = filler.progress()?;
             Ok::<_, ReplicaError>((filler, progress))
         });
-        let read = read(&mut pull, &Way { steps }, plan, unread, reads_whole, now, stop).await;
+        let history_for = if self.is_paused { Duration::ZERO } else { HISTORY_FOR };
+        let read = read(&mut pull, &Way { steps }, plan, unread, (reads_whole, history_for), now, stop).await;
         // The writer ends when nobody sends any more; what it could not write is the reason for everything else.
         let (filler, progress) = writing.await.map_err(|e| AppError::Internal(e.to_string()))??;
         read?;
@@ -142,6 +147,11 @@ impl Sync {
             self.whole_at = Some(Instant::now());
         }
         Ok(Pulled::Stands { progress, begins_anew })
+    }
+
+    /// From here on pulls bring what changed and what is open, and leave the history of a first reading where it is, or go on with it.
+    pub const fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Small tables without marks of change are read by the next pull too, however fresh they are.
@@ -181,7 +191,7 @@ async fn read(
     way: &Way,
     plan: Plan,
     unread: Vec<Unread>,
-    reads_whole: bool,
+    (reads_whole, history_for): (bool, Duration),
     now: DateTime<Utc>,
     stop: &Stop,
 ) -> Result<(), AppError> {
@@ -218,7 +228,7 @@ async fn read(
     history.make_contiguous().sort_by_key(|unread| LONG.iter().position(|name| *name == unread.table.name));
     let began = Instant::now();
     while let Some(unread) = history.pop_front() {
-        if stop.is_asked() || began.elapsed() >= HISTORY_FOR {
+        if stop.is_asked() || began.elapsed() >= history_for {
             break;
         }
         // One page of each in turn: the newest of everything comes before the oldest of anything.

@@ -16,7 +16,7 @@ use crate::AppError;
 use crate::files::write_whole;
 
 const VERSION: u32 = 1;
-const KEY_LEN: usize = 32;
+pub(super) const KEY_LEN: usize = 32;
 
 /// Which copy: there is one for each database and login on a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,11 @@ impl CopyPlace {
     #[must_use]
     pub fn is_filled(&self) -> bool {
         Replica::exists(&self.file()) && Replica::exists(&self.key_file())
+    }
+
+    /// Under which name the key store of the computer has half of its key.
+    pub(super) fn key_store_name(&self) -> String {
+        format!("local copy of {} ({})", self.words(), self.name())
     }
 
     fn name(&self) -> String {
@@ -121,6 +126,12 @@ pub fn reopen(
     };
     let sealed = open(place, &text, passphrase, from_key_store.is_some())?;
     Ok(Replica::reopen(&place.file(), Key::new(&sealed, from_key_store), LEASE)?)
+}
+
+/// Whether a copy needs the key store; none where there is no copy that says so.
+pub(super) fn needs_key_store(place: &CopyPlace) -> Option<bool> {
+    let file: KeyFile = serde_json::from_str(&fs::read_to_string(place.key_file()).ok()?).ok()?;
+    Some(file.with_key_store)
 }
 
 /// Removes a copy and its key from this machine.

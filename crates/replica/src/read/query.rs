@@ -289,7 +289,7 @@ fn day(text: &str, zone: Tz) -> Result<(i64, i64), ReplicaError> {
 }
 
 /// The first moment of a day. Where clocks are put forward at midnight, that is the first one that there is.
-fn begins(day: NaiveDate, zone: Tz) -> i64 {
+pub(super) fn begins(day: NaiveDate, zone: Tz) -> i64 {
     let midnight = day.and_time(NaiveTime::MIN);
     let first: DateTime<Utc> = (0..=180)
         .find_map(|minutes| zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(minutes))).earliest())

@@ -94,6 +94,7 @@ impl Room {
             lock_after_minutes: 5,
             identity_root: world.root().0.iter().map(ToString::to_string).collect(),
             known_file: None,
+            copies_in_key_store: false,
             copies: None,
         };
         let ((asking, asked), (answer, answers), (locked, reloads)) =

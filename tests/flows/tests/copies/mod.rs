@@ -1,6 +1,7 @@
 //! A person's local copy beside the shared database, compared row for row in words that each side makes by itself.
 
 mod intents;
+mod screens;
 
 use app::sync::{CopyPlace, Pulled, Sync, unlock};
 use app::worker::{Stop, Stopper};
@@ -52,6 +53,11 @@ impl Copy {
     pub async fn of_other(self, house: &House, login: &str) -> Self {
         let Self { place, _folder, .. } = self;
         Self::at(house, login, place, _folder).await
+    }
+
+    /// What fills the same file, for somebody else to follow with.
+    pub async fn following(&self, house: &House) -> Sync {
+        Sync::new(house.db(&self.login).await, self.place.clone(), self.replica.clone())
     }
 
     pub async fn try_pull(&mut self) -> Result<Pulled, app::AppError> {

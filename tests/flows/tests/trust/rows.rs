@@ -209,6 +209,7 @@ async fn the_first_start_pins_what_the_person_compared() {
             lock_after_minutes: 5,
             identity_root: Vec::new(),
             known_file: Some(known.clone()),
+            copies_in_key_store: false,
             copies: None,
         };
         let console = Console::new(machine, Arc::clone(&host) as Arc<dyn Host>).expect("a console");

@@ -75,6 +75,8 @@ export interface FakeOptions {
   poor?: boolean;
   /** The shared database does not answer; `back` says that it does when it is asked again. */
   offline?: 'away' | 'back';
+  /** The local copy is being filled for the first time. */
+  filling?: 'going' | 'paused';
   /** Commands that fail, with what they say. */
   fails?: Partial<Record<CommandName, ApiError>>;
 }
@@ -104,7 +106,7 @@ class Fake {
 
   constructor(private readonly options: FakeOptions) {
     this.clock = new FakeLock(options.locksInSecs);
-    this.link = new FakeLink(options.offline);
+    this.link = new FakeLink(options.offline, options.filling);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     this.intents = new FakeIntents(options.empty ?? false);
     this.book = new FakeBook(options.empty ?? false);
@@ -225,6 +227,7 @@ class Fake {
           : { level: 'OK', label: 'Freezes', detail: 'none' },
       ],
       at: new Date().toISOString(),
+      filling: this.link.filling(),
     };
   }
 
@@ -371,6 +374,7 @@ class Fake {
       this.link.ask();
       return { ...this.me(), link: this.link.now };
     },
+    session_fill: ({ paused }) => this.link.fill(paused),
     health_get: () => this.health(),
     home_get: () => ({
       waiting: this.waiting(),

@@ -1,5 +1,5 @@
 /** Whether the made-up shared database answers. */
-import type { Health, Link } from '../../contract/types';
+import type { Filling, Health, Link } from '../../contract/types';
 import type { CommandName } from '../backend';
 import { refusal } from './fake';
 import { ONLINE } from './people';
@@ -14,7 +14,17 @@ const LOCAL: ReadonlySet<CommandName> = new Set<CommandName>([
   'session_clock',
   'session_get',
   'session_reconnect',
+  'session_fill',
   'health_get',
+  'home_get',
+  'safe_list',
+  'batch_list',
+  'batch_get',
+  'commission_payable',
+  'ledger_trial_balance',
+  'reconciliation_list',
+  'reconciliation_get',
+  'export_list',
   'intent_list',
   'intent_get',
   'device_get',
@@ -38,7 +48,10 @@ function awayFor(milliseconds: number): Link {
 export class FakeLink {
   now: Link;
 
-  constructor(private readonly away: 'away' | 'back' | undefined) {
+  constructor(
+    private readonly away: 'away' | 'back' | undefined,
+    private fills: 'going' | 'paused' | undefined,
+  ) {
     this.now = away ? awayFor(12 * 60_000) : ONLINE;
   }
 
@@ -66,6 +79,25 @@ export class FakeLink {
         { level: 'UNKNOWN', label: 'Chain', detail: 'not read' },
       ],
       at: new Date().toISOString(),
+      filling: null,
     };
+  }
+
+  /** How the first filling of the copy goes, if it does. */
+  filling(): Filling | null {
+    if (this.fills === undefined) return null;
+    const going = { rowsPerSecond: '41200', secondsLeft: 23 };
+    const waiting = { rowsPerSecond: null, secondsLeft: null };
+    return {
+      rowsRead: '1204118',
+      rowsExpected: '2150000',
+      ...(this.fills === 'paused' ? waiting : going),
+      isPaused: this.fills === 'paused',
+    };
+  }
+
+  fill(paused: boolean): null {
+    if (this.fills !== undefined) this.fills = paused ? 'paused' : 'going';
+    return null;
   }
 }

@@ -379,7 +379,7 @@ export function BatchSide(props: {
         <p className="text-small text-ink3">{batch.policy}</p>
         <People people={batch.people} zone={props.zone} />
         {cancel?.enabled ? (
-          <Button look="quiet" className="-ml-1.5" onPress={props.onCancel}>
+          <Button server look="quiet" className="-ml-1.5" onPress={props.onCancel}>
             {t('Cancel batch…')}
           </Button>
         ) : null}
