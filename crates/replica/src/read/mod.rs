@@ -1,5 +1,6 @@
 //! What screens ask of the copy.
 
+mod audit;
 mod changes;
 mod intents;
 mod named;
@@ -13,10 +14,13 @@ use rusqlite::Row;
 use rusqlite::types::Value;
 use uuid::Uuid;
 
+pub use audit::{AuditRow, audit, audit_entry, each_sealed, is_trail_whole, unsealed};
 pub use changes::{ChangeRow, Signatures, change, changes, in_force, signatures};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use named::{Named, asset, named};
-pub use payees::{BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on};
+pub use payees::{
+    BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on, whole_book,
+};
 pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
 
@@ -34,6 +38,8 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX payee_addresses_by_address ON payee_addresses (program_id, address);
     CREATE INDEX sanctions_entries_by_address ON sanctions_entries (program_id, address);
     CREATE INDEX change_requests_waiting ON change_requests (kind) WHERE confirmed_at IS NULL AND withdrawn_at IS NULL;
+    CREATE INDEX seals_by_entry ON seals (audit_entry_id);
+    CREATE INDEX audit_entries_by_program ON audit_entries (program_id, id);
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
 ";
 
