@@ -2,6 +2,7 @@
 
 mod audit;
 mod changes;
+mod commissions;
 mod intents;
 mod named;
 mod payees;
@@ -16,6 +17,10 @@ use uuid::Uuid;
 
 pub use audit::{AuditRow, audit, audit_entry, each_sealed, is_trail_whole, unsealed};
 pub use changes::{ChangeRow, Signatures, change, changes, in_force, signatures};
+pub use commissions::{
+    Affiliate, AffiliateRow, AffiliateSum, Earned, EarnedRow, RuleMade, affiliate, affiliates, commission,
+    commission_sums, commissions,
+};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use named::{Named, asset, named};
 pub use payees::{
@@ -31,6 +36,10 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX intents_by_state ON intents (program_id, state, id);
     CREATE INDEX settlements_by_intent ON settlements (program_id, intent_id);
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
+    CREATE INDEX commissions_by_state ON commissions (program_id, state, id);
+    CREATE INDEX commissions_by_affiliate ON commissions (program_id, affiliate_id, id);
+    CREATE INDEX affiliates_by_parent ON affiliates (program_id, parent_id) WHERE parent_id IS NOT NULL;
+    CREATE INDEX users_by_affiliate ON users (program_id, affiliate_id) WHERE affiliate_id IS NOT NULL;
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
     CREATE INDEX payouts_by_recipient ON payouts (program_id, recipient);
