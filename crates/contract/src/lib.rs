@@ -4,10 +4,12 @@
 //! formats what it gets and computes nothing. `cargo xtask gen` writes the TypeScript in
 //! `ui/src/contract` from these types; a test compares the two.
 
+mod audit;
 mod batch;
 mod books;
 mod change;
 mod command;
+mod commission;
 mod device;
 mod error;
 mod export;
@@ -23,10 +25,12 @@ mod table;
 mod typescript;
 mod value;
 
+pub use audit::*;
 pub use batch::*;
 pub use books::*;
 pub use change::*;
 pub use command::{COMMANDS, Command};
+pub use commission::*;
 pub use device::*;
 pub use error::{ApiError, ErrorCode};
 pub use export::*;

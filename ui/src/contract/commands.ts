@@ -27,7 +27,17 @@ export interface Commands {
   payee_list: { request: t.TableQuery; answer: t.PayeePage };
   payee_get: { request: t.ById; answer: t.PayeeDetail };
   payee_propose: { request: t.PayeeProposal; answer: t.Created };
+  payee_choose_file: { request: null; answer: t.PayeeFilePreview | null };
+  payee_import: { request: t.ById; answer: t.PayeesProposed };
+  payee_export: { request: null; answer: t.PayeeFileWritten | null };
+  audit_list: { request: t.TableQuery; answer: t.AuditPage };
+  audit_get: { request: t.ById; answer: t.AuditDetail };
+  audit_verify: { request: null; answer: t.AuditState };
   commission_payable: { request: null; answer: Array<t.PayableRow> };
+  commission_list: { request: t.TableQuery; answer: t.CommissionPage };
+  commission_get: { request: t.ById; answer: t.CommissionDetail };
+  affiliate_list: { request: t.TableQuery; answer: t.AffiliatePage };
+  affiliate_get: { request: t.ById; answer: t.AffiliateDetail };
   batch_list: { request: null; answer: Array<t.BatchSummary> };
   batch_get: { request: t.ById; answer: t.BatchDetail };
   batch_preflight: { request: t.ById; answer: t.BatchPreflight };
@@ -90,7 +100,17 @@ export const COMMANDS = [
   'payee_list',
   'payee_get',
   'payee_propose',
+  'payee_choose_file',
+  'payee_import',
+  'payee_export',
+  'audit_list',
+  'audit_get',
+  'audit_verify',
   'commission_payable',
+  'commission_list',
+  'commission_get',
+  'affiliate_list',
+  'affiliate_get',
   'batch_list',
   'batch_get',
   'batch_preflight',

@@ -966,6 +966,452 @@ name: string,
  */
 address: string, };
 
+export type PayeeFileEffect = "NEW" | "CHANGED" | "SAME";
+
+export type PayeeFileLine = { 
+/**
+ * Line in the file, from 1; the header counts.
+ */
+fileLine: number, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Checksummed.
+ */
+address: string, 
+/**
+ * What it would do.
+ */
+effect: PayeeFileEffect, 
+/**
+ * The address of now, where it changes.
+ */
+was: string | null, };
+
+export type PayeeFilePreview = { 
+/**
+ * Names the file when it is imported.
+ */
+token: string, 
+/**
+ * Name without its folder.
+ */
+fileName: string, 
+/**
+ * SHA-256 of the file, 64 hex digits.
+ */
+sha256: string, 
+/**
+ * In the order of the file; none when there are errors.
+ */
+lines: Array<PayeeFileLine>, 
+/**
+ * What has to be mended first.
+ */
+errors: Array<FileError>, };
+
+export type PayeesProposed = { 
+/**
+ * How many.
+ */
+changes: number, };
+
+export type PayeeFileWritten = { 
+/**
+ * Where.
+ */
+path: string, 
+/**
+ * Payees in it.
+ */
+rows: number, 
+/**
+ * SHA-256 of the file, 64 hex digits.
+ */
+sha256: string, };
+
+export type CommissionRow = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * `DIRECT`, `OVERRIDE` or `CLAW_BACK`.
+ */
+kind: string, 
+/**
+ * UUID of the affiliate.
+ */
+affiliateId: string, 
+/**
+ * Their name.
+ */
+affiliate: string, 
+/**
+ * Exact share of the settlement.
+ */
+rate: string, 
+/**
+ * How much; below zero is owed back.
+ */
+money: Money, 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * When the sale happened, RFC 3339 UTC.
+ */
+earnedAt: string, 
+/**
+ * When its holding period ends, RFC 3339 UTC.
+ */
+payableFrom: string, 
+/**
+ * UUID of the batch that pays it.
+ */
+batchId: string | null, 
+/**
+ * Its number.
+ */
+batch: number | null, };
+
+export type CommissionPage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<CommissionRow>, 
+/**
+ * What those that meet the filters come to, one per asset.
+ */
+totals: Array<Money>, };
+
+export type CommissionDetail = { 
+/**
+ * As in the list.
+ */
+commission: CommissionRow, 
+/**
+ * UUID of the intent that was settled.
+ */
+intentId: string, 
+/**
+ * Its key.
+ */
+intent: string, 
+/**
+ * State of the settlement.
+ */
+settlementState: string, 
+/**
+ * What was settled.
+ */
+settled: Money, 
+/**
+ * UUID of the rule, and of the change that two people signed for it.
+ */
+ruleId: string, 
+/**
+ * Its version.
+ */
+ruleVersion: number, 
+/**
+ * Share where no tier says another.
+ */
+baseRate: string, 
+/**
+ * Share of the parent.
+ */
+overrideRate: string, 
+/**
+ * Days that a commission is held.
+ */
+holdingDays: number, 
+/**
+ * From when on the rule is in force, RFC 3339 UTC.
+ */
+ruleFrom: string, 
+/**
+ * Tier of the affiliate when the sale happened.
+ */
+tier: string | null, 
+/**
+ * Rate that the rule has for this tier; none where the base rate holds.
+ */
+tierRate: string | null, 
+/**
+ * UUID of the commission that it takes back.
+ */
+takesBack: string | null, 
+/**
+ * UUID of the commission that takes it back.
+ */
+takenBackBy: string | null, 
+/**
+ * Line of the batch that pays it.
+ */
+line: number | null, 
+/**
+ * State of that line.
+ */
+lineState: string | null, };
+
+export type AffiliateRow = { 
+/**
+ * UUID, and that of its payee.
+ */
+id: string, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Referral code.
+ */
+code: string, 
+/**
+ * Registered wallet, checksummed.
+ */
+wallet: string, 
+/**
+ * UUID of the parent.
+ */
+parentId: string | null, 
+/**
+ * Its name.
+ */
+parent: string | null, 
+/**
+ * Tier of now.
+ */
+tier: string, 
+/**
+ * Whether its sales earn now.
+ */
+isActive: boolean, 
+/**
+ * How many affiliates it is the parent of.
+ */
+children: number, 
+/**
+ * Users that it referred.
+ */
+users: number, };
+
+export type AffiliatePage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<AffiliateRow>, };
+
+export type AffiliateTotal = { 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * How many commissions.
+ */
+count: number, 
+/**
+ * Their sum.
+ */
+money: Money, };
+
+export type AffiliateTerms = { 
+/**
+ * Tier.
+ */
+tier: string, 
+/**
+ * Whether its sales earn.
+ */
+isActive: boolean, 
+/**
+ * RFC 3339 UTC; none for the first, which covers everything before.
+ */
+from: string | null, };
+
+export type AffiliateDetail = { 
+/**
+ * As in the list.
+ */
+affiliate: AffiliateRow, 
+/**
+ * Those that it is the parent of.
+ */
+children: Array<AffiliateRow>, 
+/**
+ * Per asset and state.
+ */
+totals: Array<AffiliateTotal>, 
+/**
+ * Newest first.
+ */
+terms: Array<AffiliateTerms>, };
+
+export type AuditRow = { 
+/**
+ * Number in the database.
+ */
+id: string, 
+/**
+ * RFC 3339 UTC.
+ */
+at: string, 
+/**
+ * Login.
+ */
+login: string, 
+/**
+ * Whose login; the login itself for machines.
+ */
+person: string, 
+/**
+ * What was done, for example `batch.approved` or `row.changed`.
+ */
+action: string, 
+/**
+ * To what kind of thing: a table's name or the first word of the action.
+ */
+noun: string, 
+/**
+ * What people call it, where it is still known.
+ */
+about: string | null, 
+/**
+ * Number in its chain; none before it is sealed.
+ */
+seq: string | null, 
+/**
+ * Whether it is about the whole house.
+ */
+isOfHouse: boolean, };
+
+export type AuditPage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<AuditRow>, };
+
+export type AuditField = { 
+/**
+ * Its name in the database.
+ */
+name: string, 
+/**
+ * What it was; none where there was nothing.
+ */
+before: string | null, 
+/**
+ * What it became.
+ */
+after: string | null, };
+
+export type AuditPlace = "BATCH" | "CHANGE" | "PAYEE" | "INTENT" | "RUN";
+
+export type AuditLink = { 
+/**
+ * Where it is shown.
+ */
+place: AuditPlace, 
+/**
+ * UUID.
+ */
+id: string, };
+
+export type AuditDetail = { 
+/**
+ * As in the list.
+ */
+entry: AuditRow, 
+/**
+ * What changed, field by field.
+ */
+fields: Array<AuditField>, 
+/**
+ * What else was said about it, field by field; only `after` is filled.
+ */
+said: Array<AuditField>, 
+/**
+ * From which address; none over a local socket.
+ */
+address: string | null, 
+/**
+ * Under which name the person's program connected: their own claim.
+ */
+application: string, 
+/**
+ * Its seal, 64 hex digits; none before it is sealed.
+ */
+seal: string | null, 
+/**
+ * Where the thing is shown.
+ */
+link: AuditLink | null, };
+
+export type AuditChain = { 
+/**
+ * Whether it is the house's, not this program's.
+ */
+isOfHouse: boolean, 
+/**
+ * Number of the newest seal that verifies; 0 before the first.
+ */
+sealedTo: string, 
+/**
+ * Time of that entry, RFC 3339 UTC.
+ */
+sealedAt: string | null, 
+/**
+ * The newest seal, 64 hex digits.
+ */
+seal: string | null, 
+/**
+ * The first entry that is not as it was sealed, in a sentence.
+ */
+broken: string | null, };
+
+export type AuditState = { 
+/**
+ * The program's chain, and the house's where this person may read it.
+ */
+chains: Array<AuditChain>, 
+/**
+ * Entries that are sealed.
+ */
+entries: string, 
+/**
+ * Entries that are not sealed yet.
+ */
+unsealed: number, 
+/**
+ * The database shows another trail than this machine saw before, in a sentence.
+ */
+alarm: string | null, 
+/**
+ * Why the newest seals were not compared with the database now; none when they were.
+ */
+notCompared: string | null, 
+/**
+ * When this machine looked, RFC 3339 UTC.
+ */
+at: string, };
+
 export type PayableRow = { 
 /**
  * Affiliate's name.

@@ -5,10 +5,12 @@ import {
   ExportIcon,
   HandshakeIcon,
   HouseIcon,
+  ListMagnifyingGlassIcon,
   type Icon,
   PercentIcon,
   ScalesIcon,
   StackIcon,
+  TreeStructureIcon,
 } from '@phosphor-icons/react';
 import { t } from '../kit/say';
 
@@ -20,9 +22,11 @@ export interface Place {
     | '/payees'
     | '/intents'
     | '/commissions'
+    | '/affiliates'
     | '/ledger'
     | '/reconciliation'
     | '/exports'
+    | '/audit'
     | '/changes';
   label: string;
   icon: Icon;
@@ -51,6 +55,7 @@ export function placeGroups(): PlaceGroup[] {
       places: [
         { to: '/intents', label: t('Intents'), icon: ArrowElbowDownRightIcon },
         { to: '/commissions', label: t('Commissions'), icon: PercentIcon },
+        { to: '/affiliates', label: t('Affiliates'), icon: TreeStructureIcon },
         { to: '/ledger', label: t('Ledger'), icon: BookOpenIcon },
       ],
     },
@@ -64,6 +69,7 @@ export function placeGroups(): PlaceGroup[] {
           counts: 'discrepancies',
         },
         { to: '/exports', label: t('Exports'), icon: ExportIcon },
+        { to: '/audit', label: t('Audit'), icon: ListMagnifyingGlassIcon },
       ],
     },
     {

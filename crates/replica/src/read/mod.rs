@@ -1,8 +1,10 @@
 //! What screens ask of the copy.
 
+mod audit;
 mod batches;
 mod books;
 mod changes;
+mod commissions;
 mod due;
 mod intents;
 mod named;
@@ -18,6 +20,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row};
 use uuid::Uuid;
 
+pub use audit::{AuditRow, audit, audit_entry, each_sealed, is_trail_whole, unsealed};
 pub use batches::{
     ApprovalRow, BatchFacts, BatchRow, LegRow, RejectionRow, SignatureRow, approvals_of, batches, legs, my_part,
     rejections, signatures,
@@ -27,10 +30,16 @@ pub use books::{
     exports, matches, runs,
 };
 pub use changes::{ChangeRow, Signatures, change, change_signatures, changes, in_force};
+pub use commissions::{
+    Affiliate, AffiliateRow, AffiliateSum, Earned, EarnedRow, RuleMade, affiliate, affiliates, commission, commissions,
+    earned_sums,
+};
 pub use due::{DueRow, due};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use named::{Named, asset, named};
-pub use payees::{BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on};
+pub use payees::{
+    BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on, whole_book,
+};
 pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
 pub use review::{
@@ -47,10 +56,15 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX intents_by_state ON intents (program_id, state, id);
     CREATE INDEX settlements_by_intent ON settlements (program_id, intent_id);
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
+    CREATE INDEX affiliates_by_parent ON affiliates (program_id, parent_id) WHERE parent_id IS NOT NULL;
+    CREATE INDEX commissions_by_affiliate ON commissions (program_id, affiliate_id, id);
+    CREATE INDEX commissions_by_state ON commissions (program_id, state, id);
     CREATE INDEX commissions_payable ON commissions (program_id, payable_from) WHERE state = 'PAYABLE';
+    CREATE INDEX users_by_affiliate ON users (program_id, affiliate_id) WHERE affiliate_id IS NOT NULL;
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
     CREATE INDEX change_requests_waiting ON change_requests (kind) WHERE confirmed_at IS NULL AND withdrawn_at IS NULL;
+    CREATE INDEX audit_entries_by_program ON audit_entries (program_id, id);
     CREATE INDEX discrepancies_by_run ON discrepancies (program_id, run_id, number);
     CREATE INDEX evidence_by_payout ON evidence (program_id, payout_id);
     CREATE INDEX evidence_by_recipient ON evidence (program_id, recipient);
@@ -60,6 +74,7 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX payouts_by_reference ON payouts (program_id, reference) WHERE reference <> '';
     CREATE INDEX safe_transactions_by_batch ON safe_transactions (program_id, batch_id, leg_index);
     CREATE INDEX sanctions_entries_by_address ON sanctions_entries (program_id, address);
+    CREATE INDEX seals_by_entry ON seals (audit_entry_id);
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
 ";
 
