@@ -1,6 +1,8 @@
 //! The audit trail: taken along as a file, verified without a database, and remembered, so that a database that goes back in
 //! time is noticed.
 
+pub(crate) mod trail;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

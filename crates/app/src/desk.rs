@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::batch::create::ChosenFile;
 use crate::lock::{TICK, Watch};
+use crate::payee::file::ChosenBook;
 use crate::{AppError, Host, Session};
 
 /// The session of a console, and what locks it.
@@ -19,14 +20,16 @@ pub(crate) struct Desk {
     watch: Sync<Option<Watch>>,
     /// Files that were chosen and not stored yet.
     pub files: Mutex<HashMap<String, Arc<ChosenFile>>>,
+    /// Address books likewise.
+    pub books: Mutex<HashMap<String, Arc<ChosenBook>>>,
     idle_max: Duration,
     host: Arc<dyn Host>,
 }
 
 impl Desk {
     pub fn new(idle_max: Duration, host: Arc<dyn Host>) -> Self {
-        let (session, files) = (RwLock::default(), Mutex::default());
-        Self { session, locked: Sync::default(), watch: Sync::default(), files, idle_max, host }
+        let (session, files, books) = (RwLock::default(), Mutex::default(), Mutex::default());
+        Self { session, locked: Sync::default(), watch: Sync::default(), files, books, idle_max, host }
     }
 
     /// Whoever is signed in.
@@ -112,6 +115,7 @@ impl Desk {
         self.set_locked(locked);
         self.set_watch(None);
         self.files.lock().await.clear();
+        self.books.lock().await.clear();
         if let Some(session) = self.session.write().await.take() {
             session.close();
             tokio::spawn(async move { session.finish().await });

@@ -22,6 +22,10 @@ pub enum FileKind {
     Payout,
     /// A journal for accountants.
     Journal,
+    /// An address book that comes in.
+    Payees,
+    /// The payee book that is written.
+    PayeeBook,
     /// A batch that travels to another machine.
     Batch,
     /// A signature that comes back from one.
@@ -33,7 +37,8 @@ impl FileKind {
     pub fn title(self) -> &'static str {
         match self {
             Self::Payout => "Choose a payout file",
-            Self::Journal => "Save the file",
+            Self::Payees => "Choose an address book",
+            Self::Journal | Self::PayeeBook => "Save the file",
             Self::Batch => "Batch file",
             Self::Signature => "Choose a signature file",
         }
@@ -42,7 +47,7 @@ impl FileKind {
     /// What such files are called together.
     pub fn group(self) -> &'static str {
         match self {
-            Self::Payout | Self::Journal => "CSV files",
+            Self::Payout | Self::Journal | Self::Payees | Self::PayeeBook => "CSV files",
             Self::Batch | Self::Signature => "JSON files",
         }
     }
@@ -51,7 +56,7 @@ impl FileKind {
     pub fn endings(self) -> &'static [&'static str] {
         match self {
             // GTK compares the ending letter by letter.
-            Self::Payout | Self::Journal => &["csv", "CSV"],
+            Self::Payout | Self::Journal | Self::Payees | Self::PayeeBook => &["csv", "CSV"],
             Self::Batch | Self::Signature => &["json", "JSON"],
         }
     }

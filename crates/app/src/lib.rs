@@ -60,6 +60,7 @@ pub use settings::{LedgerSettings, MachineSettings, ProfileSettings};
 
 /// The use cases, for callers that hold a session of their own.
 pub mod use_cases {
+    pub use crate::audit::trail::{get as audit_get, list as audit_list, verify as audit_verify};
     pub use crate::batch::approve::approve;
     pub use crate::batch::create::{ChosenFile, choose, from_commissions, import};
     pub use crate::batch::decide::{cancel, reject, return_to_preparer, take_out};
@@ -87,6 +88,7 @@ pub mod use_cases {
     pub use crate::leg::review::review as leg_review;
     pub use crate::leg::sign::sign as leg_sign;
     pub use crate::offline::window::{bring_in as batch_bring_in, carry as batch_carry, verify as batch_verify};
+    pub use crate::payee::file::{ChosenBook, choose as payee_choose, export as payee_export, import as payee_import};
     pub use crate::payee::{get as payee_get, list as payee_list, propose as payee_propose};
     pub use crate::preflight::batch as batch_preflight;
     pub use crate::reconciliation::read::{get as reconciliation_get, list as reconciliation_list};

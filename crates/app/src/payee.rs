@@ -1,5 +1,7 @@
 //! The payee book: who is paid and where, who signed that, and proposals to change it. Read from the local copy.
 
+pub(crate) mod file;
+
 use std::sync::Arc;
 
 use alloy_primitives::Address;
@@ -126,7 +128,7 @@ pub async fn propose(session: &Session, host: Arc<dyn Host>, request: &PayeeProp
             ("payee.address", json!({ "payee_id": id, "address": address }))
         }
     };
-    let made = propose_changes(session, &host, vec![wanted]).await?;
+    let made = propose_changes(session, &host, vec![wanted], None).await?;
     let id = made.first().ok_or_else(|| AppError::Internal("nothing was proposed".into()))?;
     Ok(Created { id: id.to_string() })
 }
@@ -151,7 +153,7 @@ fn row(payee: &read::PayeeRow) -> PayeeRow {
     PayeeRow {
         id: payee.id.to_string(),
         name: payee.name.clone(),
-        kind: if payee.affiliate.is_some() { "AFFILIATE" } else { "OTHER" }.into(),
+        kind: kind(payee).into(),
         address: shown(&payee.address),
         version: payee.version,
         state: match payee.state.as_str() {
@@ -165,6 +167,10 @@ fn row(payee: &read::PayeeRow) -> PayeeRow {
         payments: payee.payments,
         waiting: payee.waiting.map(|id| id.to_string()),
     }
+}
+
+fn kind(payee: &read::PayeeRow) -> &'static str {
+    if payee.affiliate.is_some() { "AFFILIATE" } else { "OTHER" }
 }
 
 /// An address as people read it; what is none, in hex.

@@ -76,6 +76,18 @@ commands! {
     payee_get(ById) -> PayeeDetail;
     /// Proposes a new payee or another address, after the system's dialog has named it.
     payee_propose(PayeeProposal) -> Created;
+    /// Asks for an address book in the system's dialog and reads it; none if the dialog was closed.
+    payee_choose_file(()) -> Option<PayeeFilePreview>;
+    /// Proposes everything that a chosen address book changes, all of it or nothing.
+    payee_import(ById) -> PayeesProposed;
+    /// Writes the book to a file chosen in the system's dialog; none if it was closed.
+    payee_export(()) -> Option<PayeeFileWritten>;
+    /// A part of the audit trail, newest first unless ordered otherwise.
+    audit_list(TableQuery) -> AuditPage;
+    /// One entry, with what changed field by field.
+    audit_get(ById) -> AuditDetail;
+    /// Verifies the whole trail on this machine.
+    audit_verify(()) -> AuditState;
     /// What affiliates are owed and is payable now.
     commission_payable(()) -> Vec<PayableRow>;
     /// Batches, newest first.

@@ -4,6 +4,7 @@
 //! formats what it gets and computes nothing. `cargo xtask gen` writes the TypeScript in
 //! `ui/src/contract` from these types; a test compares the two.
 
+mod audit;
 mod batch;
 mod books;
 mod change;
@@ -23,6 +24,7 @@ mod table;
 mod typescript;
 mod value;
 
+pub use audit::*;
 pub use batch::*;
 pub use books::*;
 pub use change::*;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChangeProof, Money, TableSize};
+use crate::{ChangeProof, FileError, Money, TableSize};
 
 /// Whether the newest address of a payee is paid.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
@@ -141,4 +141,68 @@ pub struct PayeeProposal {
     pub name: String,
     /// `0x` and 40 hex digits; mixed case must carry the right checksum.
     pub address: String,
+}
+
+/// What a line of an address book would do.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, TS)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PayeeFileEffect {
+    /// Nobody in the book has this name: a new payee.
+    New,
+    /// The payee of this name has another address.
+    Changed,
+    /// The book says the same.
+    Same,
+}
+
+/// A line of a chosen address book.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeFileLine {
+    /// Line in the file, from 1; the header counts.
+    pub file_line: u32,
+    /// Name.
+    pub name: String,
+    /// Checksummed.
+    pub address: String,
+    /// What it would do.
+    pub effect: PayeeFileEffect,
+    /// The address of now, where it changes.
+    pub was: Option<String>,
+}
+
+/// What a chosen address book holds. Nothing is proposed yet.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeFilePreview {
+    /// Names the file when it is imported.
+    pub token: String,
+    /// Name without its folder.
+    pub file_name: String,
+    /// SHA-256 of the file, 64 hex digits.
+    pub sha256: String,
+    /// In the order of the file; none when there are errors.
+    pub lines: Vec<PayeeFileLine>,
+    /// What has to be mended first.
+    pub errors: Vec<FileError>,
+}
+
+/// Changes that were proposed together.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeesProposed {
+    /// How many.
+    pub changes: u32,
+}
+
+/// The book as it was written to a file.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PayeeFileWritten {
+    /// Where.
+    pub path: String,
+    /// Payees in it.
+    pub rows: u32,
+    /// SHA-256 of the file, 64 hex digits.
+    pub sha256: String,
 }

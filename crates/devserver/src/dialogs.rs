@@ -20,7 +20,11 @@ impl PreparedDialogs {
 
     /// The newest file of the kind in the folder for saved files, by its name: what travels to another machine comes back from there.
     fn newest(&self, kind: FileKind) -> Option<PathBuf> {
-        let start = if kind == FileKind::Signature { "signature-" } else { "batch-" };
+        let start = match kind {
+            FileKind::Signature => "signature-",
+            FileKind::Payees => "payees-",
+            _ => "batch-",
+        };
         let files = std::fs::read_dir(self.save_folder.as_ref()?).ok()?.flatten();
         let named = files.filter(|f| f.file_name().to_string_lossy().starts_with(start));
         named.max_by_key(|f| f.metadata().and_then(|m| m.modified()).ok()).map(|f| f.path())

@@ -7,6 +7,7 @@ pub mod commission;
 pub mod content;
 pub mod id;
 pub mod journal;
+pub mod payee_file;
 pub mod payout_file;
 pub mod reconciliation;
 pub mod replicated;

@@ -5,6 +5,7 @@
 //! spreadsheet would run as a formula gets an apostrophe in front (OWASP ASVS 1.2.10).
 
 mod journal;
+mod payees;
 mod reconciliation;
 mod text;
 mod writer;
@@ -12,6 +13,7 @@ mod writer;
 use std::io;
 
 pub use journal::{JournalSummary, journal_csv};
+pub use payees::{PayeeLine, payees_csv};
 pub use reconciliation::{ReconciliationSummary, reconciliation_csv};
 
 /// Why a file was not written.

@@ -27,6 +27,12 @@ export interface Commands {
   payee_list: { request: t.TableQuery; answer: t.PayeePage };
   payee_get: { request: t.ById; answer: t.PayeeDetail };
   payee_propose: { request: t.PayeeProposal; answer: t.Created };
+  payee_choose_file: { request: null; answer: t.PayeeFilePreview | null };
+  payee_import: { request: t.ById; answer: t.PayeesProposed };
+  payee_export: { request: null; answer: t.PayeeFileWritten | null };
+  audit_list: { request: t.TableQuery; answer: t.AuditPage };
+  audit_get: { request: t.ById; answer: t.AuditDetail };
+  audit_verify: { request: null; answer: t.AuditState };
   commission_payable: { request: null; answer: Array<t.PayableRow> };
   batch_list: { request: null; answer: Array<t.BatchSummary> };
   batch_get: { request: t.ById; answer: t.BatchDetail };
@@ -90,6 +96,12 @@ export const COMMANDS = [
   'payee_list',
   'payee_get',
   'payee_propose',
+  'payee_choose_file',
+  'payee_import',
+  'payee_export',
+  'audit_list',
+  'audit_get',
+  'audit_verify',
   'commission_payable',
   'batch_list',
   'batch_get',

@@ -966,6 +966,224 @@ name: string,
  */
 address: string, };
 
+export type PayeeFileEffect = "NEW" | "CHANGED" | "SAME";
+
+export type PayeeFileLine = { 
+/**
+ * Line in the file, from 1; the header counts.
+ */
+fileLine: number, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Checksummed.
+ */
+address: string, 
+/**
+ * What it would do.
+ */
+effect: PayeeFileEffect, 
+/**
+ * The address of now, where it changes.
+ */
+was: string | null, };
+
+export type PayeeFilePreview = { 
+/**
+ * Names the file when it is imported.
+ */
+token: string, 
+/**
+ * Name without its folder.
+ */
+fileName: string, 
+/**
+ * SHA-256 of the file, 64 hex digits.
+ */
+sha256: string, 
+/**
+ * In the order of the file; none when there are errors.
+ */
+lines: Array<PayeeFileLine>, 
+/**
+ * What has to be mended first.
+ */
+errors: Array<FileError>, };
+
+export type PayeesProposed = { 
+/**
+ * How many.
+ */
+changes: number, };
+
+export type PayeeFileWritten = { 
+/**
+ * Where.
+ */
+path: string, 
+/**
+ * Payees in it.
+ */
+rows: number, 
+/**
+ * SHA-256 of the file, 64 hex digits.
+ */
+sha256: string, };
+
+export type AuditRow = { 
+/**
+ * Number in the database.
+ */
+id: string, 
+/**
+ * RFC 3339 UTC.
+ */
+at: string, 
+/**
+ * Login.
+ */
+login: string, 
+/**
+ * Whose login; the login itself for machines.
+ */
+person: string, 
+/**
+ * What was done, for example `batch.approved` or `row.changed`.
+ */
+action: string, 
+/**
+ * To what kind of thing: a table's name or the first word of the action.
+ */
+noun: string, 
+/**
+ * What people call it, where it is still known.
+ */
+about: string | null, 
+/**
+ * Number in its chain; none before it is sealed.
+ */
+seq: string | null, 
+/**
+ * Whether it is about the whole house.
+ */
+isOfHouse: boolean, };
+
+export type AuditPage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<AuditRow>, };
+
+export type AuditField = { 
+/**
+ * Its name in the database.
+ */
+name: string, 
+/**
+ * What it was; none where there was nothing.
+ */
+before: string | null, 
+/**
+ * What it became.
+ */
+after: string | null, };
+
+export type AuditPlace = "BATCH" | "CHANGE" | "PAYEE" | "INTENT" | "RUN";
+
+export type AuditLink = { 
+/**
+ * Where it is shown.
+ */
+place: AuditPlace, 
+/**
+ * UUID.
+ */
+id: string, };
+
+export type AuditDetail = { 
+/**
+ * As in the list.
+ */
+entry: AuditRow, 
+/**
+ * What changed, field by field.
+ */
+fields: Array<AuditField>, 
+/**
+ * What else was said about it, field by field; only `after` is filled.
+ */
+said: Array<AuditField>, 
+/**
+ * From which address; none over a local socket.
+ */
+address: string | null, 
+/**
+ * Under which name the person's program connected: their own claim.
+ */
+application: string, 
+/**
+ * Its seal, 64 hex digits; none before it is sealed.
+ */
+seal: string | null, 
+/**
+ * Where the thing is shown.
+ */
+link: AuditLink | null, };
+
+export type AuditChain = { 
+/**
+ * Whether it is the house's, not this program's.
+ */
+isOfHouse: boolean, 
+/**
+ * Number of the newest seal that verifies; 0 before the first.
+ */
+sealedTo: string, 
+/**
+ * Time of that entry, RFC 3339 UTC.
+ */
+sealedAt: string | null, 
+/**
+ * The newest seal, 64 hex digits.
+ */
+seal: string | null, 
+/**
+ * The first entry that is not as it was sealed, in a sentence.
+ */
+broken: string | null, };
+
+export type AuditState = { 
+/**
+ * The program's chain, and the house's where this person may read it.
+ */
+chains: Array<AuditChain>, 
+/**
+ * Entries that are sealed.
+ */
+entries: string, 
+/**
+ * Entries that are not sealed yet.
+ */
+unsealed: number, 
+/**
+ * The database shows another trail than this machine saw before, in a sentence.
+ */
+alarm: string | null, 
+/**
+ * Why the newest seals were not compared with the database now; none when they were.
+ */
+notCompared: string | null, 
+/**
+ * When this machine looked, RFC 3339 UTC.
+ */
+at: string, };
+
 export type PayableRow = { 
 /**
  * Affiliate's name.

@@ -26,6 +26,8 @@ const SCREENS: [path: string, as: string | undefined, ready: RegExp][] = [
   ['/intents/0193a000-0000-7000-8000-000000000013', 'adaeze', /What came of it/],
   ['/payees', 'ines', /13 of 13/],
   ['/payees/0193f000-0000-7000-8000-000000000000', 'ines', /Looks like an address of/],
+  ['/audit', 'mirela', /verified and sealed up to/],
+  ['/audit/1204107', 'mirela', /What changed/],
   ['/changes', 'adaeze', /You can confirm it/],
   ['/changes/0193c000-0000-7000-8000-000000000900', 'adaeze', /Look before you sign/],
   ['/commissions', 'ines', /Harrow Lane/],

@@ -5,6 +5,7 @@ import {
   ExportIcon,
   HandshakeIcon,
   HouseIcon,
+  ListMagnifyingGlassIcon,
   type Icon,
   PercentIcon,
   ScalesIcon,
@@ -23,6 +24,7 @@ export interface Place {
     | '/ledger'
     | '/reconciliation'
     | '/exports'
+    | '/audit'
     | '/changes';
   label: string;
   icon: Icon;
@@ -64,6 +66,7 @@ export function placeGroups(): PlaceGroup[] {
           counts: 'discrepancies',
         },
         { to: '/exports', label: t('Exports'), icon: ExportIcon },
+        { to: '/audit', label: t('Audit'), icon: ListMagnifyingGlassIcon },
       ],
     },
     {

@@ -6,6 +6,8 @@ import {
   Outlet,
   type RouterHistory,
 } from '@tanstack/react-router';
+import { AuditScreen } from '../features/audit/detail';
+import { AuditListScreen } from '../features/audit/list';
 import { BatchListScreen } from '../features/batch/list';
 import { NewFromCommissionsScreen } from '../features/batch/from-commissions';
 import { NewFromFileScreen } from '../features/batch/from-file';
@@ -114,6 +116,19 @@ const intent = createRoute({
   component: function Intent() {
     const { id } = intent.useParams();
     return <IntentScreen key={id} id={id} />;
+  },
+});
+const trail = createRoute({
+  getParentRoute: () => shell,
+  path: '/audit',
+  component: AuditListScreen,
+});
+const trailEntry = createRoute({
+  getParentRoute: () => shell,
+  path: '/audit/$id',
+  component: function Entry() {
+    const { id } = trailEntry.useParams();
+    return <AuditScreen key={id} id={id} />;
   },
 });
 const changes = createRoute({
@@ -229,6 +244,8 @@ const tree = root.addChildren([
       payee,
       changes,
       change,
+      trail,
+      trailEntry,
       commissions,
       ledger,
       runs,

@@ -25,6 +25,8 @@ use told::{Told, act, as_lines, told};
 
 /// Changes that one dialog can name.
 const CONFIRMED_MAX: usize = 20;
+/// Changes that the dialog of a proposal names: it leads to nothing before somebody confirms each of them.
+const NAMED_MAX: usize = 12;
 /// What takes a power or a freeze away: nobody stops that alone.
 const OWN_ALONE: [&str; 4] = ["staff.revoke", "grant.revoke", "machine.revoke", "freeze.lift"];
 
@@ -135,7 +137,8 @@ pub async fn withdraw(session: &Session, request: &ChangeWithdraw) -> Result<(),
     Ok(())
 }
 
-/// Proposes changes of the program, all of them or none, after the person was asked; answers their ids.
+/// Proposes changes of the program, all of them or none, after the person was asked; answers their ids. `from` names the file that they
+/// come from.
 ///
 /// # Errors
 /// [`AppError::Cancelled`] when the person kept it, and what the database refuses.
@@ -143,6 +146,7 @@ pub(crate) async fn propose(
     session: &Session,
     host: &Arc<dyn Host>,
     wanted: Vec<(&'static str, serde_json::Value)>,
+    from: Option<&str>,
 ) -> Result<Vec<Uuid>, AppError> {
     let program = session.program_id();
     let texts: Vec<(&'static str, String)> = wanted.into_iter().map(|(kind, body)| (kind, body.to_string())).collect();
@@ -156,7 +160,7 @@ pub(crate) async fn propose(
                 .collect::<Result<Vec<_>, _>>()
         })
         .await?;
-    let _act = ask(session, host, proposal(session, &told)).await?;
+    let _act = ask(session, host, proposal(session, &told, from)).await?;
     let signed = texts.into_iter().map(|(kind, payload)| {
         let change = Change { id: ChangeId::new(new_id()), program: Some(program), kind: kind.into(), payload };
         let statement = statement::propose_change(program, change.id, &change.content_hash());
@@ -169,9 +173,15 @@ pub(crate) async fn propose(
 }
 
 /// What the dialog says before a person proposes.
-fn proposal(session: &Session, told: &[Told]) -> Confirmation {
+fn proposal(session: &Session, told: &[Told], from: Option<&str>) -> Confirmation {
     let many = count(told.len() as u64, "change", "changes");
-    let blocks: Vec<String> = told.iter().map(as_lines).collect();
+    let mut blocks: Vec<String> = told.iter().take(NAMED_MAX).map(as_lines).collect();
+    if told.len() > NAMED_MAX {
+        blocks.push(format!("and {} more", count((told.len() - NAMED_MAX) as u64, "change", "changes")));
+    }
+    if let Some(file) = from {
+        blocks.push(format!("From the file {file}"));
+    }
     Confirmation {
         title: match told {
             [one] => format!("Propose: {} {}", act(&one.kind), plain(&one.subject)),

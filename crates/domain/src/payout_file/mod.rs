@@ -7,7 +7,7 @@
 
 mod columns;
 mod line;
-mod records;
+pub(crate) mod records;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -5,15 +5,15 @@ use super::{Limits, LineError, whole};
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One line of the file, cut into its fields.
-pub(super) struct Record {
+pub(crate) struct Record {
     /// The line of the file, from 1.
-    pub(super) file_line: u64,
+    pub(crate) file_line: u64,
     /// The fields, without the blanks around them.
-    pub(super) fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
 }
 
 /// Cuts a file into records; the first is the header.
-pub(super) fn read(bytes: &[u8], limits: Limits) -> Result<Vec<Record>, LineError> {
+pub(crate) fn read(bytes: &[u8], limits: Limits) -> Result<Vec<Record>, LineError> {
     if bytes.len() > limits.bytes_max {
         return Err(whole(
             1,

@@ -1,5 +1,6 @@
 //! What screens ask of the copy.
 
+mod audit;
 mod batches;
 mod books;
 mod changes;
@@ -18,6 +19,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row};
 use uuid::Uuid;
 
+pub use audit::{AuditRow, audit, audit_entry, each_sealed, is_trail_whole, unsealed};
 pub use batches::{
     ApprovalRow, BatchFacts, BatchRow, LegRow, RejectionRow, SignatureRow, approvals_of, batches, legs, my_part,
     rejections, signatures,
@@ -30,7 +32,9 @@ pub use changes::{ChangeRow, Signatures, change, change_signatures, changes, in_
 pub use due::{DueRow, due};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use named::{Named, asset, named};
-pub use payees::{BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on};
+pub use payees::{
+    BookEntry, Payee, PayeePayment, PayeeRow, PayeeVersion, Sanction, book, payee, payees, sanctions_on, whole_book,
+};
 pub use person::{MeRow, ProgramRow, me, programs};
 pub use query::{Filter, Page, Part, Sort, Test};
 pub use review::{
@@ -60,6 +64,8 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX payouts_by_reference ON payouts (program_id, reference) WHERE reference <> '';
     CREATE INDEX safe_transactions_by_batch ON safe_transactions (program_id, batch_id, leg_index);
     CREATE INDEX sanctions_entries_by_address ON sanctions_entries (program_id, address);
+    CREATE INDEX seals_by_entry ON seals (audit_entry_id);
+    CREATE INDEX audit_entries_by_program ON audit_entries (program_id, id);
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
 ";
 

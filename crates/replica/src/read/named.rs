@@ -8,7 +8,7 @@ use crate::ReplicaError;
 /// A noun by its name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Named {
-    /// `payee`, `affiliate`, `staff`, `asset`, `safe`, `program`, `grant`, `freeze`, `sanctions list` or `intent`.
+    /// `payee`, `affiliate`, `staff`, `asset`, `safe`, `program`, `grant`, `freeze`, `sanctions list`, `intent`, `batch`, `run` or `change`.
     pub noun: &'static str,
     /// What people call it.
     pub name: String,
@@ -20,10 +20,13 @@ const NAMES: &[(&str, &str)] = &[
     ("affiliate", "SELECT name FROM affiliates WHERE program_id = ?1 AND id = ?2"),
     ("asset", "SELECT symbol FROM assets WHERE program_id = ?1 AND id = ?2"),
     ("safe", "SELECT name FROM safes WHERE program_id = ?1 AND id = ?2"),
+    ("batch", "SELECT 'Batch ' || number || ', ' || title FROM batches WHERE program_id = ?1 AND id = ?2"),
+    ("run", "SELECT 'Run ' || number FROM reconciliation_runs WHERE program_id = ?1 AND id = ?2"),
     ("freeze", "SELECT scope || ': ' || reason FROM freezes WHERE program_id = ?1 AND id = ?2"),
     ("sanctions list", "SELECT name || ', version ' || version FROM sanctions_lists WHERE program_id = ?1 AND id = ?2"),
     ("intent", "SELECT idempotency_key FROM intents WHERE program_id = ?1 AND id = ?2"),
     ("staff", "SELECT person FROM staff WHERE ?1 = ?1 AND id = ?2"),
+    ("change", "SELECT kind FROM change_requests WHERE (program_id = ?1 OR program_id IS NULL) AND id = ?2"),
     ("program", "SELECT name FROM programs WHERE ?1 = ?1 AND id = ?2"),
     (
         "grant",

@@ -210,6 +210,18 @@ pub fn payees(
     LISTING.page(connection, given(program, now), part, payee_row)
 }
 
+/// Every payee of a program, by name.
+///
+/// # Errors
+/// [`ReplicaError::Sqlite`].
+pub fn whole_book(connection: &Connection, program: Uuid, now: DateTime<Utc>) -> Result<Vec<PayeeRow>, ReplicaError> {
+    let Listing { row, joined, of, order, .. } = LISTING;
+    let sql = format!("SELECT {row} FROM payees y {joined} WHERE {of} ORDER BY {order}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(given(program, now)), payee_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// One payee of a program.
 ///
 /// # Errors

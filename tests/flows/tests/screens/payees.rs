@@ -1,9 +1,13 @@
 //! The payee book: as the database has it for each person, and changed by two.
 
-use app::use_cases::{change_confirm, change_get, payee_get, payee_list, payee_propose};
+use app::use_cases::{
+    change_confirm, change_get, change_list, payee_choose, payee_export, payee_get, payee_import, payee_list,
+    payee_propose,
+};
 use chrono::NaiveDate;
 use contract::{
-    ById, ChangeConfirm, ChangeSeen, ErrorCode, FilterTest, PayeeProposal, PayeeRow, PayeeState, TableQuery,
+    ById, ChangeConfirm, ChangeSeen, ErrorCode, FilterTest, PayeeFileEffect, PayeeProposal, PayeeRow, PayeeState,
+    TableQuery,
 };
 use domain::sanctions::Entry;
 use serde_json::json;
@@ -172,4 +176,75 @@ async fn an_address_is_changed_by_two_people_who_saw_it() {
     assert!(payee.versions[0].proof.is_proven, "{}", payee.versions[0].proof.detail);
     let again = change_confirm(&mia, Answers::of(&[]), &shown).await;
     refused(again, ErrorCode::Forbidden, "confirmed already");
+}
+
+#[tokio::test]
+async fn a_book_goes_out_as_a_file_and_comes_in_as_proposals_made_together() {
+    let world = World::new().await;
+    let acme = Some(world.house.acme().id);
+    let body = json!({ "name": "Printer", "address": PRINTER });
+    world.house.change("pia", "mia", acme, "payee.add", body).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("payees.csv");
+    let (pia, mia, vic) = (world.sits("pia").await, world.sits("mia").await, world.sits("vic").await);
+    refused(payee_export(&vic, &path).await, ErrorCode::Forbidden, "export");
+    let written = payee_export(&pia, &path).await.expect("written");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    assert_eq!(text.lines().count() - 1, written.rows as usize);
+    assert!(text.contains(&format!("Printer,{PRINTER},OTHER,1,")), "{text}");
+    let recorded =
+        world.house.read("SELECT string_agg(kind || ' ' || encode(sha256, 'hex'), '') FROM core.exports").await;
+    assert_eq!(recorded, format!("PAYEES {}", written.sha256));
+
+    // What went out changes nothing when it comes in.
+    let (preview, book) = payee_choose(&pia, &path, "1").await.expect("read");
+    assert!(preview.lines.iter().all(|line| line.effect == PayeeFileEffect::Same), "{:?}", preview.lines);
+    let nothing = payee_import(&pia, Answers::of(&[]), &book.expect("a book")).await;
+    refused(nothing, ErrorCode::Conflict, "nothing to propose");
+
+    let bad = format!("name,address\nPrinter,{NEXT}\nprinter,{PRINTER}\nCleaner,0x12\n");
+    std::fs::write(&path, bad).expect("a file");
+    let (preview, book) = payee_choose(&pia, &path, "2").await.expect("read");
+    assert!(book.is_none());
+    let lines: Vec<u32> = preview.errors.iter().map(|error| error.file_line).collect();
+    assert_eq!(lines, [3, 4]);
+
+    let good = format!("name,address\nPrinter,{NEXT}\nCleaner,0x{}e5\n", "0".repeat(38));
+    std::fs::write(&path, good).expect("a file");
+    let (preview, book) = payee_choose(&pia, &path, "3").await.expect("read");
+    let effects: Vec<PayeeFileEffect> = preview.lines.iter().map(|line| line.effect).collect();
+    assert_eq!(effects, [PayeeFileEffect::Changed, PayeeFileEffect::New]);
+    let book = book.expect("a book");
+    let keeps = payee_import(&pia, Answers::of(&[false]), &book).await;
+    refused(keeps, ErrorCode::Cancelled, "Nothing happened");
+    let (_, of_vic) = payee_choose(&vic, &path, "4").await.expect("read");
+    let may_not = payee_import(&vic, Answers::of(&[true]), &of_vic.expect("a book")).await;
+    refused(may_not, ErrorCode::Forbidden, "manage_payees");
+    let agrees = Answers::of(&[true]);
+    assert_eq!(payee_import(&pia, agrees.clone(), &book).await.expect("proposed").changes, 2);
+    let said = agrees.last();
+    for words in ["\u{201c}Printer\u{201d}", "\u{201c}Cleaner\u{201d}", NEXT, "payees.csv", &preview.sha256] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    // All or none: the second person confirms both in one dialog.
+    let waiting = heard(async || {
+        let page = change_list(&mia, asks(&[("state", FilterTest::Is, &["WAITING"])], None)).await.expect("rows");
+        (page.rows.len() == 2).then_some(page.rows)
+    })
+    .await;
+    let mut changes = Vec::new();
+    for row in waiting {
+        let hash = change_get(&mia, &ById { id: row.id.clone() }).await.expect("a change").content_hash;
+        changes.push(ChangeSeen { id: row.id, content_hash: hash });
+    }
+    change_confirm(&mia, Answers::of(&[true]), &ChangeConfirm { changes }).await.expect("confirmed");
+    assert_eq!(
+        world
+            .psql("vic", BOOK)
+            .await
+            .iter()
+            .filter(|row| row.contains(&NEXT.to_lowercase()) || row.starts_with("Cleaner|"))
+            .count(),
+        2
+    );
 }

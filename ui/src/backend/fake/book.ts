@@ -6,6 +6,7 @@ import type {
   ChangeProof,
   ChangeRow,
   PayeeDetail,
+  PayeeFilePreview,
   PayeePage,
   PayeeRow,
   PayeeVersion,
@@ -15,7 +16,8 @@ import type {
 import type { Commands } from '../../contract/commands';
 import { changeColumns } from '../../features/change/columns';
 import { payeeColumns } from '../../features/payee/columns';
-import { refusal } from './fake';
+import { FakeAudit } from './audit';
+import { type Handlers, refusal } from './fake';
 import { pageOf } from './page';
 import { payoutLines } from './batch';
 import { NAMES } from './people';
@@ -44,8 +46,13 @@ export class FakeBook {
   private readonly payees: PayeeRow[] = [];
   private readonly versions = new Map<string, PayeeVersion[]>();
   private readonly changes: Kept[] = [];
+  readonly audit: FakeAudit;
 
-  constructor(empty: boolean) {
+  constructor(
+    empty: boolean,
+    private readonly file: string,
+  ) {
+    this.audit = new FakeAudit(empty);
     if (empty) return;
     const wallets = [...new Set(payoutLines('SETTLED').map((line) => line.recipient))];
     for (const [index, name] of NAMES.entries()) this.known(name, wallets[index] ?? '', index);
@@ -303,4 +310,84 @@ export class FakeBook {
     );
     return { id };
   }
+
+  choose(): PayeeFilePreview {
+    const [, otterline] = this.payees;
+    const bad = this.file === 'bad';
+    return {
+      token: 'book-1',
+      fileName: 'payees-2026-11.csv',
+      sha256: '9c1f0ab2'.repeat(8),
+      lines:
+        bad || !otterline
+          ? []
+          : [
+              {
+                fileLine: 2,
+                name: otterline.name,
+                address: `${otterline.address.slice(0, 38)}90aB`,
+                effect: 'CHANGED',
+                was: otterline.address,
+              },
+              {
+                fileLine: 3,
+                name: 'Granary Nine',
+                address: '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed',
+                effect: 'NEW',
+                was: null,
+              },
+              {
+                fileLine: 4,
+                name: 'Quartz Solve',
+                address: this.payees[2]?.address ?? '',
+                effect: 'SAME',
+                was: null,
+              },
+            ],
+      errors: bad
+        ? [
+            {
+              fileLine: 4,
+              field: 'address',
+              message:
+                'The address has a wrong checksum (EIP-55), so a character may be mistyped; copy it again from its source.',
+            },
+            {
+              fileLine: 9,
+              field: 'name',
+              message: 'Halden Routing stands in line 2 already; keep one of them.',
+            },
+          ]
+        : [],
+    };
+  }
+}
+
+/** What is answered from the book, from changes and from the trail. */
+export function bookHandlers(book: () => FakeBook, me: () => Session) {
+  return {
+    change_list: (query) => book().listChanges(query, me()),
+    change_get: ({ id }) => book().getChange(id, me()),
+    change_confirm: (request) => book().confirm(request, me()),
+    change_withdraw: (request) => book().withdraw(request, me()),
+    payee_list: (query) => book().listPayees(query),
+    payee_get: ({ id }) => book().getPayee(id, me()),
+    payee_propose: (request) => book().propose(request, me()),
+    payee_choose_file: () => book().choose(),
+    payee_import: () => {
+      for (const line of book()
+        .choose()
+        .lines.filter((one) => one.effect !== 'SAME'))
+        book().propose({ payeeId: null, name: line.name, address: line.address }, me());
+      return { changes: 2 };
+    },
+    payee_export: () => ({
+      path: '/home/ines/Exports/payees-solver-rewards.csv',
+      rows: 13,
+      sha256: '3d5a90c1'.repeat(8),
+    }),
+    audit_list: (query) => book().audit.list(query),
+    audit_get: ({ id }) => book().audit.get(id),
+    audit_verify: () => book().audit.verify(),
+  } satisfies Partial<Handlers>;
 }

@@ -32,7 +32,7 @@ import {
 } from './batch';
 import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
-import { FakeBook } from './book';
+import { FakeBook, bookHandlers } from './book';
 import { ADVICE, checkPath, deviceReview } from './device';
 import { previewOf } from './file';
 import { FakeIntents } from './intent';
@@ -81,7 +81,7 @@ export interface FakeOptions {
   fails?: Partial<Record<CommandName, ApiError>>;
 }
 
-type Handlers = {
+export type Handlers = {
   [K in CommandName]: (request: RequestOf<K>) => AnswerOf<K> | Promise<AnswerOf<K>>;
 };
 
@@ -109,7 +109,7 @@ class Fake {
     this.link = new FakeLink(options.offline, options.filling);
     this.session = PEOPLE.find((one) => one.profile.id === options.as)?.session ?? null;
     this.intents = new FakeIntents(options.empty ?? false);
-    this.book = new FakeBook(options.empty ?? false);
+    this.book = new FakeBook(options.empty ?? false, options.file ?? 'good');
     if (!options.empty) this.history();
     if (options.device) {
       const path = "m/44'/60'/0'/0/0";
@@ -393,13 +393,10 @@ class Fake {
     intent_list: (query) => this.intents.list(query),
     intent_get: ({ id }) => this.intents.get(id, this.me()),
     intent_revive: ({ ids }) => this.intents.revive(ids),
-    change_list: (query) => this.book.listChanges(query, this.me()),
-    change_get: ({ id }) => this.book.getChange(id, this.me()),
-    change_confirm: (request) => this.book.confirm(request, this.me()),
-    change_withdraw: (request) => this.book.withdraw(request, this.me()),
-    payee_list: (query) => this.book.listPayees(query),
-    payee_get: ({ id }) => this.book.getPayee(id, this.me()),
-    payee_propose: (request) => this.book.propose(request, this.me()),
+    ...bookHandlers(
+      () => this.book,
+      () => this.me(),
+    ),
     commission_payable: () => (this.options.empty ? [] : payable()),
     batch_list: () =>
       this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),

@@ -11,6 +11,7 @@ import { Grid } from '../../table/grid';
 import { usePages } from '../../table/pages';
 import { useSession } from '../session/session';
 import { payeeColumns } from './columns';
+import { BookFiles } from './file';
 import { ProposeDialog } from './propose';
 
 /** The payee book. */
@@ -49,9 +50,19 @@ export function PayeeListScreen(props: { proposing: boolean; onPropose: (open: b
         title={t('Payees')}
         beside={<span className="text-ink3">{t('who is paid, and where')}</span>}
         actions={
-          <Button look="primary" off={off} onPress={() => props.onPropose(true)}>
-            {t('New payee…')}
-          </Button>
+          <>
+            <BookFiles
+              importOff={off}
+              exportOff={
+                session.permissions.includes('export')
+                  ? null
+                  : t('Needs the permission "{permission}"', { permission: 'export' })
+              }
+            />
+            <Button look="primary" off={off} onPress={() => props.onPropose(true)}>
+              {t('New payee…')}
+            </Button>
+          </>
         }
       />
       <TableBar

@@ -67,3 +67,31 @@ describe('payees', () => {
     expect(reasonOf(await button('New payee…'))).toBe('Needs the permission "manage_payees"');
   });
 });
+
+describe('address books', () => {
+  it('shows what a file would change, and proposes all of it', async () => {
+    const { user, calls, history } = open('/payees', { as: 'ines' });
+    await user.click(await button('Import…'));
+    const dialog = await screen.findByRole('dialog');
+    expect(within(dialog).getByText('2 lines change the book, 1 say the same.')).toBeTruthy();
+    await user.click(within(dialog).getByRole('button', { name: 'Propose 2 changes…' }));
+    await waitFor(() => expect(history.location.pathname).toBe('/changes'));
+    expect(calls.find((call) => call.name === 'payee_import')?.request).toEqual({ id: 'book-1' });
+  });
+
+  it('names every bad line and proposes nothing', async () => {
+    const { user } = open('/payees', { as: 'ines', file: 'bad' });
+    await user.click(await button('Import…'));
+    const dialog = await screen.findByRole('dialog');
+    expect(within(dialog).getByText('2 lines have to be mended first')).toBeTruthy();
+    expect(within(dialog).getByText(/wrong checksum/)).toBeTruthy();
+    const act = within(dialog).getByRole('button', { name: 'Propose 0 changes…' });
+    expect(reasonOf(act)).toBe('The file has to be mended first');
+  });
+
+  it('says where the book was written', async () => {
+    const { user } = open('/payees', { as: 'ines' });
+    await user.click(await button('Export…'));
+    expect(await screen.findByText(/13 payees are in \/home\/ines/)).toBeTruthy();
+  });
+});
