@@ -410,6 +410,10 @@ const SCREENS = [
     act: (p) => button(p, 'Take it back…').click(),
   },
   { name: 'commissions', path: '/commissions?as=ines' },
+  { name: 'earned', path: '/commissions/all?as=adaeze' },
+  { name: 'earned-one', path: '/commissions/0193d100-0000-7000-8000-000000000041?as=adaeze' },
+  { name: 'affiliates', path: '/affiliates?as=adaeze' },
+  { name: 'affiliate', path: '/affiliates/0193f000-0000-7000-8000-000000000003?as=adaeze' },
   {
     name: 'table-filter',
     path: '/batches?as=adaeze',

@@ -75,7 +75,10 @@ pub mod use_cases {
     pub use crate::change::{
         confirm as change_confirm, get as change_get, list as change_list, withdraw as change_withdraw,
     };
-    pub use crate::commission::payable;
+    pub use crate::commission::{
+        affiliate as affiliate_get, affiliates as affiliate_list, get as commission_get, list as commission_list,
+        payable,
+    };
     pub use crate::device::{choose as device_choose, get as device_get};
     pub use crate::export::{journal as export_journal, list as export_list, preview as export_preview, write_journal};
     pub use crate::health::health;

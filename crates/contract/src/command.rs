@@ -90,6 +90,14 @@ commands! {
     audit_verify(()) -> AuditState;
     /// What affiliates are owed and is payable now.
     commission_payable(()) -> Vec<PayableRow>;
+    /// A part of the commissions, newest first unless ordered otherwise.
+    commission_list(TableQuery) -> CommissionPage;
+    /// One commission, with what made it and what pays it.
+    commission_get(ById) -> CommissionDetail;
+    /// A part of the affiliates, by name unless ordered otherwise.
+    affiliate_list(TableQuery) -> AffiliatePage;
+    /// One affiliate, with the tree around it and what it earned.
+    affiliate_get(ById) -> AffiliateDetail;
     /// Batches, newest first.
     batch_list(()) -> Vec<BatchSummary>;
     /// One batch.

@@ -1,6 +1,7 @@
 //! One command per entry of the contract, one file per noun. Each hands its request to the console and maps the
 //! error; nothing is decided here.
 
+pub mod affiliate;
 pub mod audit;
 pub mod batch;
 pub mod change;

@@ -34,6 +34,10 @@ export interface Commands {
   audit_get: { request: t.ById; answer: t.AuditDetail };
   audit_verify: { request: null; answer: t.AuditState };
   commission_payable: { request: null; answer: Array<t.PayableRow> };
+  commission_list: { request: t.TableQuery; answer: t.CommissionPage };
+  commission_get: { request: t.ById; answer: t.CommissionDetail };
+  affiliate_list: { request: t.TableQuery; answer: t.AffiliatePage };
+  affiliate_get: { request: t.ById; answer: t.AffiliateDetail };
   batch_list: { request: null; answer: Array<t.BatchSummary> };
   batch_get: { request: t.ById; answer: t.BatchDetail };
   batch_preflight: { request: t.ById; answer: t.BatchPreflight };
@@ -103,6 +107,10 @@ export const COMMANDS = [
   'audit_get',
   'audit_verify',
   'commission_payable',
+  'commission_list',
+  'commission_get',
+  'affiliate_list',
+  'affiliate_get',
   'batch_list',
   'batch_get',
   'batch_preflight',

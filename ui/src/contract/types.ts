@@ -1032,6 +1032,234 @@ rows: number,
  */
 sha256: string, };
 
+export type CommissionRow = { 
+/**
+ * UUID.
+ */
+id: string, 
+/**
+ * `DIRECT`, `OVERRIDE` or `CLAW_BACK`.
+ */
+kind: string, 
+/**
+ * UUID of the affiliate.
+ */
+affiliateId: string, 
+/**
+ * Their name.
+ */
+affiliate: string, 
+/**
+ * Exact share of the settlement.
+ */
+rate: string, 
+/**
+ * How much; below zero is owed back.
+ */
+money: Money, 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * When the sale happened, RFC 3339 UTC.
+ */
+earnedAt: string, 
+/**
+ * When its holding period ends, RFC 3339 UTC.
+ */
+payableFrom: string, 
+/**
+ * UUID of the batch that pays it.
+ */
+batchId: string | null, 
+/**
+ * Its number.
+ */
+batch: number | null, };
+
+export type CommissionPage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<CommissionRow>, 
+/**
+ * What those that meet the filters come to, one per asset.
+ */
+totals: Array<Money>, };
+
+export type CommissionDetail = { 
+/**
+ * As in the list.
+ */
+commission: CommissionRow, 
+/**
+ * UUID of the intent that was settled.
+ */
+intentId: string, 
+/**
+ * Its key.
+ */
+intent: string, 
+/**
+ * State of the settlement.
+ */
+settlementState: string, 
+/**
+ * What was settled.
+ */
+settled: Money, 
+/**
+ * UUID of the rule, and of the change that two people signed for it.
+ */
+ruleId: string, 
+/**
+ * Its version.
+ */
+ruleVersion: number, 
+/**
+ * Share where no tier says another.
+ */
+baseRate: string, 
+/**
+ * Share of the parent.
+ */
+overrideRate: string, 
+/**
+ * Days that a commission is held.
+ */
+holdingDays: number, 
+/**
+ * From when on the rule is in force, RFC 3339 UTC.
+ */
+ruleFrom: string, 
+/**
+ * Tier of the affiliate when the sale happened.
+ */
+tier: string | null, 
+/**
+ * Rate that the rule has for this tier; none where the base rate holds.
+ */
+tierRate: string | null, 
+/**
+ * UUID of the commission that it takes back.
+ */
+takesBack: string | null, 
+/**
+ * UUID of the commission that takes it back.
+ */
+takenBackBy: string | null, 
+/**
+ * Line of the batch that pays it.
+ */
+line: number | null, 
+/**
+ * State of that line.
+ */
+lineState: string | null, };
+
+export type AffiliateRow = { 
+/**
+ * UUID, and that of its payee.
+ */
+id: string, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Referral code.
+ */
+code: string, 
+/**
+ * Registered wallet, checksummed.
+ */
+wallet: string, 
+/**
+ * UUID of the parent.
+ */
+parentId: string | null, 
+/**
+ * Its name.
+ */
+parent: string | null, 
+/**
+ * Tier of now.
+ */
+tier: string, 
+/**
+ * Whether its sales earn now.
+ */
+isActive: boolean, 
+/**
+ * How many affiliates it is the parent of.
+ */
+children: number, 
+/**
+ * Users that it referred.
+ */
+users: number, };
+
+export type AffiliatePage = { 
+/**
+ * How many there are.
+ */
+size: TableSize, 
+/**
+ * Those that were asked for.
+ */
+rows: Array<AffiliateRow>, };
+
+export type AffiliateTotal = { 
+/**
+ * State as in the state table.
+ */
+state: string, 
+/**
+ * How many commissions.
+ */
+count: number, 
+/**
+ * Their sum.
+ */
+money: Money, };
+
+export type AffiliateTerms = { 
+/**
+ * Tier.
+ */
+tier: string, 
+/**
+ * Whether its sales earn.
+ */
+isActive: boolean, 
+/**
+ * RFC 3339 UTC; none for the first, which covers everything before.
+ */
+from: string | null, };
+
+export type AffiliateDetail = { 
+/**
+ * As in the list.
+ */
+affiliate: AffiliateRow, 
+/**
+ * Those that it is the parent of.
+ */
+children: Array<AffiliateRow>, 
+/**
+ * Per asset and state.
+ */
+totals: Array<AffiliateTotal>, 
+/**
+ * Newest first.
+ */
+terms: Array<AffiliateTerms>, };
+
 export type AuditRow = { 
 /**
  * Number in the database.

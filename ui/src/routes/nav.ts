@@ -10,6 +10,7 @@ import {
   PercentIcon,
   ScalesIcon,
   StackIcon,
+  TreeStructureIcon,
 } from '@phosphor-icons/react';
 import { t } from '../kit/say';
 
@@ -21,6 +22,7 @@ export interface Place {
     | '/payees'
     | '/intents'
     | '/commissions'
+    | '/affiliates'
     | '/ledger'
     | '/reconciliation'
     | '/exports'
@@ -53,6 +55,7 @@ export function placeGroups(): PlaceGroup[] {
       places: [
         { to: '/intents', label: t('Intents'), icon: ArrowElbowDownRightIcon },
         { to: '/commissions', label: t('Commissions'), icon: PercentIcon },
+        { to: '/affiliates', label: t('Affiliates'), icon: TreeStructureIcon },
         { to: '/ledger', label: t('Ledger'), icon: BookOpenIcon },
       ],
     },

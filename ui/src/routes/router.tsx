@@ -6,6 +6,8 @@ import {
   Outlet,
   type RouterHistory,
 } from '@tanstack/react-router';
+import { AffiliateScreen } from '../features/affiliate/detail';
+import { AffiliateListScreen } from '../features/affiliate/list';
 import { AuditScreen } from '../features/audit/detail';
 import { AuditListScreen } from '../features/audit/list';
 import { BatchListScreen } from '../features/batch/list';
@@ -16,6 +18,8 @@ import { VerifyFileScreen } from '../features/batch/verify-file';
 import { SignScreen } from '../features/batch/sign';
 import { ChangeScreen } from '../features/change/detail';
 import { ChangeListScreen } from '../features/change/list';
+import { CommissionDetailScreen } from '../features/commission/detail';
+import { CommissionListScreen } from '../features/commission/list';
 import { CommissionScreen } from '../features/commission/screen';
 import { ExportScreen } from '../features/export/screen';
 import { HomeScreen } from '../features/home/screen';
@@ -183,6 +187,32 @@ const commissions = createRoute({
   path: '/commissions',
   component: CommissionScreen,
 });
+const everyCommission = createRoute({
+  getParentRoute: () => shell,
+  path: '/commissions/all',
+  component: CommissionListScreen,
+});
+const commission = createRoute({
+  getParentRoute: () => shell,
+  path: '/commissions/$id',
+  component: function Commission() {
+    const { id } = commission.useParams();
+    return <CommissionDetailScreen key={id} id={id} />;
+  },
+});
+const affiliates = createRoute({
+  getParentRoute: () => shell,
+  path: '/affiliates',
+  component: AffiliateListScreen,
+});
+const affiliate = createRoute({
+  getParentRoute: () => shell,
+  path: '/affiliates/$id',
+  component: function Affiliate() {
+    const { id } = affiliate.useParams();
+    return <AffiliateScreen key={id} id={id} />;
+  },
+});
 const ledger = createRoute({
   getParentRoute: () => shell,
   path: '/ledger',
@@ -247,6 +277,10 @@ const tree = root.addChildren([
       trail,
       trailEntry,
       commissions,
+      everyCommission,
+      commission,
+      affiliates,
+      affiliate,
       ledger,
       runs,
       run,

@@ -22,8 +22,10 @@ type PageCommand = {
 type RowOf<K extends PageCommand> = AnswerOf<K>['rows'][number];
 
 /** A table of which the core sends what is in sight, and whether it answered. */
-export interface Pages<R> {
+export interface Pages<R, A> {
   table: PagedTable<R>;
+  /** What came with the rows in sight, for what it says of all of them. */
+  answer: A | undefined;
   /** Nothing came yet. */
   isPending: boolean;
   /** Why nothing came; what came before stays. */
@@ -35,7 +37,7 @@ export interface Pages<R> {
 export function usePages<K extends PageCommand>(
   command: K,
   options: TableOptions<RowOf<K>>,
-): Pages<RowOf<K>> {
+): Pages<RowOf<K>, AnswerOf<K>> {
   const backend = useBackend();
   const arranged = useArranged<RowOf<K>>(options);
   const { filters, sort } = arranged.arrangement;
@@ -69,6 +71,7 @@ export function usePages<K extends PageCommand>(
   };
   return {
     table: { ...arranged, paged: true, size, at, want },
+    answer: answered,
     isPending: !answered && !failed,
     error: answered ? null : ((failed?.error as ApiError | undefined) ?? null),
     refetch: () => {

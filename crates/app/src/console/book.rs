@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use contract::{
-    AuditDetail, AuditPage, AuditState, ById, ChangeConfirm, ChangeDetail, ChangePage, ChangeWithdraw, Created,
-    PayeeDetail, PayeeFilePreview, PayeeFileWritten, PayeePage, PayeeProposal, PayeesProposed, TableQuery,
+    AffiliateDetail, AffiliatePage, AuditDetail, AuditPage, AuditState, ById, ChangeConfirm, ChangeDetail, ChangePage,
+    ChangeWithdraw, CommissionDetail, CommissionPage, Created, PayeeDetail, PayeeFilePreview, PayeeFileWritten,
+    PayeePage, PayeeProposal, PayeesProposed, TableQuery,
 };
 
 use super::Console;
@@ -106,5 +107,25 @@ impl Console {
     /// Verifies the whole trail on this machine.
     pub async fn audit_verify(&self, (): ()) -> Result<AuditState, AppError> {
         cases::audit_verify(&*self.session().await?).await
+    }
+
+    /// A part of the commissions.
+    pub async fn commission_list(&self, request: TableQuery) -> Result<CommissionPage, AppError> {
+        cases::commission_list(&*self.session().await?, request).await
+    }
+
+    /// One commission.
+    pub async fn commission_get(&self, request: ById) -> Result<CommissionDetail, AppError> {
+        cases::commission_get(&*self.session().await?, &request).await
+    }
+
+    /// A part of the affiliates.
+    pub async fn affiliate_list(&self, request: TableQuery) -> Result<AffiliatePage, AppError> {
+        cases::affiliate_list(&*self.session().await?, request).await
+    }
+
+    /// One affiliate.
+    pub async fn affiliate_get(&self, request: ById) -> Result<AffiliateDetail, AppError> {
+        cases::affiliate_get(&*self.session().await?, &request).await
     }
 }

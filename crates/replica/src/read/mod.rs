@@ -4,6 +4,7 @@ mod audit;
 mod batches;
 mod books;
 mod changes;
+mod commissions;
 mod due;
 mod intents;
 mod named;
@@ -29,6 +30,10 @@ pub use books::{
     exports, matches, runs,
 };
 pub use changes::{ChangeRow, Signatures, change, change_signatures, changes, in_force};
+pub use commissions::{
+    Affiliate, AffiliateRow, AffiliateSum, Earned, EarnedRow, RuleMade, affiliate, affiliates, commission,
+    commissions, earned_sums,
+};
 pub use due::{DueRow, due};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
 pub use named::{Named, asset, named};
@@ -52,6 +57,10 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX settlements_by_intent ON settlements (program_id, intent_id);
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
     CREATE INDEX commissions_payable ON commissions (program_id, payable_from) WHERE state = 'PAYABLE';
+    CREATE INDEX commissions_by_state ON commissions (program_id, state, id);
+    CREATE INDEX commissions_by_affiliate ON commissions (program_id, affiliate_id, id);
+    CREATE INDEX affiliates_by_parent ON affiliates (program_id, parent_id) WHERE parent_id IS NOT NULL;
+    CREATE INDEX users_by_affiliate ON users (program_id, affiliate_id) WHERE affiliate_id IS NOT NULL;
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
     CREATE INDEX change_requests_waiting ON change_requests (kind) WHERE confirmed_at IS NULL AND withdrawn_at IS NULL;

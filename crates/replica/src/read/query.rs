@@ -166,6 +166,28 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// What the rows that meet the filters come to, one row per group.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Query`] for a column or value that cannot be asked for.
+    pub fn grouped<R>(
+        &self,
+        connection: &Connection,
+        given: Vec<Value>,
+        part: &Part,
+        (row, by): (&str, &str),
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<R>,
+    ) -> Result<Vec<R>, ReplicaError> {
+        let Self { table, alias, joined, of, .. } = *self;
+        let Conditions { sql: filters, values, .. } = conditions(self.columns, part, given)?;
+        let sql = format!("SELECT {row} FROM {table} {alias} {joined} WHERE {of}{filters} GROUP BY {by}");
+        let mut statement = connection.prepare_cached(&sql)?;
+        bind(&mut statement, &values)?;
+        Ok(statement.raw_query().mapped(read).collect::<Result<_, _>>()?)
+    }
+}
+
 /// Gives a statement its values; those behind the last that it names are for others.
 fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), ReplicaError> {
     for (place, value) in (1..=statement.parameter_count()).zip(values) {

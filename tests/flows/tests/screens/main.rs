@@ -3,5 +3,6 @@
 
 mod audit;
 mod changes;
+mod commissions;
 mod payees;
 mod support;

@@ -30,6 +30,7 @@ import {
   submit,
   sumOf,
 } from './batch';
+import { affiliateHandlers } from './affiliate';
 import { fakeCode, fileOf } from './apart';
 import { balances, commissionTotals, journal, makeRun, payable, trialBalance } from './books';
 import { FakeBook, bookHandlers } from './book';
@@ -397,6 +398,7 @@ class Fake {
       () => this.book,
       () => this.me(),
     ),
+    ...affiliateHandlers(() => this.options.empty ?? false),
     commission_payable: () => (this.options.empty ? [] : payable()),
     batch_list: () =>
       this.batches.map((batch) => seenBy(this.batch(batch.detail.summary.id), this.me()).summary),

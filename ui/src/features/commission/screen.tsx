@@ -29,15 +29,18 @@ export function CommissionScreen() {
           <span className="text-ink3">{t('payable now, netted per affiliate and asset')}</span>
         }
         actions={
-          off ? (
-            <Button look="primary" off={off}>
-              {t('Make a batch…')}
-            </Button>
-          ) : (
-            <LinkButton look="primary" to="/batches/new/commissions">
-              {t('Make a batch…')}
-            </LinkButton>
-          )
+          <>
+            <LinkButton to="/commissions/all">{t('One by one')}</LinkButton>
+            {off ? (
+              <Button look="primary" off={off}>
+                {t('Make a batch…')}
+              </Button>
+            ) : (
+              <LinkButton look="primary" to="/batches/new/commissions">
+                {t('Make a batch…')}
+              </LinkButton>
+            )}
+          </>
         }
       />
       {payable.isPending ? <Waiting what={t('Reading payable commissions')} /> : null}

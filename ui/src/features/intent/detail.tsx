@@ -13,17 +13,9 @@ import { Failure, InlineFailure, Notice, Waiting } from '../../kit/states';
 import { State } from '../../kit/status';
 import { useScreen } from '../../routes/screen';
 import { REASON_LEAST, reasonShort } from '../freeze/dialog';
+import { commissionWord, percent } from '../commission/words';
 import { At } from '../session/at';
 import { kindWord } from './columns';
-
-/** A rate as a percentage, exact: `0.10000000` is `10`. */
-export function percent(rate: string): string {
-  const [whole = '0', fraction = ''] = rate.split('.');
-  const digits = `${whole}${fraction.padEnd(2, '0')}`;
-  const left = digits.slice(0, whole.length + 2).replace(/^0+(?=\d)/, '');
-  const right = digits.slice(whole.length + 2).replace(/0+$/, '');
-  return right ? `${left}.${right}` : left;
-}
 
 function ReviveDialog(props: { detail: IntentDetail; open: boolean; onClose: () => void }) {
   const { intent } = props.detail;
@@ -97,12 +89,6 @@ function Settlement(props: { settlement: SettlementView }) {
   );
 }
 
-const COMMISSION_WORDS: Record<string, () => string> = {
-  DIRECT: () => t('Direct'),
-  OVERRIDE: () => t('Override'),
-  CLAW_BACK: () => t('Taken back'),
-};
-
 function Commissions(props: { rows: CommissionView[] }) {
   return (
     <table className="w-full">
@@ -118,10 +104,12 @@ function Commissions(props: { rows: CommissionView[] }) {
         {props.rows.map((row) => (
           <tr key={row.id} className="border-b border-line">
             <td className="px-2 py-1.5">
-              {t('{kind}, {percent} %', {
-                kind: COMMISSION_WORDS[row.kind]?.() ?? row.kind,
-                percent: percent(row.rate),
-              })}
+              <TextLink to="/commissions/$id" params={{ id: row.id }}>
+                {t('{kind}, {percent} %', {
+                  kind: commissionWord(row.kind),
+                  percent: percent(row.rate),
+                })}
+              </TextLink>
             </td>
             <td className="px-2 py-1.5">{row.affiliate}</td>
             <td className="px-2 py-1.5 text-right">

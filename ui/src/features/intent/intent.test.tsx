@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { button, open, reasonOf } from '../../test/open';
-import { percent } from './detail';
+import { percent } from '../commission/words';
 
 const DEAD = '/intents/0193a000-0000-7000-8000-000000000005';
 
