@@ -31,8 +31,8 @@ pub use books::{
 };
 pub use changes::{ChangeRow, Signatures, change, change_signatures, changes, in_force};
 pub use commissions::{
-    Affiliate, AffiliateRow, AffiliateSum, Earned, EarnedRow, RuleMade, affiliate, affiliates, commission,
-    commissions, earned_sums,
+    Affiliate, AffiliateRow, AffiliateSum, Earned, EarnedRow, RuleMade, affiliate, affiliates, commission, commissions,
+    earned_sums,
 };
 pub use due::{DueRow, due};
 pub use intents::{CommissionRow, Intent, IntentEvent, IntentRow, SettlementRow, TransferRow, intent, intents};
