@@ -48,7 +48,7 @@ impl World {
         .expect("a session");
         let password = SecretString::from(self.house.person(login).password.as_str());
         let (folder, database) = (self.folder.path().join("copies"), self.house.url());
-        session.keep_copy(CopyPlace { folder, database, login: login.to_owned() }, password);
+        session.keep_copy(CopyPlace { folder, database, login: login.to_owned() }, password, false);
         let session = Arc::new(session);
         sessions.insert(login.to_owned(), Arc::clone(&session));
         session
