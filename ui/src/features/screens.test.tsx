@@ -63,7 +63,7 @@ describe('every screen', () => {
     '/exports',
     '/changes',
   ])('%s says what it means to be empty', async (path) => {
-    const { container } = open(path, { as: 'ines', empty: true });
+    const { container } = open(path, { as: 'lena', empty: true });
     await screen.findAllByText(/nothing|no |yet/i);
     expect(await complaints(container)).toEqual([]);
   });

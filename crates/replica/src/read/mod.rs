@@ -56,15 +56,14 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX intents_by_state ON intents (program_id, state, id);
     CREATE INDEX settlements_by_intent ON settlements (program_id, intent_id);
     CREATE INDEX commissions_by_settlement ON commissions (program_id, settlement_id);
-    CREATE INDEX affiliates_by_parent ON affiliates (program_id, parent_id) WHERE parent_id IS NOT NULL;
-    CREATE INDEX commissions_by_affiliate ON commissions (program_id, affiliate_id, id);
-    CREATE INDEX commissions_by_state ON commissions (program_id, state, id);
     CREATE INDEX commissions_payable ON commissions (program_id, payable_from) WHERE state = 'PAYABLE';
+    CREATE INDEX commissions_by_state ON commissions (program_id, state, id);
+    CREATE INDEX commissions_by_affiliate ON commissions (program_id, affiliate_id, id);
+    CREATE INDEX affiliates_by_parent ON affiliates (program_id, parent_id) WHERE parent_id IS NOT NULL;
     CREATE INDEX users_by_affiliate ON users (program_id, affiliate_id) WHERE affiliate_id IS NOT NULL;
     CREATE INDEX transfers_by_cause ON transfers (program_id, cause_id);
     CREATE INDEX payout_sources_by_commission ON payout_sources (program_id, commission_id) WHERE commission_id IS NOT NULL;
     CREATE INDEX change_requests_waiting ON change_requests (kind) WHERE confirmed_at IS NULL AND withdrawn_at IS NULL;
-    CREATE INDEX audit_entries_by_program ON audit_entries (program_id, id);
     CREATE INDEX discrepancies_by_run ON discrepancies (program_id, run_id, number);
     CREATE INDEX evidence_by_payout ON evidence (program_id, payout_id);
     CREATE INDEX evidence_by_recipient ON evidence (program_id, recipient);
@@ -75,6 +74,7 @@ pub(crate) const INDEXES: &str = "
     CREATE INDEX safe_transactions_by_batch ON safe_transactions (program_id, batch_id, leg_index);
     CREATE INDEX sanctions_entries_by_address ON sanctions_entries (program_id, address);
     CREATE INDEX seals_by_entry ON seals (audit_entry_id);
+    CREATE INDEX audit_entries_by_program ON audit_entries (program_id, id);
     CREATE INDEX audit_entries_by_noun ON audit_entries (noun_id) WHERE noun_id IS NOT NULL;
 ";
 

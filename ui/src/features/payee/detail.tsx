@@ -74,6 +74,8 @@ function Versions(props: { rows: PayeeVersion[] }) {
 }
 
 function Paid(props: { rows: PayeePayment[] }) {
+  // One vertical line for the points of all of them.
+  const slot = Math.max(...props.rows.map((row) => row.money.asset.decimals));
   return (
     <table className="w-full">
       <thead>
@@ -95,7 +97,7 @@ function Paid(props: { rows: PayeePayment[] }) {
             </td>
             <td className="px-2 py-1.5 text-right">{row.line}</td>
             <td className="px-2 py-1.5 text-right">
-              <MoneyText money={row.money} slot={row.money.asset.decimals} />
+              <MoneyText money={row.money} slot={slot} />
             </td>
             <td className="px-2 py-1.5 text-right">
               {t('No. {version}', { version: row.version })}
