@@ -237,7 +237,8 @@ async fn ask<'a>(
 /// What this machine makes of the signatures of confirmed changes, from its pinned root; nothing of those that are not confirmed.
 pub(crate) async fn proofs(session: &Session, ids: &[Uuid]) -> Result<BTreeMap<Uuid, ChangeProof>, AppError> {
     let (program, wanted) = (session.program_id().as_uuid(), ids.to_vec());
-    let signatures = session.copy()?.read(move |copy: &Connection| read::change_signatures(copy, program, &wanted)).await?;
+    let signatures =
+        session.copy()?.read(move |copy: &Connection| read::change_signatures(copy, program, &wanted)).await?;
     let confirmed: Vec<Uuid> = signatures.iter().map(|s| s.change.id).filter(|id| ids.contains(id)).collect();
     let Some(root) = session.known.root().await? else {
         let detail = "This machine does not know yet whose identity keys to trust";

@@ -112,7 +112,11 @@ pub fn change(connection: &Connection, program: Uuid, id: Uuid) -> Result<Option
 ///
 /// # Errors
 /// [`ReplicaError::Sqlite`].
-pub fn change_signatures(connection: &Connection, program: Uuid, ids: &[Uuid]) -> Result<Vec<Signatures>, ReplicaError> {
+pub fn change_signatures(
+    connection: &Connection,
+    program: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<Signatures>, ReplicaError> {
     let of = LISTING.of;
     let wanted: Vec<String> = (2..ids.len() + 2).map(|place| format!("?{place}")).collect();
     let sql = format!(
