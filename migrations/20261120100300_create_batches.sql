@@ -23,7 +23,8 @@ CREATE TABLE core.safes (
   inflows_read_to bigint,
   inflows_read_by name,
   PRIMARY KEY (program_id, id),
-  UNIQUE (chain_id, address)
+  UNIQUE (chain_id, address),
+  UNIQUE (program_id, id, address)
 );
 CREATE TABLE core.safe_owners (
   program_id uuid NOT NULL,
@@ -262,15 +263,22 @@ CREATE TABLE core.signatures (
   batch_id uuid NOT NULL,
   safe_id uuid NOT NULL,
   owner bytea NOT NULL,
+  -- Whose owner signed: the Safe that pays; or a Safe that is pinned too and owns it, at the address child, which consents by a message
+  -- that as many of its own owners sign as its threshold says.
+  owner_safe_id uuid NOT NULL,
+  child bytea,
   staff_id uuid NOT NULL,
   content_hash bytea NOT NULL,
   safe_tx_hash bytea NOT NULL,
   key_kind text NOT NULL CHECK (key_kind IN ('SOFTWARE', 'LEDGER')),
   signature bytea NOT NULL CHECK (length(signature) = 65),
   signed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (program_id, safe_transaction_id, owner),
+  PRIMARY KEY (program_id, safe_transaction_id, owner_safe_id, owner),
+  CHECK ((child IS NULL) = (owner_safe_id = safe_id)),
   FOREIGN KEY (program_id, safe_transaction_id, batch_id, safe_id) REFERENCES core.safe_transactions (program_id, id, batch_id, safe_id),
-  FOREIGN KEY (program_id, safe_id, owner) REFERENCES core.safe_owners,
+  FOREIGN KEY (program_id, owner_safe_id, owner) REFERENCES core.safe_owners,
+  FOREIGN KEY (program_id, safe_id, child) REFERENCES core.safe_owners (program_id, safe_id, owner),
+  FOREIGN KEY (program_id, owner_safe_id, child) REFERENCES core.safes (program_id, id, address),
   FOREIGN KEY (program_id, batch_id, staff_id, content_hash) REFERENCES core.approvals
 );
 CALL core.make_append_only('signatures');
@@ -664,6 +672,16 @@ END $$;
 CREATE TRIGGER new_payout_sources_belong_to_drafts AFTER INSERT ON core.payout_sources
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION core.guard_new_payout_sources();
 
+-- Owners whose consent to a leg is stored: those who signed it, and each Safe among the owners for which as many of its own signed as its
+-- pinned threshold says.
+CREATE FUNCTION core.owners_signed(p_program uuid, p_leg uuid, p_safe_tx_hash bytea) RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*) FROM (
+    SELECT g.child, CASE WHEN g.child IS NULL THEN g.owner END
+    FROM core.signatures g JOIN core.safes s ON s.program_id = g.program_id AND s.id = g.owner_safe_id
+    WHERE g.program_id = p_program AND g.safe_transaction_id = p_leg AND g.safe_tx_hash = p_safe_tx_hash
+    GROUP BY 1, 2, s.threshold HAVING g.child IS NULL OR count(*) >= s.threshold) consenting
+$$;
+
 CREATE FUNCTION core.guard_safe_transaction() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   leg core.safe_transactions;
@@ -689,7 +707,7 @@ BEGIN
   is_foreign := EXISTS (SELECT FROM core.foreign_executions x WHERE x.program_id = NEW.program_id AND x.safe_transaction_id = NEW.id AND x.ethereum_tx_hash = NEW.ethereum_tx_hash);
   -- What the chain executed was signed, wherever that was.
   IF NEW.state = 'SIGNED' AND OLD.state <> 'SIGNED' AND NOT is_foreign THEN
-    SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = NEW.program_id AND g.safe_transaction_id = NEW.id AND g.safe_tx_hash = NEW.safe_tx_hash;
+    signed := core.owners_signed(NEW.program_id, NEW.id, NEW.safe_tx_hash);
     SELECT s.threshold INTO threshold FROM core.safes s WHERE s.program_id = NEW.program_id AND s.id = NEW.safe_id;
     IF signed < threshold THEN
       RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('This leg has %s of %s signatures', signed, threshold);
@@ -746,6 +764,9 @@ BEGIN
   END IF;
   IF NOT EXISTS (SELECT FROM core.staff s WHERE s.id = NEW.staff_id AND s.safe_owner = NEW.owner AND s.revoked_at IS NULL) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A person signs with the owner key that is registered as theirs';
+  END IF;
+  IF (SELECT count(DISTINCT s.chain_id) FROM core.safes s WHERE s.program_id = NEW.program_id AND s.id IN (NEW.safe_id, NEW.owner_safe_id)) <> 1 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A Safe consents to what a Safe of its own chain pays';
   END IF;
   IF EXISTS (
     SELECT FROM core.payouts p WHERE p.program_id = leg.program_id AND p.batch_id = leg.batch_id AND p.leg_index = leg.leg_index

@@ -545,13 +545,14 @@ END $$;
 -- Stores one owner's signature. The signer approved this very content, holds this owner key, and signs the hash that
 -- colleagues signed. Clients recover the signature before they store it and again before they use it. What was sent to a Ledger, two
 -- hashes or all fields, is for the audit trail: it says what its person could read.
-CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea, p_flow text DEFAULT NULL) RETURNS integer
+CREATE FUNCTION api.sign_leg(p_program uuid, p_batch uuid, p_leg integer, p_safe_tx_hash bytea, p_key_kind text, p_signature bytea, p_flow text DEFAULT NULL, p_child bytea DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   signer uuid := core.require(p_program, 'approve');
   batch core.batches := core.lock_batch(p_program, p_batch);
   leg core.safe_transactions;
   safe core.safes;
+  signs_for core.safes;
   owner_key bytea;
   signed integer;
   broken text;
@@ -576,8 +577,16 @@ BEGIN
   END IF;
   SELECT s.safe_owner INTO owner_key FROM core.staff s WHERE s.id = signer;
   SELECT * INTO safe FROM core.safes WHERE program_id = p_program AND id = leg.safe_id;
-  IF owner_key IS NULL OR NOT EXISTS (SELECT FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = leg.safe_id AND o.owner = owner_key) THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('You hold no owner key of the Safe %s', safe.name);
+  signs_for := safe;
+  IF p_child IS NOT NULL THEN
+    SELECT c.* INTO signs_for FROM core.safes c JOIN core.safe_owners o ON o.program_id = c.program_id AND o.safe_id = safe.id AND o.owner = c.address
+    WHERE c.program_id = p_program AND c.chain_id = safe.chain_id AND c.address = p_child;
+    IF signs_for.id IS NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = format('%s is no Safe that two people pinned and that owns the Safe %s', core.hex_address(p_child), safe.name);
+    END IF;
+  END IF;
+  IF owner_key IS NULL OR NOT EXISTS (SELECT FROM core.safe_owners o WHERE o.program_id = p_program AND o.safe_id = signs_for.id AND o.owner = owner_key) THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = format('You hold no owner key of the Safe %s', signs_for.name);
   END IF;
   -- Software keys complete a threshold only on test chains, or where every policy in play says so.
   IF p_key_kind = 'SOFTWARE' AND NOT core.is_test_chain(safe.chain_id) AND EXISTS (
@@ -586,13 +595,13 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'CS403', MESSAGE = 'On this chain the policy asks for a hardware key';
   END IF;
   UPDATE core.safe_transactions SET safe_tx_hash = p_safe_tx_hash WHERE program_id = p_program AND id = leg.id AND safe_tx_hash IS NULL;
-  INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
-  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, signer, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
-  SELECT count(*) INTO signed FROM core.signatures g WHERE g.program_id = p_program AND g.safe_transaction_id = leg.id;
+  INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, owner_safe_id, child, staff_id, content_hash, safe_tx_hash, key_kind, signature)
+  VALUES (p_program, leg.id, p_batch, leg.safe_id, owner_key, signs_for.id, p_child, signer, batch.content_hash, p_safe_tx_hash, p_key_kind, p_signature);
+  signed := core.owners_signed(p_program, leg.id, p_safe_tx_hash);
   IF leg.state = 'PROPOSED' AND signed >= safe.threshold THEN
     UPDATE core.safe_transactions SET state = 'SIGNED' WHERE program_id = p_program AND id = leg.id;
   END IF;
-  PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'key', p_key_kind, 'flow', p_flow));
+  PERFORM core.audit(p_program, 'leg.signed', leg.id, json_build_object('batch', batch.number, 'leg', p_leg, 'nonce', leg.nonce, 'safe_tx_hash', encode(p_safe_tx_hash, 'hex'), 'owner', core.hex_address(owner_key), 'child', core.hex_address(p_child), 'key', p_key_kind, 'flow', p_flow));
   RETURN signed;
 EXCEPTION WHEN unique_violation THEN
   GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;

@@ -23,8 +23,8 @@ CREATE FUNCTION core.leg_work(p_leg core.safe_transactions, p_with_signatures bo
     p_leg.to_address, p_leg.nonce, p_leg.safe_tx_hash, p_leg.ethereum_tx_hash,
     CASE WHEN p_with_signatures THEN sent.newest END,
     p_leg.block_number, p_leg.block_hash, core.leg_lines(p_leg.program_id, p_leg.batch_id, p_leg.leg_index),
-    CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex')) ORDER BY g.owner)
-      FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END,
+    CASE WHEN p_with_signatures THEN (SELECT jsonb_agg(jsonb_build_object('owner', core.hex_address(g.owner), 'signature', '0x' || encode(g.signature, 'hex'), 'child', core.hex_address(g.child), 'child_threshold', o.threshold) ORDER BY g.owner)
+      FROM core.signatures g LEFT JOIN core.safes o ON g.child IS NOT NULL AND o.program_id = g.program_id AND o.id = g.owner_safe_id WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id) END,
     c.gas_max, (SELECT min(g.signed_at) FROM core.signatures g WHERE g.program_id = p_leg.program_id AND g.safe_transaction_id = p_leg.id),
     coalesce(p_leg.state = 'SUBMITTED' AND p_leg.submitted_at < clock_timestamp() - interval '10 minutes', false),
     coalesce(sent.hashes, '{}'), extract(epoch FROM clock_timestamp() - sent.at)::bigint, false, sent.executor_nonce

@@ -21,7 +21,7 @@ BEGIN
 END $$;
 
 -- Who signed is known to everybody in the program; the signature itself only to who executes.
-GRANT SELECT (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signed_at) ON core.signatures TO countersign_staff;
+GRANT SELECT (program_id, safe_transaction_id, batch_id, safe_id, owner, owner_safe_id, child, staff_id, content_hash, safe_tx_hash, key_kind, signed_at) ON core.signatures TO countersign_staff;
 GRANT SELECT (program_id, safe_transaction_id, safe_id, owner, staff_id, safe_tx_hash, key_kind, signed_at) ON core.rejection_signatures TO countersign_staff;
 
 CREATE POLICY own_programs ON core.programs FOR SELECT TO countersign_staff USING (id IN (SELECT core.my_programs()));
@@ -55,7 +55,7 @@ GRANT EXECUTE ON FUNCTION core.me(), core.holds(uuid, uuid, text), core.can(uuid
 GRANT EXECUTE ON FUNCTION api.propose_change(uuid, uuid, text, json, bytea), api.audit_seal(uuid, bigint), api.confirm_change(uuid, bytea, bytea), api.withdraw_change(uuid, text), api.freeze(uuid, text, uuid, text), api.revive_intent(uuid, uuid[], text),
   api.import_batch(uuid, uuid, text, text, bytea, text, jsonb), api.create_commission_batch(uuid, uuid, text),
   api.submit_batch(uuid, uuid, jsonb, bytea, bytea), api.approve_batch(uuid, uuid, bytea, bytea), api.return_batch(uuid, uuid, text, jsonb), api.take_out_lines(uuid, uuid, integer[]),
-  api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea, text),
+  api.reject_batch(uuid, uuid, text), api.cancel_batch(uuid, uuid, text), api.carry_batch(uuid, uuid, bytea[]), api.sign_leg(uuid, uuid, integer, bytea, text, bytea, text, bytea),
   api.ask_rejection(uuid, uuid, integer[], text), api.sign_rejection(uuid, uuid, integer, bytea, bytea, text, bytea),
   api.execute_batch(uuid, uuid, bytea), api.send_leg(uuid, uuid, bytea, bytea, bytea, bigint), api.ask_for_package(uuid, uuid), api.execution_package(uuid, uuid),
   api.record_reconciliation(uuid, timestamptz, bigint, bigint, integer, jsonb, jsonb),

@@ -2,6 +2,7 @@
 //! status, and the check that follows a signature.
 
 use alloy_primitives::{Address, U256, hex};
+use safe::nested::SafeMessage;
 use safe::signature::{SIGNATURE_LEN, recover};
 use safe::{OwnerSignature, SafeDomain, SafeTx, SafeVersion, hashes};
 use signing::ledger::apdu::{ANSWER_MAX, Answer, read_answer};
@@ -114,6 +115,10 @@ impl Signer for Says {
 
     fn sign_safe_tx(&self, _domain: &SafeDomain, _tx: &SafeTx) -> Result<OwnerSignature, SignError> {
         Ok(OwnerSignature { owner: self.address, bytes: self.bytes })
+    }
+
+    fn sign_safe_message(&self, _: &SafeMessage) -> Result<OwnerSignature, SignError> {
+        Err(SignError::UserRefused)
     }
 }
 

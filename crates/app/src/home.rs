@@ -26,7 +26,7 @@ pub async fn home(session: &Session) -> Result<Home, AppError> {
     let mut waiting = Vec::new();
     for (row, found) in batches.into_iter().rev() {
         let Some(safe) = safes.iter().find(|s| s.id == row.safe_id) else { continue };
-        let progress = Progress::of(session, &row, found);
+        let progress = Progress::of(session, &row, found, &safes);
         let leg_states: Vec<_> = progress.legs.iter().map(|l| l.state).collect();
         let facts = progress.facts(session, &row, safe, &leg_states);
         let shown = summary(session, &row, safe, &assets, &progress)?;

@@ -29,6 +29,7 @@ mod ledger;
 mod leg;
 mod local;
 mod lock;
+mod nested;
 pub mod offline;
 mod payee;
 mod preflight;

@@ -173,7 +173,7 @@ pub async fn sign(
         with: key.words(),
     };
     let _done_to_its_end = confirm(session, &host, &loaded, &act).await?;
-    let Countersigned { signature, kind, note, .. } = countersign(session, &loaded, key, &own, owner).await?;
+    let Countersigned { signature, kind, note, .. } = countersign(session, &loaded, key, &own, owner, None).await?;
     let new = NewRejectionSignature { leg, leg_hash, safe_tx_hash, key_kind: kind, signature: &signature.bytes };
     let signatures = session.db.sign_rejection(session.program_id(), id, &new).await?;
     Ok(LegSigned { signatures, threshold: loaded.safe.threshold, note })

@@ -77,21 +77,50 @@ pub fn message_form(parent: SafeVersion, child: &Child) -> Option<MessageForm> {
 
 /// The EIP-712 hash of a message for a Safe: what its owners sign so that the Safe vouches for the message.
 pub fn safe_message_hash(domain: &SafeDomain, message: &[u8]) -> B256 {
+    keccak256(preimage(domain_separator(domain), message_struct_hash(message)))
+}
+
+fn message_struct_hash(message: &[u8]) -> B256 {
     let mut words = Vec::with_capacity(2 * abi::WORD);
     words.extend_from_slice(SAFE_MESSAGE_TYPEHASH.as_slice());
     words.extend_from_slice(keccak256(message).as_slice());
-    keccak256(preimage(domain_separator(domain), keccak256(words)))
+    keccak256(words)
+}
+
+/// A message for a Safe, as its owners sign it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafeMessage {
+    /// The Safe that is to vouch for it.
+    pub domain: SafeDomain,
+    /// What it is to vouch for.
+    pub bytes: Bytes,
+}
+
+impl SafeMessage {
+    /// EIP-712 struct hash: what a device calls the message hash.
+    pub fn struct_hash(&self) -> B256 {
+        message_struct_hash(&self.bytes)
+    }
+
+    /// What is signed.
+    pub fn hash(&self) -> B256 {
+        safe_message_hash(&self.domain, &self.bytes)
+    }
+}
+
+/// The message whose signing by its owners makes `child` consent to `tx` of `parent`; `None` where only `approveHash` works.
+pub fn message(parent: &SafeDomain, tx: &SafeTx, child: &Child) -> Option<SafeMessage> {
+    let of_parent = hashes(parent, tx);
+    let bytes = match message_form(parent.version, child)? {
+        MessageForm::Preimage => preimage(of_parent.domain_separator, of_parent.message_hash).to_vec(),
+        MessageForm::Hash => of_parent.safe_tx_hash.to_vec(),
+    };
+    Some(SafeMessage { domain: child.domain, bytes: bytes.into() })
 }
 
 /// What the owners of `child` sign so that it consents to `tx` of `parent`; `None` where only `approveHash` works.
 pub fn message_to_sign(parent: &SafeDomain, tx: &SafeTx, child: &Child) -> Option<B256> {
-    let of_parent = hashes(parent, tx);
-    Some(match message_form(parent.version, child)? {
-        MessageForm::Preimage => {
-            safe_message_hash(&child.domain, &preimage(of_parent.domain_separator, of_parent.message_hash))
-        }
-        MessageForm::Hash => safe_message_hash(&child.domain, of_parent.safe_tx_hash.as_slice()),
-    })
+    message(parent, tx, child).map(|message| message.hash())
 }
 
 /// The child's signature for the parent's blob (see [`signature::encode_parts`]), from its owners' signatures over

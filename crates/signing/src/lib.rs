@@ -29,5 +29,5 @@ pub use identity::{Fingerprint, IdentityError, IdentityFile, IdentityKey, Identi
 pub use kept::{KeptError, PassphraseStore, SystemStore};
 pub use keystore::{Keystore, KeystoreError};
 pub use local::LocalSigner;
-pub use port::{KeyKind, SignError, Signer, sign_and_verify, sign_and_verify_with};
+pub use port::{KeyKind, SignError, Signer, sign_and_verify, sign_and_verify_with, sign_message_and_verify};
 pub use secrecy::SecretString;

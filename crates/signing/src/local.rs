@@ -5,7 +5,7 @@ use alloy::{
     primitives::{Address, B256},
     signers::{SignerSync as _, local::PrivateKeySigner},
 };
-use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, signature::SIGNATURE_LEN};
+use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, nested::SafeMessage, signature::SIGNATURE_LEN};
 use secrecy::{ExposeSecret as _, SecretBox};
 use zeroize::Zeroize as _;
 
@@ -90,7 +90,12 @@ impl Signer for LocalSigner {
 
     fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
         let bytes = self.sign_hash(hashes(domain, tx).safe_tx_hash)?;
-        Ok(OwnerSignature { owner: self.address(), bytes })
+        Ok(OwnerSignature { owner: self.key.address(), bytes })
+    }
+
+    fn sign_safe_message(&self, message: &SafeMessage) -> Result<OwnerSignature, SignError> {
+        let bytes = self.sign_hash(message.hash())?;
+        Ok(OwnerSignature { owner: self.key.address(), bytes })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use alloy::primitives::{Address, B256};
 use safe::{
     OwnerSignature, SafeDomain, SafeTx, SafeVersion, hashes,
+    nested::SafeMessage,
     policy::SigningPolicy,
     signature::{SIGNATURE_LEN, SignatureKind, recover},
 };
@@ -41,6 +42,12 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// Why there is no signature. [`SignError::Mismatch`] is found by the caller.
     fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError>;
+
+    /// Signs the message of a Safe that owns another one, as EIP-712 typed data, and returns r, s and v (27 or 28).
+    ///
+    /// # Errors
+    /// As [`Signer::sign_safe_tx`].
+    fn sign_safe_message(&self, message: &SafeMessage) -> Result<OwnerSignature, SignError>;
 }
 
 /// Bytes that somebody signed though nobody should have. They can be worth money: no `Debug`, no `Display`.
@@ -245,7 +252,28 @@ pub fn sign_and_verify_with(
     version.signing_allowed(policy).map_err(|_| SignError::ReplaysAcrossChains { version })?;
     let expected = signer.address();
     let safe_tx_hash = hashes(domain, tx).safe_tx_hash;
-    let OwnerSignature { bytes, .. } = signer.sign_safe_tx(domain, tx)?;
+    let signed = signer.sign_safe_tx(domain, tx)?;
+    verified(expected, safe_tx_hash, signed)
+}
+
+/// Like [`sign_and_verify`], for the message by which a Safe consents to what a Safe of its own pays.
+///
+/// # Errors
+/// As [`sign_and_verify`]; the hash of a [`SignError::Mismatch`] is that of the message.
+pub fn sign_message_and_verify(signer: &dyn Signer, message: &SafeMessage) -> Result<OwnerSignature, SignError> {
+    let version = message.domain.version;
+    let allowed = version.signing_allowed(&SigningPolicy::default());
+    allowed.map_err(|_| SignError::ReplaysAcrossChains { version })?;
+    let expected = signer.address();
+    let signed = signer.sign_safe_message(message)?;
+    verified(expected, message.hash(), signed)
+}
+
+fn verified(
+    expected: Address,
+    safe_tx_hash: B256,
+    OwnerSignature { bytes, .. }: OwnerSignature,
+) -> Result<OwnerSignature, SignError> {
     // Typed data only: other kinds were not asked for, and a pre-validated one proves nothing.
     let signed_by = match SignatureKind::of(bytes[SIGNATURE_LEN - 1]) {
         Ok(SignatureKind::Ecdsa) => recover(safe_tx_hash, &bytes).ok(),

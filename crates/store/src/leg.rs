@@ -42,6 +42,8 @@ pub struct SignatureRow {
     pub person: String,
     /// Owner.
     pub owner: Address,
+    /// The Safe among the owners that it is for, if it is one's own.
+    pub child: Option<Address>,
     /// SOFTWARE or LEDGER.
     pub key_kind: String,
     /// When.
@@ -142,7 +144,7 @@ impl Db {
     /// Who signed which leg of a batch, oldest first.
     pub async fn signatures(&self, program: ProgramId, batch: BatchId) -> Result<Vec<SignatureRow>, StoreError> {
         let rows = sqlx::query!(
-            "SELECT t.leg_index, s.person, g.owner, g.key_kind, g.signed_at FROM core.signatures g
+            "SELECT t.leg_index, s.person, g.owner, g.child, g.key_kind, g.signed_at FROM core.signatures g
              JOIN core.safe_transactions t ON t.program_id = g.program_id AND t.id = g.safe_transaction_id JOIN core.staff s ON s.id = g.staff_id
              WHERE g.program_id = $1 AND g.batch_id = $2 ORDER BY g.signed_at",
             program.as_uuid(),
@@ -156,6 +158,11 @@ impl Db {
                     leg: column!("safe_transactions", "leg_index", batch).number(r.leg_index.into())?,
                     person: r.person,
                     owner: column!("signatures", "owner", batch).address(&r.owner)?,
+                    child: r
+                        .child
+                        .as_deref()
+                        .map(|child| column!("signatures", "child", batch).address(child))
+                        .transpose()?,
                     key_kind: r.key_kind,
                     at: r.signed_at,
                 })
@@ -224,7 +231,7 @@ impl Db {
             .collect()
     }
 
-    /// Stores one owner's signature; answers how many the leg has.
+    /// Stores one owner's signature; answers how many owners signed the leg.
     pub async fn sign_leg(
         &self,
         program: ProgramId,
@@ -234,15 +241,31 @@ impl Db {
         key: KeyUsed<'_>,
         signature: &[u8; 65],
     ) -> Result<u32, StoreError> {
+        self.sign_leg_for(program, batch, leg, None, safe_tx_hash, key, signature).await
+    }
+
+    /// The same by an owner of a Safe that is an owner itself, at the address `child`.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the function in the database")]
+    pub async fn sign_leg_for(
+        &self,
+        program: ProgramId,
+        batch: BatchId,
+        leg: u32,
+        child: Option<Address>,
+        safe_tx_hash: B256,
+        key: KeyUsed<'_>,
+        signature: &[u8; 65],
+    ) -> Result<u32, StoreError> {
         let signed = sqlx::query_scalar!(
-            r#"SELECT api.sign_leg($1, $2, $3, $4, $5, $6, $7) AS "n!""#,
+            r#"SELECT api.sign_leg($1, $2, $3, $4, $5, $6, $7, $8) AS "n!""#,
             program.as_uuid(),
             batch.as_uuid(),
             i32::try_from(leg).map_err(|_| StoreError::Settings(format!("A batch has no leg {leg}")))?,
             safe_tx_hash.as_slice(),
             key.kind,
             signature.as_slice(),
-            key.flow
+            key.flow,
+            child.as_ref().map(|child| child.as_slice())
         )
         .fetch_one(&self.pool)
         .await?;

@@ -60,11 +60,11 @@ impl Loaded {
             local::lines(session, id),
         )?;
         let (row, read) = found.into_iter().next().ok_or_else(no_such_batch)?;
+        let (program, progress) = (session.program_id(), Progress::of(session, &row, read, &safes));
         let safe = safes
             .into_iter()
             .find(|safe| safe.id == row.safe_id)
             .ok_or_else(|| AppError::Internal(format!("batch {} names no Safe", row.number)))?;
-        let (program, progress) = (session.program_id(), Progress::of(session, &row, read));
         let Lines { payouts: lines, cautions, trusted, marks, evidence } = lines;
         let rebuilt = rebuild(program, id, row.revision, &safe, &lines, &assets, None)?;
         let loaded = Self { program, row, safe, assets, lines, cautions, trusted, marks, progress, rebuilt };
@@ -307,7 +307,7 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
         signatures: signatures
             .into_iter()
             .map(|s| SignatureView {
-                person: s.person.clone(),
+                person: signer(loaded, s),
                 owner: s.owner.to_checksum(None),
                 key_kind: s.key_kind.clone(),
                 at: time(s.at),
@@ -323,6 +323,15 @@ pub(crate) fn leg_view(loaded: &Loaded, index: u32) -> Result<LegView, AppError>
             (u32::try_from(depth).unwrap_or(u32::MAX).min(needed), needed)
         }),
     })
+}
+
+/// Who signed, and for which of the owners where that is a Safe.
+fn signer(loaded: &Loaded, signature: &SignatureRow) -> String {
+    let child = signature.child.and_then(|child| loaded.progress.children.iter().find(|safe| safe.address == child));
+    match child {
+        Some(child) => format!("{} for {}", signature.person, child.name),
+        None => signature.person.clone(),
+    }
 }
 
 fn people(loaded: &Loaded, approvals: &[ApprovalRow], colleagues: &[store::ColleagueRow]) -> Vec<PersonStep> {

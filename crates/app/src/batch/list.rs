@@ -9,7 +9,7 @@ use crate::local::Read;
 use crate::rejection::is_stoppable;
 use crate::session::Assets;
 use crate::view::{count, money, time};
-use crate::{AppError, Session, local};
+use crate::{AppError, Session, local, nested};
 
 /// Batches of the program, newest first.
 pub async fn list(session: &Session) -> Result<Vec<BatchSummary>, AppError> {
@@ -24,7 +24,7 @@ pub async fn list(session: &Session) -> Result<Vec<BatchSummary>, AppError> {
             .iter()
             .find(|s| s.id == row.safe_id)
             .ok_or_else(|| AppError::Internal(format!("batch {} names no Safe", row.number)))?;
-        out.push(summary(session, &row, safe, &assets, &Progress::of(session, &row, found))?);
+        out.push(summary(session, &row, safe, &assets, &Progress::of(session, &row, found, &safes))?);
     }
     Ok(out)
 }
@@ -35,6 +35,8 @@ pub(crate) struct Progress {
     pub legs: Vec<LegRow>,
     pub signatures: Vec<SignatureRow>,
     pub rejections: Vec<RejectionRow>,
+    /// Pinned Safes that own the Safe that pays.
+    pub children: Vec<SafeRow>,
     pub part: Option<String>,
     pub approved_by_me: bool,
     pub approvals: Vec<ApprovalRow>,
@@ -46,19 +48,22 @@ impl Progress {
         matches!(row.state, BatchState::Draft | BatchState::PendingApproval | BatchState::Approved)
     }
 
-    /// What was found of it; nothing where nothing was asked for.
-    pub fn of(session: &Session, row: &BatchRow, found: Option<Read>) -> Self {
+    /// What was found of it; nothing where nothing was asked for. `safes` are those of the program.
+    pub fn of(session: &Session, row: &BatchRow, found: Option<Read>, safes: &[SafeRow]) -> Self {
         let Some(Read { legs, signatures, rejections, part, approvals }) = found else { return Self::default() };
         let approved_by_me = approvals.iter().any(|a| {
             a.staff_id == session.me.id
                 && row.content_hash.is_some_and(|hash| a.content_hash.as_slice() == hash.as_slice())
         });
-        Self { legs, signatures, rejections, part, approved_by_me, approvals }
+        let children = nested::children(safes, row.safe_id);
+        Self { legs, signatures, rejections, children, part, approved_by_me, approvals }
     }
 
     /// As the shared database has it, for whoever acts on it.
     pub async fn load_whole(session: &Session, row: &BatchRow) -> Result<Self, AppError> {
-        Ok(Self::of(session, row, Some(Read::in_database(session, row.id).await?)))
+        let read = Read::in_database(session, row.id).await?;
+        let safes = session.db.safes(session.program_id()).await?;
+        Ok(Self::of(session, row, Some(read), &safes))
     }
 
     /// Facts for what this person may do.
@@ -91,7 +96,8 @@ impl Progress {
                 .any(|s| self.legs.iter().any(|l| l.index == s.leg && !is_over(l.state))),
             signed_all: !self.legs.is_empty()
                 && self.legs.iter().all(|l| self.signatures.iter().any(|s| s.leg == l.index && Some(s.owner) == owner)),
-            holds_owner_key: owner.is_some_and(|o| safe.owners.iter().any(|(a, _)| *a == o)),
+            holds_owner_key: owner
+                .is_some_and(|o| nested::is_owner(safe, o) || nested::through(safe, &self.children, o).is_some()),
             has_key: !session.keys().is_empty(),
             frozen: row.frozen.as_deref(),
         }

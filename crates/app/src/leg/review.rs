@@ -10,17 +10,18 @@ use signing::ledger::DeviceAddress;
 use crate::batch::get::{Loaded, leg_view, line_views, signed_by_people};
 use crate::batch::list::summary;
 use crate::device;
+use crate::leg::code::hashes_view;
 use crate::preflight::{self, Preflight};
 use crate::rebuild::SignableLeg;
 use crate::session::safe_view;
 use crate::view::check;
-use crate::{AppError, Session, kept};
+use crate::{AppError, Session, kept, nested};
 
 /// One leg, rebuilt, compared with the chain, simulated.
 pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegReview, AppError> {
     let loaded = Loaded::load(session, id).await?;
     let evidence = session.db.evidence(session.program_id(), Some(id)).await?;
-    let view = leg_view(&loaded, leg)?;
+    let mut view = leg_view(&loaded, leg)?;
     let mut warnings = BTreeMap::new();
     let mut checks: Vec<Check> = signed_by_people(session, &loaded).await.into_iter().collect();
     match signable(&loaded, leg) {
@@ -48,6 +49,16 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
             reason: Some(format!("{}: {}", block.label, block.detail)),
         };
     }
+    let child = session.me.safe_owner.and_then(|o| nested::through(&loaded.safe, &loaded.progress.children, o));
+    // What is compared with the device is what it gets: the message of the Safe that one signs for.
+    if let (Some(child), Ok(own)) = (child, signable(&loaded, leg)) {
+        match nested::message_for(&own, child) {
+            Ok(message) => view.hashes = Some(hashes_view(&nested::shown(&own, &message))),
+            Err(error) => {
+                sign = Action { name: ActionName::Sign, enabled: false, reason: Some(error.to_string()) };
+            }
+        }
+    }
     let mut lines: Vec<PayoutLine> =
         line_views(&loaded, &evidence)?.into_iter().filter(|l| l.leg == Some(leg)).collect();
     for line in &mut lines {
@@ -63,7 +74,7 @@ pub async fn review(session: &Session, id: BatchId, leg: u32) -> Result<LegRevie
         signer: session.me.safe_owner.filter(|_| !session.keys().is_empty()).map(|a| a.to_checksum(None)),
         keys: session.keys(),
         passphrase_kept: kept::is_kept(session).await,
-        device: signable(&loaded, leg).ok().and_then(|own| device::shows(session, &own)),
+        device: signable(&loaded, leg).ok().filter(|_| child.is_none()).and_then(|own| device::shows(session, &own)),
         sign,
     })
 }

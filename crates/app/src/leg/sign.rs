@@ -8,10 +8,11 @@ use contract::{ActionName, DeviceFlow, LegSigned};
 use domain::id::BatchId;
 use domain::states::BatchState;
 use safe::OwnerSignature;
+use safe::nested::SafeMessage;
 use secrecy::SecretString;
 use signing::ledger::{DeviceAddress, Flow, LedgerSigner};
 use signing::trust::Stage;
-use signing::{KeyKind, SignError, Signer, sign_and_verify};
+use signing::{KeyKind, SignError, Signer, sign_and_verify, sign_message_and_verify};
 use store::KeyUsed;
 
 use crate::batch::get::Loaded;
@@ -25,7 +26,8 @@ use crate::preflight::is_open;
 use crate::rebuild::SignableLeg;
 use crate::session::blocking;
 use crate::settings::LedgerSettings;
-use crate::{AppError, Session, device, kept, preflight, trust};
+use crate::view::plain;
+use crate::{AppError, Session, device, kept, nested, preflight, trust};
 
 /// The key that a person signs with.
 pub enum SigningKey {
@@ -67,6 +69,14 @@ pub async fn sign(
     may_sign(session, &loaded, leg)?;
     let owner =
         session.me.safe_owner.ok_or_else(|| AppError::Key("You are not registered with an owner key".into()))?;
+    let child = nested::through(&loaded.safe, &loaded.progress.children, owner);
+    let message = match child {
+        Some(child) => {
+            trust::check_safe(session, child).await?;
+            Some(nested::message_for(&own, child)?)
+        }
+        None => None,
+    };
     let key = own_key(session, &loaded, key).await?;
     // Asked apart and first: the database would show such a leg as one that nobody signed.
     if let Some(earlier) = session.known.signed((id, leg), owner).await.filter(|h| *h != own.hashes.safe_tx_hash) {
@@ -77,9 +87,17 @@ pub async fn sign(
     let act = Act::Sign {
         leg,
         nonce: own.tx.nonce.to_string(),
-        hashes: own.hashes,
+        hashes: message.as_ref().map_or(own.hashes, |message| nested::shown(&own, message)),
         owner: owner.to_checksum(None),
-        with: key.words(),
+        with: match child {
+            Some(child) => format!(
+                "{}\nFor the Safe {} ({}), which owns the one that pays: its owners sign a message",
+                key.words(),
+                plain(&child.name),
+                child.address.to_checksum(None)
+            ),
+            None => key.words(),
+        },
     };
     let _done_to_its_end = ask(session, &host, &loaded, &act).await?;
     // The dialog may have stood for long: what is signed now must still be what was confirmed.
@@ -94,12 +112,19 @@ pub async fn sign(
         ));
     }
     let safe_tx_hash = own.hashes.safe_tx_hash;
-    let Countersigned { signature, kind, flow, note } = countersign(session, &loaded, key, &own, owner).await?;
+    let Countersigned { signature, kind, flow, note } =
+        countersign(session, &loaded, key, &own, owner, message).await?;
     let used = KeyUsed { kind, flow };
     // Before it is stored: from here on it is out, whatever becomes of it.
     let known = session.known.keep_signed((id, leg), owner, safe_tx_hash).await;
-    let stored = session.db.sign_leg(session.program_id(), id, leg, safe_tx_hash, used, &signature.bytes).await;
+    let (program, for_child) = (session.program_id(), child.map(|child| child.address));
+    let stored = session.db.sign_leg_for(program, id, leg, for_child, safe_tx_hash, used, &signature.bytes).await;
     let signatures = stored.map_err(|refused| {
+        if for_child.is_some() {
+            return AppError::Conflict(format!(
+                "{refused}. Your signature exists and the database does not have it: sign again when the cause is gone, it will be the same one"
+            ));
+        }
         // It is valid all the same, and a device that was asked once need not be asked again.
         let file = SignatureFile::new((id, leg), safe_tx_hash, &signature, kind);
         let kept = place(folder_of(session).and_then(|folder| keep_signature(&file, &folder)));
@@ -123,13 +148,14 @@ pub(crate) struct Countersigned {
     pub note: Option<String>,
 }
 
-/// Asks the key and verifies what came back. Anything else that came back is kept, and the Safe is frozen.
+/// Asks the key, for a message where one is given, and verifies what came back. Anything else that came back is kept, and the Safe is frozen.
 pub(crate) async fn countersign(
     session: &Session,
     loaded: &Loaded,
     key: OwnKey,
     own: &SignableLeg,
     owner: Address,
+    message: Option<SafeMessage>,
 ) -> Result<Countersigned, AppError> {
     let (domain, tx, flow) = (own.domain, own.tx.clone(), key.flow());
     let to_keep = match &key {
@@ -151,7 +177,11 @@ pub(crate) async fn countersign(
             }
         };
         check_owner(signer.as_ref(), owner)?;
-        let signature = sign_and_verify(signer.as_ref(), &domain, &tx).map_err(Failure::Sign)?;
+        let signature = match &message {
+            Some(message) => sign_message_and_verify(signer.as_ref(), message),
+            None => sign_and_verify(signer.as_ref(), &domain, &tx),
+        }
+        .map_err(Failure::Sign)?;
         Ok((signature, signer.kind()))
     })
     .await?;

@@ -137,7 +137,8 @@ fn leg(row: read::LegRow) -> Result<LegRow, AppError> {
 
 fn signature(row: read::SignatureRow) -> Result<SignatureRow, AppError> {
     let owner = address(&row.owner)?;
-    Ok(SignatureRow { leg: row.leg, person: row.person, owner, key_kind: row.key_kind, at: row.at })
+    let child = row.child.as_deref().map(address).transpose()?;
+    Ok(SignatureRow { leg: row.leg, person: row.person, owner, child, key_kind: row.key_kind, at: row.at })
 }
 
 fn rejection(row: read::RejectionRow) -> Result<RejectionRow, AppError> {

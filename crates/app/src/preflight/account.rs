@@ -17,7 +17,7 @@ use crate::batch::get::Loaded;
 use crate::known::Agreed;
 use crate::rebuild::{RebuiltLeg, version};
 use crate::view::{check, time};
-use crate::{AppError, Session};
+use crate::{AppError, Session, nested};
 
 /// What the scan says, and what was read; nothing was read of an account that is no Safe any more.
 pub(crate) struct Scanned {
@@ -69,6 +69,7 @@ pub(crate) async fn scan(
     }
     checks.extend(agreement(rpc.host(), &observation.safe, &others));
     checks.extend(nonces(loaded, open, observation.safe.nonce));
+    checks.extend(nested::checks(rpc, loaded).await?);
     Ok(Scanned { checks, observation: Some(observation) })
 }
 
@@ -179,19 +180,23 @@ fn nonces(loaded: &Loaded, open: &[&RebuiltLeg], next: U256) -> Option<Check> {
 /// The pinned copy as the scanner compares it. The nonce is the newest one observed at pinning or since, never ahead of what
 /// would be signed.
 pub(crate) fn pinned(loaded: &Loaded) -> Result<PinnedSafe, AppError> {
-    let safe = &loaded.safe;
+    let first = loaded.progress.legs.iter().filter_map(|l| l.nonce).min().unwrap_or(u64::MAX);
+    pinned_at(&loaded.safe, loaded.safe.observed_nonce.unwrap_or(0).min(first))
+}
+
+/// The pinned copy of any Safe, not before a nonce.
+pub(crate) fn pinned_at(safe: &SafeRow, nonce: u64) -> Result<PinnedSafe, AppError> {
     let version = version(safe)?;
     let singleton = deployments::singleton(safe.singleton, version).ok_or_else(|| {
         AppError::Conflict(format!("{} is not a published singleton of Safe {version}", safe.singleton))
     })?;
-    let first = loaded.progress.legs.iter().filter_map(|l| l.nonce).min().unwrap_or(u64::MAX);
     Ok(PinnedSafe {
         version,
         singleton: safe.singleton,
         singleton_code_hash: singleton.code_hash,
         owners: safe.owners.iter().map(|(owner, _)| *owner).collect(),
         threshold: safe.threshold,
-        nonce: U256::from(safe.observed_nonce.unwrap_or(0).min(first)),
+        nonce: U256::from(nonce),
         modules: Vec::new(),
         guard: Address::ZERO,
         module_guard: Address::ZERO,

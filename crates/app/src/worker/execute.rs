@@ -1,16 +1,21 @@
 //! Sends signed legs, each at most once: the bytes are stored before they are sent, a resend is the same bytes, and what is
 //! stuck is replaced by the same call at the same nonce with a higher fee.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use chain::simulate::check_signatures;
 use chain::submit::{Draft, Prepared, TX_GAS_CAP, broadcast, prepare_execution, raise_fee, sender_of};
 use chain::{BlockId, ChainError, Rpc};
 use domain::states::SafeTransactionState;
+use safe::account::ObservedSafe;
 use safe::deployments;
 use safe::execution::exec_transaction;
-use safe::signature::{SignatureKind, check, encode_sorted};
+use safe::hash::preimage;
+use safe::nested::{self, Child};
+use safe::signature::{SignatureKind, SignaturePart, check, encode_parts};
 use safe::{OwnerSignature, SafeDomain, SafeTx, hashes, leg_transaction};
 use signing::trust::Root;
 use signing::{Executor, SignError, sign_transaction};
@@ -220,7 +225,13 @@ impl Sender<'_> {
             self.refuse_foreign_target(leg, BlockId::from(observed.block.hash)).await?;
         }
         let threshold = observed.safe.threshold.max(leg.threshold);
-        let calldata = verified_calldata(leg, &observed.safe.owners, threshold)?;
+        let children = self.children(leg, &observed.safe.owners).await?;
+        let Verified { calldata, question } = verified_calldata(leg, &observed.safe.owners, threshold, &children)?;
+        // A Safe among the owners is asked for its consent by the Safe that pays.
+        if let Some((hash, signed, blob)) = question {
+            let at = BlockId::from(observed.block.hash);
+            check_signatures(self.rpc, leg.safe, hash, &signed, &blob, at).await?;
+        }
         let gas_cap = TX_GAS_CAP.min(leg.gas_max);
         let fee_cap_wei = U256::from(self.limits.fee_cap_wei);
         let draft = prepare_execution(self.rpc, executor, leg.safe, calldata, gas_cap, fee_cap_wei).await?;
@@ -234,6 +245,26 @@ impl Sender<'_> {
         }
         broadcast(self.rpc, &prepared.raw).await.map_err(Stopped::in_broadcast)?;
         Ok(Some(answer(leg, prepared.tx_hash, false)))
+    }
+
+    /// Safes among the owners for which somebody signed, as the chain has them now. One that is none any more consents to nothing.
+    async fn children(&self, leg: &LegWork, owners: &[Address]) -> Result<Vec<Consenting>, Stopped> {
+        let named: BTreeMap<Address, u32> =
+            leg.signatures.iter().filter_map(|stored| Some((stored.child?, stored.child_threshold?))).collect();
+        let mut out = Vec::new();
+        for (child, pinned) in named.into_iter().filter(|(child, _)| owners.contains(child)) {
+            match self.rpc.observe_safe(child).await {
+                Ok(found) => {
+                    let threshold = found.safe.threshold.max(pinned);
+                    out.push(Consenting { address: child, safe: ObservedSafe { threshold, ..found.safe } });
+                }
+                Err(ChainError::NotASafe { reason, .. }) => {
+                    tracing::error!(batch = %leg.batch_id, leg = leg.index, %child, reason, "an owner is no Safe any more");
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(out)
     }
 
     /// Asks the key, which may be a device that keeps a person for minutes.
@@ -297,23 +328,78 @@ fn answer(leg: &LegWork, tx_hash: B256, again: bool) -> Sent {
     }
 }
 
-/// Rebuilds the Safe transaction and uses only signatures that prove themselves to be owners' over it.
-fn verified_calldata(leg: &LegWork, owners: &[Address], threshold: u32) -> Result<Bytes, AppError> {
+/// A Safe that owns the one that pays, as the chain has it; its threshold is the pinned one where that is higher.
+struct Consenting {
+    address: Address,
+    safe: ObservedSafe,
+}
+
+/// What is sent, and what the Safe is asked first: whether these signatures are good for a hash and what hashes to it.
+struct Verified {
+    calldata: Bytes,
+    question: Option<(B256, [u8; 66], Bytes)>,
+}
+
+/// Rebuilds the Safe transaction and uses only signatures that prove themselves to be owners' over it, or over the message of a Safe
+/// that is an owner.
+fn verified_calldata(
+    leg: &LegWork,
+    owners: &[Address],
+    threshold: u32,
+    children: &[Consenting],
+) -> Result<Verified, AppError> {
     let version = leg
         .safe_version
         .parse()
         .map_err(|_| AppError::Internal(format!("unknown Safe version {}", leg.safe_version)))?;
     let domain = SafeDomain { version, chain_id: leg.chain_id, safe: leg.safe };
     let tx = if leg.is_rejection { rejection(leg) } else { payment(leg, &domain)? };
-    let hash = hashes(&domain, &tx).safe_tx_hash;
+    let own = hashes(&domain, &tx);
+    let hash = own.safe_tx_hash;
     let stays = |why: String| AppError::Incident(format!("Leg {} is not sent: {why}", leg.index));
-    let blob = encode_sorted(&usable(leg, hash, owners)).map_err(|e| stays(e.to_string()))?;
+    let plain = |signature: OwnerSignature| {
+        let kind = SignatureKind::Ecdsa;
+        let part = SignaturePart { kind, bytes: signature.bytes, named_owner: None, tail: Bytes::new() };
+        (signature.owner, part)
+    };
+    let mut parts: Vec<_> = usable(leg, None, hash, owners).into_iter().map(plain).collect();
+    let mut consented = Vec::new();
+    for Consenting { address, safe } in children {
+        match consent(leg, &domain, &tx, *address, safe) {
+            Ok(part) => {
+                consented.push(*address);
+                parts.push(part);
+            }
+            Err(reason) => {
+                tracing::error!(batch = %leg.batch_id, leg = leg.index, child = %address, reason, "a Safe among the owners does not consent");
+            }
+        }
+    }
+    let blob = encode_parts(parts).map_err(|e| stays(e.to_string()))?;
     let threshold = usize::try_from(threshold).map_err(|e| stays(e.to_string()))?;
     let checked = check(version, hash, &blob, owners, threshold).map_err(|e| stays(e.to_string()))?;
-    if !checked.is_proven() {
+    if !checked.need_approval.is_empty() || checked.need_contract.iter().any(|owner| !consented.contains(owner)) {
         return Err(stays("a signature needs the chain to prove it".to_owned()));
     }
-    Ok(exec_transaction(&tx, &blob))
+    let question =
+        (!checked.is_proven()).then(|| (hash, preimage(own.domain_separator, own.message_hash), blob.clone()));
+    Ok(Verified { calldata: exec_transaction(&tx, &blob), question })
+}
+
+/// The signature of a Safe that is an owner, from its own owners' over its message for this very transaction.
+fn consent(
+    leg: &LegWork,
+    domain: &SafeDomain,
+    tx: &SafeTx,
+    address: Address,
+    safe: &ObservedSafe,
+) -> Result<(Address, SignaturePart), String> {
+    let own = SafeDomain { version: safe.version, chain_id: domain.chain_id, safe: address };
+    let child = Child { domain: own, fallback_handler: safe.fallback_handler };
+    let message = nested::message(domain, tx, &child).ok_or("its versions leave only approveHash")?.hash();
+    let signed = usable(leg, Some(address), message, &safe.owners);
+    let threshold = usize::try_from(safe.threshold).map_err(|e| e.to_string())?;
+    nested::message_signature(&child, message, &signed, &safe.owners, threshold).map_err(|e| e.to_string())
 }
 
 /// The Safe calls itself with nothing: whatever its row says, this is what is sent.
@@ -342,9 +428,9 @@ fn payment(leg: &LegWork, domain: &SafeDomain) -> Result<SafeTx, AppError> {
 }
 
 /// The stored signatures that hold; one that does not is logged and left out, for it must not keep the others back.
-fn usable(leg: &LegWork, hash: B256, owners: &[Address]) -> Vec<OwnerSignature> {
+fn usable(leg: &LegWork, child: Option<Address>, hash: B256, owners: &[Address]) -> Vec<OwnerSignature> {
     let mut good = Vec::with_capacity(leg.signatures.len());
-    for stored in &leg.signatures {
+    for stored in leg.signatures.iter().filter(|stored| stored.child == child) {
         match own_signature(stored, hash, owners) {
             Ok(signature) => good.push(signature),
             Err(reason) => {
@@ -384,7 +470,12 @@ mod tests {
         let to = deployments::multi_send_call_only(domain.version).address;
         let tx = leg_transaction(&[call, call], to, U256::from(3)).expect("a leg");
         let signature = key.sign_safe_tx(&domain, &tx).expect("signed");
-        let stored = StoredSignature { owner: key.address(), signature: signature.bytes.to_vec().into() };
+        let stored = StoredSignature {
+            owner: key.address(),
+            signature: signature.bytes.to_vec().into(),
+            child: None,
+            child_threshold: None,
+        };
         (hashes(&domain, &tx).safe_tx_hash, stored)
     }
 
@@ -401,7 +492,12 @@ mod tests {
             assert!(reason.contains(says), "{says}: {reason}");
         };
         let approved = OwnerSignature::prevalidated(key.address());
-        let with = |bytes: Vec<u8>| StoredSignature { owner: key.address(), signature: bytes.into() };
+        let with = |bytes: Vec<u8>| StoredSignature {
+            owner: key.address(),
+            signature: bytes.into(),
+            child: None,
+            child_threshold: None,
+        };
         let of_kind = |v| {
             let mut bytes = good.signature.to_vec();
             bytes[64] = v;

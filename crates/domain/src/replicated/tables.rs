@@ -220,9 +220,9 @@ tables! {
         program_id: Uuid, id: Uuid, intent_id: Uuid, user_id: Uuid, asset_id: Uuid, amount: Amount, rail: Text,
         tx_hash: Bytes null, state: Text, occurred_at: Time, confirmed_at: Time null,
     }
-    Program signatures 3 {
-        program_id: Uuid, safe_transaction_id: Uuid, owner: Bytes, batch_id: Uuid, safe_id: Uuid, staff_id: Uuid,
-        content_hash: Bytes, safe_tx_hash: Bytes, key_kind: Text, signed_at: Time,
+    Program signatures 4 {
+        program_id: Uuid, safe_transaction_id: Uuid, owner_safe_id: Uuid, owner: Bytes, batch_id: Uuid, safe_id: Uuid,
+        child: Bytes null, staff_id: Uuid, content_hash: Bytes, safe_tx_hash: Bytes, key_kind: Text, signed_at: Time,
     }
     House staff 1 {
         id: Uuid, login: Text, person: Text, safe_owner: Bytes null, created_at: Time, revoked_at: Time null,

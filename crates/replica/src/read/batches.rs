@@ -112,6 +112,8 @@ pub struct SignatureRow {
     pub person: String,
     /// Owner, 20 bytes.
     pub owner: Vec<u8>,
+    /// The Safe among the owners that it is for, 20 bytes.
+    pub child: Option<Vec<u8>>,
     /// What was signed, 32 bytes.
     pub safe_tx_hash: Vec<u8>,
     /// SOFTWARE or LEDGER.
@@ -354,12 +356,17 @@ pub fn legs(connection: &Connection, program: Uuid, batch: Uuid) -> Result<Vec<L
 /// # Errors
 /// [`ReplicaError::Sqlite`].
 pub fn signatures(connection: &Connection, program: Uuid, batch: Uuid) -> Result<Vec<SignatureRow>, ReplicaError> {
-    signed(connection, program, batch, "signatures")
+    signed(connection, program, batch, ("signatures", "g.child"))
 }
 
-fn signed(connection: &Connection, program: Uuid, batch: Uuid, table: &str) -> Result<Vec<SignatureRow>, ReplicaError> {
+fn signed(
+    connection: &Connection,
+    program: Uuid,
+    batch: Uuid,
+    (table, child): (&str, &str),
+) -> Result<Vec<SignatureRow>, ReplicaError> {
     let sql = format!(
-        "SELECT t.leg_index, s.person, g.owner, g.safe_tx_hash, g.key_kind, g.signed_at
+        "SELECT t.leg_index, s.person, g.owner, g.safe_tx_hash, g.key_kind, g.signed_at, {child}
          FROM safe_transactions t JOIN {table} g ON g.program_id = t.program_id AND g.safe_transaction_id = t.id JOIN staff s ON s.id = g.staff_id
          WHERE t.program_id = ?1 AND t.batch_id = ?2 ORDER BY g.signed_at"
     );
@@ -371,6 +378,7 @@ fn signed(connection: &Connection, program: Uuid, batch: Uuid, table: &str) -> R
             safe_tx_hash: row.get(3)?,
             key_kind: row.get(4)?,
             at: moment(row.get(5)?),
+            child: row.get(6)?,
         })
     })
 }
@@ -396,7 +404,7 @@ pub fn rejections(connection: &Connection, program: Uuid, batch: Uuid) -> Result
     if rejections.is_empty() {
         return Ok(rejections);
     }
-    for signature in signed(connection, program, batch, "rejection_signatures")? {
+    for signature in signed(connection, program, batch, ("rejection_signatures", "NULL"))? {
         rejections
             .iter_mut()
             .filter(|rejection| rejection.leg == signature.leg)

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use alloy::consensus::TxEip1559;
 use alloy::primitives::{Address, hex};
+use safe::hash::domain_separator;
+use safe::nested::SafeMessage;
 use safe::signature::SIGNATURE_LEN;
 use safe::{SafeDomain, SafeTx};
 use serde::{Deserialize, Serialize};
@@ -181,6 +183,24 @@ impl EthereumApp {
         let commands =
             eip712::commands(path, flow, domain, tx).map_err(|error| SignError::TooLongForFullFlow(error.0))?;
         self.ask_signature(commands, asked)
+    }
+
+    /// Asks for a signature over the message of a Safe, of which the device gets the two hashes: r, s and v as they came.
+    ///
+    /// # Errors
+    /// As [`EthereumApp::sign`].
+    pub fn sign_message(
+        &mut self,
+        path: &DerivationPath,
+        message: &SafeMessage,
+    ) -> Result<[u8; SIGNATURE_LEN], SignError> {
+        let (flow, blind_signing) = (Flow::Hashed, self.config.blind_signing);
+        if !blind_signing {
+            return Err(SignError::BlindSigningOff { flow });
+        }
+        let command = eip712::hashed(path, domain_separator(&message.domain), message.struct_hash())
+            .map_err(|error| SignError::TooLongForFullFlow(error.0))?;
+        self.ask_signature(vec![command], Asked::Signature { flow, blind_signing })
     }
 
     /// Asks for a signature over an Ethereum transaction: r, s and v as they came, verified by nobody yet.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use safe::{SafeDomain, SafeTx, hashes};
 use serde::{Deserialize, Serialize};
 
@@ -51,16 +51,22 @@ impl fmt::Display for Flow {
 /// [`TooLong`] in the full flow for calldata above 65,535 bytes, whose length the protocol cannot say.
 pub fn commands(path: &DerivationPath, flow: Flow, domain: &SafeDomain, tx: &SafeTx) -> Result<Vec<Command>, TooLong> {
     match flow {
-        Flow::Hashed => hashed(path, domain, tx).map(|command| vec![command]),
+        Flow::Hashed => {
+            let hashes = hashes(domain, tx);
+            hashed(path, hashes.domain_separator, hashes.message_hash).map(|command| vec![command])
+        }
         Flow::Full => full(path, domain, tx),
     }
 }
 
-fn hashed(path: &DerivationPath, domain: &SafeDomain, tx: &SafeTx) -> Result<Command, TooLong> {
-    let hashes = hashes(domain, tx);
+/// The command for a signature over typed data of which the device gets the two hashes.
+///
+/// # Errors
+/// None that can happen: a path and two hashes fit.
+pub fn hashed(path: &DerivationPath, domain_separator: B256, message_hash: B256) -> Result<Command, TooLong> {
     let mut data = path.encode();
-    data.extend_from_slice(hashes.domain_separator.as_slice());
-    data.extend_from_slice(hashes.message_hash.as_slice());
+    data.extend_from_slice(domain_separator.as_slice());
+    data.extend_from_slice(message_hash.as_slice());
     Command::new(CLA, INS_SIGN, 0, SIGN_HASHES, data)
 }
 

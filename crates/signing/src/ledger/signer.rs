@@ -1,6 +1,7 @@
 //! A Ledger behind the [`Signer`] port.
 
 use alloy::primitives::Address;
+use safe::nested::SafeMessage;
 use safe::signature::SIGNATURE_LEN;
 use safe::{OwnerSignature, SafeDomain, SafeTx};
 
@@ -32,14 +33,28 @@ impl LedgerSigner {
         Self { stop, ..self }
     }
 
-    fn ask(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<[u8; SIGNATURE_LEN], SignError> {
+    fn ask(
+        &self,
+        question: impl FnOnce(&mut EthereumApp) -> Result<[u8; SIGNATURE_LEN], SignError>,
+    ) -> Result<OwnerSignature, SignError> {
+        let bytes = match self.answered(question) {
+            Err(SignError::StrayAnswer { signature }) => *signature.0,
+            answered => answered?,
+        };
+        Ok(OwnerSignature { owner: self.address, bytes })
+    }
+
+    fn answered(
+        &self,
+        question: impl FnOnce(&mut EthereumApp) -> Result<[u8; SIGNATURE_LEN], SignError>,
+    ) -> Result<[u8; SIGNATURE_LEN], SignError> {
         let mut app = EthereumApp::open_until(&self.device, &self.stop)?;
         let found = app.address(&self.path, Show::Silent)?;
         if found != self.address {
             let (path, expected) = (self.path.to_string(), self.address);
             return Err(SignError::OtherKey { path, expected, found });
         }
-        app.sign(&self.path, self.flow, domain, tx)
+        question(&mut app)
     }
 }
 
@@ -60,10 +75,16 @@ impl Signer for LedgerSigner {
     /// as the answer, and the device is not asked: if it is over this very hash the person has just given it, and if not
     /// it is the caller's incident.
     fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
-        let bytes = match self.ask(domain, tx) {
-            Err(SignError::StrayAnswer { signature }) => *signature.0,
-            answered => answered?,
-        };
-        Ok(OwnerSignature { owner: self.address, bytes })
+        self.ask(|app| app.sign(&self.path, self.flow, domain, tx))
+    }
+
+    /// By the two hashes; the fields of such a message would be bytes that nobody reads.
+    fn sign_safe_message(&self, message: &SafeMessage) -> Result<OwnerSignature, SignError> {
+        if self.flow == Flow::Full {
+            return Err(SignError::Key {
+                reason: "the message of a Safe is signed by its two hashes alone".to_owned(),
+            });
+        }
+        self.ask(|app| app.sign_message(&self.path, message))
     }
 }

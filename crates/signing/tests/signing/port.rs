@@ -1,5 +1,6 @@
 use alloy::primitives::{Address, Bytes, U256, address, b256, hex};
 use countersign_signing::{KeyKind, LocalSigner, SignError, Signer, sign_and_verify, sign_and_verify_with};
+use safe::nested::SafeMessage;
 use safe::{Operation, OwnerSignature, SafeDomain, SafeTx, SafeVersion, hashes, signature::recover};
 use secrecy::SecretBox;
 
@@ -31,6 +32,10 @@ impl Signer for Other {
 
     fn sign_safe_tx(&self, domain: &SafeDomain, tx: &SafeTx) -> Result<OwnerSignature, SignError> {
         (self.0)(&signer(), domain, tx)
+    }
+
+    fn sign_safe_message(&self, _: &SafeMessage) -> Result<OwnerSignature, SignError> {
+        Err(SignError::UserRefused)
     }
 }
 

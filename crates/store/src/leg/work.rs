@@ -35,6 +35,12 @@ pub struct StoredSignature {
     pub owner: Address,
     /// 65 bytes.
     pub signature: Bytes,
+    /// The Safe among the owners that it is for: then it is over that Safe's message.
+    #[serde(default)]
+    pub child: Option<Address>,
+    /// The pinned threshold of that Safe.
+    #[serde(default)]
+    pub child_threshold: Option<u32>,
 }
 
 fn amount_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {

@@ -30,8 +30,8 @@ async fn what_is_approved_and_signed_does_not_move() {
     };
     let signature_of = |batch, staff: &str, owner: &str| {
         format!(
-            "INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
-             SELECT t.program_id, t.id, t.batch_id, t.safe_id, {owner}, '{}', b.content_hash, t.safe_tx_hash, 'SOFTWARE', {}
+            "INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner_safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
+             SELECT t.program_id, t.id, t.batch_id, t.safe_id, t.safe_id, {owner}, '{}', b.content_hash, t.safe_tx_hash, 'SOFTWARE', {}
              FROM core.safe_transactions t JOIN core.batches b ON b.id = t.batch_id WHERE t.batch_id = '{batch}'",
             house.staff(staff),
             bytes(65)

@@ -8,6 +8,7 @@ mod by_person;
 mod device;
 mod killed;
 mod locked;
+mod nested;
 mod rejected;
 mod reorganised;
 mod replaced;

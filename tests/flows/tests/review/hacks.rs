@@ -87,8 +87,8 @@ async fn send_forged(world: &World, tx: &SafeTx) -> String {
     for login in ["mia", "ada"] {
         let signature = owner_key(login).sign_safe_tx(&domain, tx).expect("signed").bytes;
         forge(house, &format!(
-            "INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
-             SELECT t.program_id, t.id, t.batch_id, t.safe_id, '\\x{}', '{}', b.content_hash, t.safe_tx_hash, 'SOFTWARE', '\\x{}' FROM core.safe_transactions t JOIN core.batches b ON b.id = t.batch_id",
+            "INSERT INTO core.signatures (program_id, safe_transaction_id, batch_id, safe_id, owner_safe_id, owner, staff_id, content_hash, safe_tx_hash, key_kind, signature)
+             SELECT t.program_id, t.id, t.batch_id, t.safe_id, t.safe_id, '\\x{}', '{}', b.content_hash, t.safe_tx_hash, 'SOFTWARE', '\\x{}' FROM core.safe_transactions t JOIN core.batches b ON b.id = t.batch_id",
             hex::encode(owner_key(login).address()), house.staff(login), hex::encode(signature)
         )).await;
     }
