@@ -200,7 +200,7 @@ async fn pulls_that_die_beside_busy_writers_lose_and_double_nothing() {
     while began.elapsed() < Duration::from_secs(6) {
         // The pull is dropped wherever it is by then.
         let patience = if chance.below(3) == 0 { 5_000 } else { 5 + chance.below(250) };
-        match tokio::time::timeout(Duration::from_millis(patience), copy.try_pull()).await {
+        match timeout(Duration::from_millis(patience), copy.try_pull()).await {
             Ok(pulled) => {
                 assert_ne!(pulled.expect("a pull"), Pulled::Wiped);
                 stood += 1;
