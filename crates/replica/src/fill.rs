@@ -44,7 +44,7 @@ pub struct Plan {
     pub begins_anew: Option<&'static str>,
 }
 
-/// A table that is read from here on, with how many rows it is expected to have.
+/// A table that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The table.
@@ -62,10 +62,12 @@ pub enum Step {
     Gone(&'static Table, Vec<String>),
     /// All rows of a small table.
     Whole(&'static Table, Vec<u8>),
-    /// From here on a table is read, with how many rows it is expected to have.
-    Start(Place, u64),
+    /// From here on a table is read.
+    Start(Place),
     /// The copy stands at the pull's snapshot; commits.
     Stand(DateTime<Utc>),
+    /// How many rows a table is expected to have; comes with the next commit.
+    Expect(Place, u64),
     /// The rows since the last page are one of this table; below this key there are more, or none. Commits once the copy stands.
     Page(Place, Option<Vec<String>>),
 }
@@ -202,10 +204,11 @@ impl Filler {
             Step::Rows(table, piece) => self.rows += self.upsert(table, piece)?,
             Step::Gone(table, keys) => self.bury(table, keys)?,
             Step::Whole(table, piece) => self.replace(table, piece)?,
-            Step::Start(place, rows) => {
-                state::start(&self.connection, place.table, place.program, *rows)?;
+            Step::Start(place) => {
+                state::start(&self.connection, place.table, place.program)?;
                 self.rows = 0;
             }
+            Step::Expect(place, rows) => state::expect(&self.connection, place.table, place.program, *rows)?,
             Step::Stand(now) => {
                 if let Some(head) = &self.head {
                     state::set(&self.connection, "snapshot", &head.snapshot.to_string())?;

@@ -130,15 +130,23 @@ pub(crate) fn unread(connection: &Connection) -> Result<Vec<Unread>, ReplicaErro
 }
 
 /// A table will be read from its top.
-pub(crate) fn start(
+pub(crate) fn start(connection: &Connection, table: &Table, program: Option<ProgramId>) -> Result<(), ReplicaError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO _progress (table_name, program_id, rows_expected) VALUES (?1, ?2, 0)")?
+        .execute(params![table.name, program_key(program)])?;
+    Ok(())
+}
+
+/// How many rows a table is expected to have.
+pub(crate) fn expect(
     connection: &Connection,
     table: &Table,
     program: Option<ProgramId>,
-    rows_expected: u64,
+    rows: u64,
 ) -> Result<(), ReplicaError> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO _progress (table_name, program_id, rows_expected) VALUES (?1, ?2, ?3)")?
-        .execute(params![table.name, program_key(program), i64::try_from(rows_expected).unwrap_or(i64::MAX)])?;
+        .prepare_cached("UPDATE _progress SET rows_expected = ?3 WHERE table_name = ?1 AND program_id = ?2")?
+        .execute(params![table.name, program_key(program), i64::try_from(rows).unwrap_or(i64::MAX)])?;
     Ok(())
 }
 

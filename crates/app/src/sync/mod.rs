@@ -209,22 +209,27 @@ async fn read(
         }
     }
     let mut history: VecDeque<Unread> = unread.into();
+    let mut long = Vec::new();
     for (table, program) in plan.new {
         let is_long = LONG.contains(&table.name);
-        let rows = if is_long { pull.count(table, program).await? } else { 0 };
         let place = Place { table, program };
-        way.send(Step::Start(place, rows)).await?;
+        way.send(Step::Start(place)).await?;
         let unread = Unread { table, program, below: None };
         if is_long {
             if let Some(program) = program {
                 send_rows(pull, way, table, &Wanted::Open(program)).await?;
             }
+            long.push(place);
             history.push_back(unread);
         } else if let Some(rest) = send_page(pull, way, unread).await? {
             history.push_back(rest);
         }
     }
     way.send(Step::Stand(now)).await?;
+    // Counting a million rows takes longer than reading what is open, which nobody should wait for.
+    for place in long {
+        way.send(Step::Expect(place, pull.count(place.table, place.program).await?)).await?;
+    }
     history.make_contiguous().sort_by_key(|unread| LONG.iter().position(|name| *name == unread.table.name));
     let began = Instant::now();
     while let Some(unread) = history.pop_front() {
