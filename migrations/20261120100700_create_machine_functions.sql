@@ -356,9 +356,10 @@ BEGIN
   END IF;
   leg := core.lock_leg(p_program, p_leg);
   IF (leg.state IN ('SIGNED', 'SUBMITTED', 'MINED') OR (leg.state = 'PROPOSED' AND leg.safe_tx_hash IS NOT NULL)) IS NOT TRUE OR leg.ethereum_tx_hash = p_tx_hash
-     OR EXISTS (SELECT FROM core.broadcasts o WHERE o.program_id = p_program AND o.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash
-       -- One of ours that was said to have failed, and did not after all, is found like somebody else's.
-       AND NOT EXISTS (SELECT FROM core.reverted_broadcasts r WHERE r.program_id = o.program_id AND r.safe_transaction_id = o.safe_transaction_id AND r.ethereum_tx_hash = p_tx_hash)) THEN
+     OR EXISTS (SELECT FROM core.broadcasts o JOIN core.submissions u USING (program_id, safe_transaction_id, is_rejection, sender, attempt)
+       WHERE o.program_id = p_program AND o.safe_transaction_id = p_leg AND o.ethereum_tx_hash = p_tx_hash
+       -- What we sent and was said to have failed, and did not after all, is found like somebody else's, whichever of its fees it paid.
+       AND NOT core.is_reverted(u)) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'This leg is not waiting for a transaction of somebody else';
   END IF;
   -- The reading of the nonce is the watcher's own, but it is another statement: one lie alone moves nothing.

@@ -88,10 +88,9 @@ BEGIN
   IF NEW.attempt > core.next_attempt(NEW.program_id, NEW.safe_transaction_id, NEW.is_rejection, NEW.sender) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A leg is sent again only when what was sent before failed in its block';
   END IF;
-  -- Each time costs gas, and what fails three times fails a fourth time: a person looks.
-  IF NEW.attempt > 3 AND NEW.sender = '00000000-0000-0000-0000-000000000000' THEN
-    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('What was sent for leg %s failed in its block three times, so the executor sends it no more: look at these transactions, then %s', leg.leg_index,
-      CASE WHEN NEW.is_rejection THEN 'let somebody else send its rejection' ELSE 'send it with a key of your own (countersign batch execute), or ask for its rejection' END);
+  -- Each time costs gas, and what fails three times fails a fourth time: a person looks. A rejection goes on, for nobody else sends it.
+  IF NEW.attempt > 3 AND NOT NEW.is_rejection AND NEW.sender = '00000000-0000-0000-0000-000000000000' THEN
+    RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = format('What was sent for leg %s failed in its block three times, so the executor sends it no more: look at these transactions, then send it with a key of your own (countersign batch execute), or ask for its rejection', leg.leg_index);
   END IF;
   IF NEW.is_rejection THEN
     PERFORM core.refuse_unrejectable(leg);

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use contract::Filling;
 use replica::{Connection, Progress, Replica, ReplicaError};
 use secrecy::SecretString;
+use signing::{KdfCost, SystemStore};
 use store::{Db, StoreError};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -320,6 +321,30 @@ async fn keep(
     if keys.is_wanted && !place.is_filled() && blocking(move || keys.forget(&place)).await.is_err() {
         tracing::warn!("the key store was not asked to forget the copy");
     }
+}
+
+/// What is left of the copy of somebody whom the shared database turned away at sign-in. When it says that they are nobody here, nothing. When it
+/// does not take the login, a copy that this password opens is shut until the next contact; one that it does not open was mistyped for.
+///
+/// # Errors
+/// When the copy can neither be removed nor shut.
+pub(crate) async fn turn_away(place: CopyPlace, password: SecretString, error: &AppError) -> Result<(), AppError> {
+    let is_nobody = matches!(error, AppError::Forbidden(_));
+    if !is_nobody && !matches!(error, AppError::Store(StoreError::LoginRefused(_))) {
+        return Ok(());
+    }
+    blocking(move || {
+        let keys = KeyStore { store: Arc::new(SystemStore), is_wanted: false, cost: KdfCost::Standard };
+        if is_nobody {
+            return keys.wipe(&place);
+        }
+        match keys.reopen(&place, &password) {
+            Ok(replica) => Ok(replica.lock(now())?),
+            Err(AppError::Passphrase(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    })
+    .await?
 }
 
 #[expect(clippy::disallowed_methods, reason = "a lease and the age of a copy are about this machine's clock")]

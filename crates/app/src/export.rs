@@ -9,7 +9,7 @@ use domain::journal::{
     AssetBalance, JournalAccount, JournalEntry, PostedTransfer, check_balanced, journal as entries_of,
 };
 use report::journal_csv;
-use store::NewExport;
+use store::{ExportRow, NewExport};
 
 use crate::files::stage;
 use crate::host::{FileKind, Host};
@@ -112,30 +112,31 @@ pub async fn write_journal(session: &Session, path: &Path, period: &Period) -> R
     let id = session.db.record_export(session.program_id(), &new).await?;
     let target = path.to_path_buf();
     blocking(move || staged.place(&target)).await??;
-    let exports = list(session).await?;
-    let export = exports
+    // The local copy does not have it yet.
+    let recorded = session.db.exports(session.program_id()).await?;
+    let export = recorded
         .into_iter()
-        .find(|e| e.id == id.to_string())
+        .find(|row| row.id == id)
         .ok_or_else(|| AppError::Internal("the export that was just recorded is gone".into()))?;
-    Ok(ExportWritten { export, path: path.display().to_string(), totals })
+    Ok(ExportWritten { export: view(export), path: path.display().to_string(), totals })
 }
 
 /// Files that left the house, newest first.
 pub async fn list(session: &Session) -> Result<Vec<ExportView>, AppError> {
-    let rows = local::exports(session).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ExportView {
-            id: row.id.to_string(),
-            at: time(row.exported_at),
-            person: row.person,
-            kind: row.kind,
-            period: Period { from: row.period_from.to_string(), to: row.period_to.to_string() },
-            file_name: row.file_name,
-            rows: u32::try_from(row.rows).unwrap_or(0),
-            sha256: hex::encode(row.sha256),
-        })
-        .collect())
+    Ok(local::exports(session).await?.into_iter().map(view).collect())
+}
+
+fn view(row: ExportRow) -> ExportView {
+    ExportView {
+        id: row.id.to_string(),
+        at: time(row.exported_at),
+        person: row.person,
+        kind: row.kind,
+        period: Period { from: row.period_from.to_string(), to: row.period_to.to_string() },
+        file_name: row.file_name,
+        rows: u32::try_from(row.rows).unwrap_or(0),
+        sha256: hex::encode(row.sha256),
+    }
 }
 
 fn require_export(session: &Session) -> Result<(), AppError> {

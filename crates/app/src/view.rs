@@ -66,10 +66,16 @@ pub(crate) fn grouped(amount: &str) -> String {
     out
 }
 
-/// Text of a row as one quoted line of a dialog: nothing in it moves, hides or breaks what stands beside it.
+/// Characters of a row that one line of a dialog has.
+pub(crate) const PLAIN_CHARS: usize = 80;
+
+/// Text of a row as one quoted line of a dialog: nothing in it moves, hides or breaks what stands beside it, and what is left out is
+/// marked outside the quotes.
 pub(crate) fn plain(text: &str) -> String {
-    let line: String = text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).take(80).collect();
-    format!("\u{201c}{line}\u{201d}")
+    let mut letters = text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c });
+    let line: String = letters.by_ref().take(PLAIN_CHARS).collect();
+    let rest = if letters.next().is_some() { "\u{2026} (cut)" } else { "" };
+    format!("\u{201c}{line}\u{201d}{rest}")
 }
 
 /// What a person names a thing by: one line of 1 to `chars_max` characters that people can see.

@@ -40,6 +40,8 @@ pub struct Receipt {
     pub block_hash: B256,
     /// Who sent it and paid the fee.
     pub sender: Address,
+    /// What it called; nothing when it created a contract.
+    pub called: Option<Address>,
     /// Gas that it used.
     pub gas_used: u64,
     /// What it paid per gas, in wei.
@@ -155,6 +157,7 @@ impl Rpc {
             block_number: receipt.block_number.ok_or_else(missing)?,
             block_hash: receipt.block_hash.ok_or_else(missing)?,
             sender: receipt.from,
+            called: receipt.to,
             gas_used: receipt.gas_used,
             effective_gas_price_wei: receipt.effective_gas_price,
             created: receipt.contract_address,

@@ -66,7 +66,7 @@ pub enum Step {
     Start(Place),
     /// The copy stands at the pull's snapshot; commits.
     Stand(DateTime<Utc>),
-    /// How many rows a table is expected to have; comes with the next commit.
+    /// How many rows a table is expected to have. Commits once the copy stands.
     Expect(Place, u64),
     /// The rows since the last page are one of this table; below this key there are more, or none. Commits once the copy stands.
     Page(Place, Option<Vec<String>>),
@@ -208,7 +208,12 @@ impl Filler {
                 state::start(&self.connection, place.table, place.program)?;
                 self.rows = 0;
             }
-            Step::Expect(place, rows) => state::expect(&self.connection, place.table, place.program, *rows)?,
+            Step::Expect(place, rows) => {
+                state::expect(&self.connection, place.table, place.program, *rows)?;
+                if self.stands {
+                    self.commit()?;
+                }
+            }
             Step::Stand(now) => {
                 if let Some(head) = &self.head {
                     state::set(&self.connection, "snapshot", &head.snapshot.to_string())?;

@@ -300,6 +300,20 @@ async fn whoever_was_removed_meanwhile_keeps_nothing_at_the_next_contact() {
     assert_eq!(refused.code(), ErrorCode::Forbidden);
 }
 
+#[tokio::test]
+async fn whoever_was_removed_while_their_console_was_off_keeps_nothing_when_they_sign_in() {
+    let room = Room::new().await;
+    room.filled_at("vic", now()).await;
+    room.house.change("sue", "sam", None, "staff.revoke", json!({ "staff_id": room.house.staff("vic") })).await;
+    let password = room.house.person("vic").password.clone();
+    let refused = room.try_sign_in("vic", &password).await.expect_err("not staff");
+    assert_eq!(refused.code(), ErrorCode::Forbidden);
+    let place = room.place("vic");
+    assert!(!place.file().exists() && !place.key_file().exists(), "the copy is still there");
+    room.shut_door("vic").await;
+    room.try_sign_in("vic", &password).await.expect_err("nothing to read");
+}
+
 /// As whoever administers the database. Logins are the whole server's: nobody else here signs in as `acc`.
 async fn administer(room: &Room, sql: &'static str) {
     let mut administrator = room.house.owner().await;
@@ -325,4 +339,21 @@ async fn whoever_the_database_refuses_cannot_go_on_by_pulling_the_cable_again() 
     room.fill("acc").await;
     room.shut_door("acc").await;
     assert_eq!(room.sign_in("acc").await.link.state, LinkState::Offline);
+    room.open_door();
+    room.comes_to(LinkState::Online).await;
+    room.console.session_close(()).await.expect("signed out");
+    // The same for whoever was not signed in when the login went. Another password, which was mistyped, shuts nobody out.
+    let password = room.house.person("acc").password.clone();
+    room.try_sign_in("acc", "not it").await.expect_err("another password");
+    room.shut_door("acc").await;
+    assert_eq!(room.sign_in("acc").await.link.state, LinkState::Offline);
+    room.console.session_close(()).await.expect("signed out");
+    room.open_door();
+    administer(&room, "ALTER ROLE acc NOLOGIN").await;
+    room.try_sign_in("acc", &password).await.expect_err("no login any more");
+    room.shut_door("acc").await;
+    let locked = room.try_sign_in("acc", &password).await.expect_err("locked");
+    assert!(locked.to_string().starts_with("The local copy is locked: the shared database refused"), "{locked}");
+    room.open_door();
+    administer(&room, "ALTER ROLE acc LOGIN").await;
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::preflight::lines::is_alike;
-use crate::view::{grouped, plain};
+use crate::view::{PLAIN_CHARS, grouped, plain};
 
 /// What a change says.
 #[derive(Clone, Debug)]
@@ -202,11 +202,9 @@ pub(crate) fn act(kind: &str) -> &str {
 pub(crate) fn as_lines(told: &Told) -> String {
     let mut out = format!("{} {}", act(&told.kind), plain(&told.subject));
     for field in &told.fields {
-        let value = if is_address(&field.value) { field.value.clone() } else { plain(&field.value) };
-        out.push_str(&format!("\n{}\n{value}", field.name.replace('_', " ")));
+        out.push_str(&format!("\n{}\n{}", field.name.replace('_', " "), whole(&field.value)));
         if let Some(was) = &field.was {
-            let was = if is_address(was) { was.clone() } else { plain(was) };
-            out.push_str(&format!("\nuntil now\n{was}"));
+            out.push_str(&format!("\nuntil now\n{}", whole(was)));
         }
     }
     for warning in &told.warnings {
@@ -215,6 +213,37 @@ pub(crate) fn as_lines(told: &Told) -> String {
     out
 }
 
+/// A value that is signed is shown to its last character, however long it is: quoted lines of 80.
+fn whole(value: &str) -> String {
+    if is_address(value) {
+        return value.to_owned();
+    }
+    let letters: Vec<char> = value.chars().collect();
+    let lines: Vec<String> = letters.chunks(PLAIN_CHARS).map(|line| plain(&line.iter().collect::<String>())).collect();
+    if lines.is_empty() { plain("") } else { lines.join("\n") }
+}
+
 fn is_address(text: &str) -> bool {
     text.len() == 42 && text.parse::<Address>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialog_shows_a_value_to_its_last_character() {
+        let owners = "0x1111111111111111111111111111111111111111, 0x2222222222222222222222222222222222222222, 0xBAD";
+        let told = Told {
+            kind: "safe.add".into(),
+            subject: "Treasury".into(),
+            fields: vec![ChangeField { name: "owners".into(), value: owners.into(), was: None }],
+            warnings: Vec::new(),
+        };
+        let said = as_lines(&told);
+        assert_eq!(said.lines().skip(2).map(|l| l.trim_matches(['\u{201c}', '\u{201d}'])).collect::<String>(), owners);
+        assert!(said.lines().all(|line| line.chars().count() <= 82) && !said.contains("(cut)"), "{said}");
+        let long = plain(&"x".repeat(81));
+        assert!(long.ends_with("\u{201d}\u{2026} (cut)"), "{long}");
+    }
 }

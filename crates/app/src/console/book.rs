@@ -74,12 +74,13 @@ impl Console {
 
     /// Proposes everything that a chosen address book changes.
     pub async fn payee_import(&self, request: ById) -> Result<PayeesProposed, AppError> {
-        let session = self.session().await?;
+        let session = self.online().await?;
         let _one = self.one_dialog()?;
         let chosen = self.desk.books.lock().await.get(&request.id).cloned();
         let chosen = chosen
             .ok_or_else(|| AppError::Conflict("The chosen file is not at hand any more: choose it again".into()))?;
-        let proposed = cases::payee_import(&session, Arc::clone(&self.host), &chosen).await?;
+        let done = cases::payee_import(&session, Arc::clone(&self.host), &chosen).await;
+        let proposed = self.written(&session, done).await?;
         self.desk.books.lock().await.remove(&request.id);
         Ok(proposed)
     }

@@ -11,7 +11,7 @@ use crate::session::{Own, blocking};
 use crate::settings::ProfileSettings;
 use crate::sync::CopyPlace;
 use crate::trust::founders;
-use crate::{AppError, Confirmation, Session};
+use crate::{AppError, Confirmation, Session, copy};
 
 /// A person whose session began offline is signed in again after this long when the database went away meanwhile.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -75,7 +75,14 @@ impl Console {
                 let session = Session::open_offline(&settings, identity, own, copy, error.to_string()).await?;
                 Arc::new(session.or_ledger(profile.ledger.clone()))
             }
-            (Err(error), _) => return Err(error),
+            (Err(error), place) => {
+                if let Some(place) = place.filter(CopyPlace::is_filled)
+                    && let Err(why) = copy::turn_away(place, password, &error).await
+                {
+                    tracing::warn!(%why, "the local copy of somebody who was turned away is as it was");
+                }
+                return Err(error);
+            }
         };
         self.desk.begin(&profile.id, Arc::clone(&session)).await;
         if session.online().is_err() {

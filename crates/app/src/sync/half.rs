@@ -66,6 +66,19 @@ impl KeyStore {
         reopen(place, password, half.as_deref())
     }
 
+    /// Removes a copy, and its half of the key where it needs one.
+    ///
+    /// # Errors
+    /// [`AppError::File`] when it cannot be removed.
+    pub fn wipe(&self, place: &CopyPlace) -> Result<(), AppError> {
+        let needs_half = needs_key_store(place) == Some(true);
+        forget(place)?;
+        if needs_half {
+            self.forget(place);
+        }
+        Ok(())
+    }
+
     /// Has the key store forget the half of a copy that is gone.
     pub fn forget(&self, place: &CopyPlace) {
         if let Err(error) = self.store.forget(&place.key_store_name()) {

@@ -93,7 +93,7 @@ impl Room {
             profiles: vec![profile],
             lock_after_minutes: 5,
             identity_root: world.root().0.iter().map(ToString::to_string).collect(),
-            known_file: None,
+            known_file: Some(folder.path().join("known.json")),
             copies_in_key_store: false,
             copies: None,
         };

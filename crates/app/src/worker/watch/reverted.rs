@@ -8,9 +8,10 @@ use store::{Db, LegWork};
 use super::{Seen, block_time, book_gas};
 use crate::AppError;
 
-/// Whether this is a transaction that we sent for a leg, and that came to nothing (status 0): not even an event is left of it.
+/// Whether this is a transaction that we sent for a leg, and that came to nothing (status 0): not even an event is left of it. A hash that a
+/// person recorded may be anybody's, so it has to be a call of the Safe.
 pub(super) fn is_own(leg: &LegWork, receipt: &Receipt) -> bool {
-    !receipt.is_status_success && leg.sent_hashes.contains(&receipt.tx_hash)
+    !receipt.is_status_success && receipt.called == Some(leg.safe) && leg.sent_hashes.contains(&receipt.tx_hash)
 }
 
 /// Looks whether the rejection of a leg failed like that. That it did not is seen by the nonce of its leg.
