@@ -298,8 +298,10 @@ CREATE TABLE core.submissions (
   submitted_by name NOT NULL DEFAULT session_user,
   submitted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (program_id, safe_transaction_id, is_rejection, sender, attempt),
+  -- How often its nonce was given out: anew only after what had it came to nothing.
+  nonce_use smallint NOT NULL DEFAULT 1 CHECK (nonce_use >= 1),
   -- Of two transactions with one nonce the chain takes one, and the other leg would wait for ever.
-  UNIQUE (chain_id, executor, executor_nonce, sender),
+  UNIQUE (chain_id, executor, executor_nonce, sender, nonce_use),
   FOREIGN KEY (program_id, safe_transaction_id) REFERENCES core.safe_transactions
 );
 CALL core.make_append_only('submissions');

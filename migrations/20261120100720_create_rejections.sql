@@ -85,6 +85,9 @@ DECLARE
   leg core.safe_transactions;
 BEGIN
   SELECT * INTO leg FROM core.safe_transactions t WHERE t.program_id = NEW.program_id AND t.id = NEW.safe_transaction_id;
+  -- What failed in its block used its nonce up, unless the block went or never was: then the chain still asks for this nonce.
+  NEW.nonce_use := 1 + (SELECT count(*) FROM core.submissions u WHERE u.chain_id = NEW.chain_id AND u.executor = NEW.executor AND u.executor_nonce = NEW.executor_nonce
+    AND u.sender = NEW.sender AND core.is_reverted(u));
   IF NEW.attempt > core.next_attempt(NEW.program_id, NEW.safe_transaction_id, NEW.is_rejection, NEW.sender) THEN
     RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'A leg is sent again only when what was sent before failed in its block';
   END IF;

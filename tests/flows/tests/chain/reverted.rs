@@ -153,6 +153,30 @@ async fn a_watcher_who_lies_about_it_gets_nothing_paid_twice() {
 }
 
 #[tokio::test]
+async fn a_nonce_of_the_executor_that_the_chain_still_asks_for_is_given_out_again() {
+    let world = World::new().await;
+    let batch = world.handed_over("never-sent.csv").await;
+    world.automine(false).await;
+    let first = world.execute().await.sent.remove(0);
+    // It never gets into a block, and a stolen watcher says that it failed in one.
+    world.tell("anvil_dropTransaction", json!([first.tx_hash])).await;
+    let watcher = world.house.db("watcher").await;
+    let work = watcher.watcher_work(CHAIN).await.expect("work").remove(0);
+    let (hash, block) = (first.tx_hash.parse().expect("a hash"), (1, [7; 32].into()));
+    watcher.record_mined(&work, hash, block).await.expect("a lie");
+    watcher.record_reverted(&work, hash, block).await.expect("another");
+    world.mine(1).await;
+    world.automine(true).await;
+    let second = world.execute().await;
+    assert_eq!((second.sent.len(), second.problems.len()), (1, 0), "{second:?}");
+    assert_eq!(world.watch().await.mined, 1);
+    world.mine(1).await;
+    assert_eq!(world.watch().await.confirmed, 1);
+    assert_eq!(world.state(batch).await, "EXECUTED CONFIRMED SETTLED");
+    assert_eq!((world.on_chain().await, world.executor_nonce().await), (FUNDS - 5, 1), "paid once");
+}
+
+#[tokio::test]
 async fn nothing_else_lets_a_leg_be_sent_again() {
     let world = World::new().await;
     let batch = world.handed_over("once.csv").await;
