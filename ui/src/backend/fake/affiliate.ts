@@ -23,6 +23,14 @@ function id(kind: string, index: number): string {
   return `0193${kind}-0000-7000-8000-${String(index).padStart(12, '0')}`;
 }
 
+/** What was sold, so that the rate of it is the commission. */
+function settledOf({ money, rate }: CommissionRow): string {
+  const share = BigInt(rate.replace('.', ''));
+  const units = (BigInt(money.amount.replace(/[-.]/g, '')) * 100_000_000n) / share;
+  const digits = units.toString().padStart(7, '0');
+  return `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+}
+
 class FakeAffiliates {
   private readonly affiliates: AffiliateRow[] = [];
   private readonly earned: CommissionRow[] = [];
@@ -93,7 +101,7 @@ class FakeAffiliates {
       intentId: '0193a000-0000-7000-8000-000000000013',
       intent: 'commerce:90099',
       settlementState: 'CONFIRMED',
-      settled: { asset: USDC, amount: '182.405110' },
+      settled: { asset: USDC, amount: settledOf(commission) },
       ruleId: '0193c000-0000-7000-8000-000000000901',
       ruleVersion: 3,
       baseRate: '0.10000000',
@@ -105,7 +113,7 @@ class FakeAffiliates {
       takesBack: commission.kind === 'CLAW_BACK' ? id('d100', 56) : null,
       takenBackBy: null,
       line: commission.batchId ? 4 : null,
-      lineState: commission.batchId ? 'PENDING' : null,
+      lineState: commission.batchId ? (commission.state === 'PAID' ? 'SETTLED' : 'PENDING') : null,
     };
   }
 

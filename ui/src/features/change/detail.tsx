@@ -167,7 +167,7 @@ function Side(props: { detail: ChangeDetail }) {
                 </>
               ) : (
                 <span className="text-ink2">
-                  {t('Anybody else who may {permission}', { permission })}
+                  {t('Anybody else with the permission "{permission}"', { permission })}
                 </span>
               ),
           },
