@@ -2,20 +2,12 @@ import type { ChangeRow, ChangeState } from '../../contract/types';
 import { TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
 import { Status } from '../../kit/status';
-import { dateTime, dayOf, zoneName } from '../../kit/time';
+import { dayOf } from '../../kit/time';
+import { When } from '../../kit/when';
 import type { Column } from '../../table/column';
 import { CHANGE_KINDS, changeLook, changeWord } from './words';
 
 const STATES: ChangeState[] = ['WAITING', 'CONFIRMED', 'WITHDRAWN'];
-
-function When(props: { at: string; zone: string }) {
-  return (
-    <span className="whitespace-nowrap">
-      {dateTime(props.at, props.zone)}{' '}
-      <span className="text-ink3">{zoneName(props.at, props.zone)}</span>
-    </span>
-  );
-}
 
 /** What is known of a change in a row. */
 export function changeColumns(zone: string): Column<ChangeRow>[] {

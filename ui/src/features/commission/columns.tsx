@@ -5,18 +5,10 @@ import { compareDecimals } from '../../kit/decimal';
 import { TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
 import { State, stateLook } from '../../kit/status';
-import { dateTime, dayOf, zoneName } from '../../kit/time';
+import { dayOf } from '../../kit/time';
+import { When } from '../../kit/when';
 import type { Column } from '../../table/column';
 import { COMMISSION_KINDS, commissionWord, percent } from './words';
-
-function When(props: { at: string; zone: string }) {
-  return (
-    <span className="whitespace-nowrap">
-      {dateTime(props.at, props.zone)}{' '}
-      <span className="text-ink3">{zoneName(props.at, props.zone)}</span>
-    </span>
-  );
-}
 
 /** What is known of a commission in a row. */
 export function commissionColumns(zone: string): Column<CommissionRow>[] {

@@ -3,7 +3,8 @@ import { Address } from '../../kit/address';
 import { TextLink } from '../../kit/link';
 import { t } from '../../kit/say';
 import { type Shape, Status } from '../../kit/status';
-import { count, dateTime, dayOf, zoneName } from '../../kit/time';
+import { count, dayOf } from '../../kit/time';
+import { When } from '../../kit/when';
 import type { Column } from '../../table/column';
 
 const STATES: PayeeState[] = ['PAYABLE', 'COOLING', 'BLOCKED'];
@@ -21,15 +22,6 @@ export function payeeLook(state: PayeeState): { shape: Shape; word: string } {
 /** A kind of payee in a word. */
 export function payeeKind(kind: string): string {
   return kind === 'AFFILIATE' ? t('Affiliate') : t('Payee of files');
-}
-
-function When(props: { at: string; zone: string }) {
-  return (
-    <span className="whitespace-nowrap">
-      {dateTime(props.at, props.zone)}{' '}
-      <span className="text-ink3">{zoneName(props.at, props.zone)}</span>
-    </span>
-  );
 }
 
 /** What is known of a payee in a row. */
