@@ -180,7 +180,7 @@ fn proposal(session: &Session, told: &[Told], from: Option<&str>) -> Confirmatio
         blocks.push(format!("and {} more", count((told.len() - NAMED_MAX) as u64, "change", "changes")));
     }
     if let Some(file) = from {
-        blocks.push(format!("From the file {}", plain(file)));
+        blocks.push(format!("From the file {file}"));
     }
     Confirmation {
         title: match told {

@@ -18,7 +18,7 @@ use crate::change::propose;
 use crate::files::{read_at_most, stage};
 use crate::from_copy::now;
 use crate::session::blocking;
-use crate::view::time;
+use crate::view::{plain, time};
 use crate::{AppError, Host, Session};
 
 /// A book that was read, and what it changes.
@@ -89,7 +89,7 @@ pub async fn choose(
         preview.lines.clear();
         return Ok((preview, None));
     }
-    let file = format!("{}, SHA-256 {}", preview.file_name, preview.sha256);
+    let file = format!("{}\nSHA-256 {}", plain(&preview.file_name), preview.sha256);
     Ok((preview, Some(ChosenBook { wanted, file })))
 }
 
