@@ -21,7 +21,7 @@ export function Dialog(props: {
       }}
       isKeyboardDismissDisabled={props.busy ?? false}
       isDismissable={!props.busy && !props.hazard}
-      className="appear fixed inset-0 z-40 flex items-start justify-center overflow-auto bg-scrim p-4 pt-[10vh]"
+      className="appear fixed inset-0 z-40 flex items-start justify-center overflow-auto bg-scrim p-4 pt-[10vh] [@media(max-height:44rem)]:pt-4"
     >
       <Modal
         className={`w-full ${props.wide ? 'max-w-3xl' : 'max-w-lg'} overflow-hidden rounded-dialog border border-ink bg-surface shadow-float`}
